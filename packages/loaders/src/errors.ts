@@ -1,0 +1,24 @@
+/** Base of all errors that this package throws: the caller asked for something that cannot be loaded. */
+export class LoaderError extends Error {
+  override readonly name: string = "LoaderError";
+}
+
+/** The file has no bytes, so there is nothing to run. */
+export class EmptyImageError extends LoaderError {
+  override readonly name: string = "EmptyImageError";
+}
+
+/** An address is not a guest-physical address: not an integer, negative, or 2^52 and above. */
+export class InvalidAddressError extends LoaderError {
+  override readonly name: string = "InvalidAddressError";
+}
+
+/** The image starts below the end of guest-physical address space and ends above it. */
+export class ImageTooLargeError extends LoaderError {
+  override readonly name: string = "ImageTooLargeError";
+}
+
+/** The entry point cannot be expressed as a real-mode CS base and 16-bit IP. */
+export class EntryUnreachableError extends LoaderError {
+  override readonly name: string = "EntryUnreachableError";
+}
