@@ -1,1 +1,14 @@
-export {};
+export * from "./constants/capabilities.ts";
+export * from "./constants/exits.ts";
+export * from "./constants/flags.ts";
+export * from "./errno.ts";
+export * from "./errors.ts";
+export type { BitFieldType, FieldType, Members, MembersOf, ScalarType, StructName } from "./grammar.ts";
+export * from "./ioctl.ts";
+export type { Field, Layout } from "./layout.ts";
+export { LAYOUTS } from "./layouts/index.ts";
+export { fieldSize, offsetOf, type Struct, sizeOf } from "./struct.ts";
+export * from "./structs.ts";
+export type { FieldPath, InitOf, ValueOf, View } from "./types.ts";
+export { assign, toObject } from "./values.ts";
+export { bytesOf, create, isView, view } from "./view.ts";
