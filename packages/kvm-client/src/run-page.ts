@@ -1,0 +1,190 @@
+import type {
+  DebugExit,
+  FailEntryExit,
+  InternalErrorExit,
+  IoapicEoiExit,
+  IoExit,
+  MmioExit,
+  OtherExit,
+  SystemEventExit,
+  UnknownExit,
+  VcpuExit,
+} from "./exits.ts";
+
+const OFFSET = {
+  immediateExit: 1,
+  exitReason: 8,
+  union: 32,
+  ioSize: 33,
+  ioPort: 34,
+  ioCount: 36,
+  ioDataOffset: 40,
+  mmioData: 40,
+  mmioLength: 48,
+  mmioIsWrite: 52,
+} as const;
+
+const EXIT = {
+  unknown: 0,
+  io: 2,
+  debug: 4,
+  hlt: 5,
+  mmio: 6,
+  irqWindowOpen: 7,
+  shutdown: 8,
+  failEntry: 9,
+  intr: 10,
+  internalError: 17,
+  systemEvent: 24,
+  ioapicEoi: 26,
+} as const;
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** A string transfer never spans more than one page of port data. */
+const WINDOWS = 65;
+
+/**
+ * Decodes a vCPU's `struct kvm_run` into {@link VcpuExit}s. One object per exit form is made here and reused, and the
+ * views handed out are kept, so that a port or MMIO exit allocates nothing.
+ */
+export class RunPage {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #io: Writable<IoExit> = { reason: "io", direction: "out", port: 0, size: 1, count: 1, data: NO_BYTES };
+  readonly #mmio: Writable<MmioExit> = { reason: "mmio", physAddr: 0, data: NO_BYTES, isWrite: false };
+  readonly #mmioData: readonly Uint8Array[];
+  #ioDataOffset = -1;
+  #ioData: (Uint8Array | undefined)[] = [];
+  static readonly #plain = {
+    hlt: { reason: "hlt" },
+    shutdown: { reason: "shutdown" },
+    intr: { reason: "intr" },
+    irqWindowOpen: { reason: "irqWindowOpen" },
+  } as const satisfies Record<string, VcpuExit>;
+
+  /** `bytes` is the live view of the mapped run page, at least the 2352 bytes of `struct kvm_run`. */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const mmioData: Uint8Array[] = [];
+    for (let length = 0; length <= 8; length++) {
+      mmioData.push(bytes.subarray(OFFSET.mmioData, OFFSET.mmioData + length));
+    }
+    this.#mmioData = mmioData;
+  }
+
+  get immediateExit(): boolean {
+    return this.#bytes[OFFSET.immediateExit] !== 0;
+  }
+
+  set immediateExit(value: boolean) {
+    this.#bytes[OFFSET.immediateExit] = value ? 1 : 0;
+  }
+
+  /** The exit of a KVM_RUN that was interrupted. */
+  interrupted(): VcpuExit {
+    return RunPage.#plain.intr;
+  }
+
+  /** The exit that the page now describes. */
+  decode(): VcpuExit {
+    const reason = this.#view.getUint32(OFFSET.exitReason, true);
+    switch (reason) {
+      case EXIT.io:
+        return this.#decodeIo();
+      case EXIT.mmio:
+        return this.#decodeMmio();
+      case EXIT.hlt:
+        return RunPage.#plain.hlt;
+      case EXIT.intr:
+        return RunPage.#plain.intr;
+      case EXIT.shutdown:
+        return RunPage.#plain.shutdown;
+      case EXIT.irqWindowOpen:
+        return RunPage.#plain.irqWindowOpen;
+      case EXIT.failEntry:
+        return { reason: "failEntry", hardwareEntryFailureReason: this.#u64(0) } satisfies FailEntryExit;
+      case EXIT.internalError:
+        return {
+          reason: "internalError",
+          suberror: this.#u32(0),
+          data: this.#words(8, Math.min(this.#u32(4), 16)),
+        } satisfies InternalErrorExit;
+      case EXIT.debug:
+        return {
+          reason: "debug",
+          exception: this.#u32(0),
+          pc: this.#u64(8),
+          dr6: this.#u64(16),
+          dr7: this.#u64(24),
+        } satisfies DebugExit;
+      case EXIT.systemEvent:
+        return {
+          reason: "systemEvent",
+          type: this.#u32(0),
+          data: this.#words(8, Math.min(this.#u32(4), 16)),
+        } satisfies SystemEventExit;
+      case EXIT.ioapicEoi:
+        return { reason: "ioapicEoi", vector: this.#bytes[OFFSET.union]! } satisfies IoapicEoiExit;
+      case EXIT.unknown:
+        return { reason: "unknown", hardwareExitReason: this.#u64(0) } satisfies UnknownExit;
+      default:
+        return { reason: "other", exitReason: reason } satisfies OtherExit;
+    }
+  }
+
+  #decodeIo(): IoExit {
+    const io = this.#io;
+    const size = this.#bytes[OFFSET.ioSize]!;
+    const count = this.#view.getUint32(OFFSET.ioCount, true);
+    io.direction = this.#bytes[OFFSET.union] === 0 ? "in" : "out";
+    io.port = this.#view.getUint16(OFFSET.ioPort, true);
+    io.size = size;
+    io.count = count;
+    io.data = this.#window(this.#view.getUint32(OFFSET.ioDataOffset, true), size * count);
+    return io;
+  }
+
+  /** The view of the port data. It sits at one offset for the life of a vCPU, so short views are kept by length. */
+  #window(offset: number, length: number): Uint8Array {
+    if (offset !== this.#ioDataOffset) {
+      this.#ioDataOffset = offset;
+      this.#ioData = new Array<Uint8Array | undefined>(WINDOWS).fill(undefined);
+    }
+    if (length >= WINDOWS) {
+      return this.#bytes.subarray(offset, offset + length);
+    }
+    const kept = this.#ioData[length];
+    if (kept !== undefined) {
+      return kept;
+    }
+    const view = this.#bytes.subarray(offset, offset + length);
+    this.#ioData[length] = view;
+    return view;
+  }
+
+  #decodeMmio(): MmioExit {
+    const mmio = this.#mmio;
+    const low = this.#view.getUint32(OFFSET.union, true);
+    const high = this.#view.getUint32(OFFSET.union + 4, true);
+    mmio.physAddr = high * 0x1_0000_0000 + low;
+    mmio.data = this.#mmioData[Math.min(this.#view.getUint32(OFFSET.mmioLength, true), 8)]!;
+    mmio.isWrite = this.#bytes[OFFSET.mmioIsWrite] !== 0;
+    return mmio;
+  }
+
+  #u32(at: number): number {
+    return this.#view.getUint32(OFFSET.union + at, true);
+  }
+
+  #u64(at: number): bigint {
+    return this.#view.getBigUint64(OFFSET.union + at, true);
+  }
+
+  #words(at: number, count: number): bigint[] {
+    return Array.from({ length: count }, (_, index) => this.#u64(at + 8 * index));
+  }
+}
