@@ -1,4 +1,4 @@
-import { REQUEST, type RequestName } from "./abi.ts";
+import { type IoctlName, KVM_IOCTL } from "@likex/kvm-abi";
 import type { KvmDriver, UserMapping } from "./driver.ts";
 import { type KvmCall, KvmError } from "./errors.ts";
 
@@ -14,11 +14,11 @@ export function check(call: KvmCall, result: number, asked: string): number {
 export function request(
   driver: KvmDriver,
   fd: number,
-  name: RequestName,
+  name: IoctlName,
   argument: Uint8Array | number | bigint,
   asked: string,
 ): number {
-  return check(name, driver.ioctl(fd, REQUEST[name], argument), asked);
+  return check(name, driver.ioctl(fd, KVM_IOCTL[name], argument), asked);
 }
 
 /** Maps, and throws a {@link KvmError} when the driver answers with an errno. */

@@ -1,7 +1,7 @@
-import { ERRNO, type RequestName } from "./abi.ts";
+import { errnoName, type IoctlName } from "@likex/kvm-abi";
 
 /** What was asked of the driver: a request, or one of the other calls. */
-export type KvmCall = RequestName | "open" | "mmap" | "close";
+export type KvmCall = IoctlName | "open" | "mmap" | "close";
 
 /** Base of every error that this package throws. */
 export class KvmClientError extends Error {
@@ -20,7 +20,7 @@ export class KvmError extends KvmClientError {
   readonly call: KvmCall;
   /** The errno, positive. */
   readonly errno: number;
-  /** The errno's name, such as `EEXIST`; `errno 200` when it has none here. */
+  /** The errno's name, such as `EEXIST`; `errno 200` for a number that has none. */
   readonly code: string;
 
   /** `asked` says with what arguments the call was made; `errno` is positive. */
@@ -32,15 +32,6 @@ export class KvmError extends KvmClientError {
     this.errno = errno;
     this.code = code;
   }
-}
-
-function errnoName(errno: number): string {
-  for (const [name, number] of Object.entries(ERRNO)) {
-    if (number === errno) {
-      return name;
-    }
-  }
-  return `errno ${errno}`;
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@ export type { KvmDriver, UserMapping } from "./driver.ts";
 export { type KvmCall, KvmClientError, KvmError, KvmUsageError } from "./errors.ts";
 export type * from "./exits.ts";
 export { Kvm, type KvmDevice } from "./kvm.ts";
-export { MEMORY_REGION_FLAGS, type MemoryRegion } from "./memory-region.ts";
+export type { MemoryRegion } from "./memory-region.ts";
 export type { Regs } from "./registers.ts";
 export { RustKvm } from "./rust-kvm.ts";
 export type { DescriptorTable, Segment, Sregs } from "./special-registers.ts";

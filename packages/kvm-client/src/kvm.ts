@@ -1,4 +1,4 @@
-import { API_VERSION } from "./abi.ts";
+import { KVM_API_VERSION } from "@likex/kvm-abi";
 import { check, request } from "./calls.ts";
 import type { KvmDriver } from "./driver.ts";
 import { KvmClientError } from "./errors.ts";
@@ -30,10 +30,10 @@ export class Kvm implements KvmDevice {
   static open(driver: KvmDriver, path = "/dev/kvm"): Kvm {
     const kvm = new Kvm(driver, check("open", driver.open(path), path));
     const version = kvm.getApiVersion();
-    if (version !== API_VERSION) {
+    if (version !== KVM_API_VERSION) {
       kvm.close();
       throw new KvmClientError(
-        `${path} has KVM API version ${version}; this client needs ${API_VERSION}. Update the kernel.`,
+        `${path} has KVM API version ${version}; this client needs ${KVM_API_VERSION}. Update the kernel.`,
       );
     }
     return kvm;

@@ -1,10 +1,4 @@
-/** Flags of a memory region. */
-export const MEMORY_REGION_FLAGS = {
-  /** KVM_MEM_LOG_DIRTY_PAGES. */
-  logDirtyPages: 1,
-  /** KVM_MEM_READONLY: guest writes become MMIO exits. */
-  readOnly: 2,
-} as const;
+import { kvm_userspace_memory_region, sizeOf, view } from "@likex/kvm-abi";
 
 /** `struct kvm_userspace_memory_region`: guest-physical memory backed by user memory. */
 export interface MemoryRegion {
@@ -16,22 +10,19 @@ export interface MemoryRegion {
   readonly memorySize: number | bigint;
   /** User address of the first byte, a multiple of 4096: {@link UserMapping.address}. */
   readonly userspaceAddr: number | bigint;
-  /** {@link MEMORY_REGION_FLAGS}; none when left out. */
+  /** `KVM_MEM` of kvm-abi: LOG_DIRTY_PAGES 1, READONLY 2; none when left out. */
   readonly flags?: number;
 }
 
-/** `sizeof(struct kvm_userspace_memory_region)`. */
-export const MEMORY_REGION_BYTES = 32;
-
 /** The bytes of a `struct kvm_userspace_memory_region`; each value is taken modulo the width of its field. */
 export function encodeMemoryRegion(region: MemoryRegion): Uint8Array {
-  const bytes = new Uint8Array(MEMORY_REGION_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, region.slot, true);
-  view.setUint32(4, region.flags ?? 0, true);
-  view.setBigUint64(8, BigInt(region.guestPhysAddr), true);
-  view.setBigUint64(16, BigInt(region.memorySize), true);
-  view.setBigUint64(24, BigInt(region.userspaceAddr), true);
+  const bytes = new Uint8Array(sizeOf(kvm_userspace_memory_region));
+  const fields = view(kvm_userspace_memory_region, bytes);
+  fields.slot = region.slot;
+  fields.flags = region.flags ?? 0;
+  fields.guest_phys_addr = BigInt(region.guestPhysAddr);
+  fields.memory_size = BigInt(region.memorySize);
+  fields.userspace_addr = BigInt(region.userspaceAddr);
   return bytes;
 }
 

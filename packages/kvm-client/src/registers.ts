@@ -1,3 +1,5 @@
+import { kvm_regs, sizeOf } from "@likex/kvm-abi";
+
 /** The general registers of `struct kvm_regs`: unsigned 64-bit values. */
 export interface Regs {
   rax: bigint;
@@ -21,29 +23,9 @@ export interface Regs {
 }
 
 /** `sizeof(struct kvm_regs)`. */
-export const REGS_BYTES = 144;
+export const REGS_BYTES: number = sizeOf(kvm_regs);
 
-/** The members of `struct kvm_regs` in the order of their eight-byte fields. */
-export const REGS_ORDER: readonly (keyof Regs)[] = [
-  "rax",
-  "rbx",
-  "rcx",
-  "rdx",
-  "rsi",
-  "rdi",
-  "rsp",
-  "rbp",
-  "r8",
-  "r9",
-  "r10",
-  "r11",
-  "r12",
-  "r13",
-  "r14",
-  "r15",
-  "rip",
-  "rflags",
-];
+const NAMES: readonly (keyof Regs)[] = [...kvm_regs.layout.fields.keys()] as (keyof Regs)[];
 
 /** Reads a `struct kvm_regs`. */
 export function decodeRegs(bytes: Uint8Array): Regs {
@@ -74,7 +56,7 @@ export function decodeRegs(bytes: Uint8Array): Regs {
 /** Writes a `struct kvm_regs` over `bytes`; each value is taken modulo 2^64. */
 export function encodeRegs(regs: Regs, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let index = 0; index < REGS_ORDER.length; index++) {
-    view.setBigUint64(8 * index, regs[REGS_ORDER[index]!], true);
+  for (let index = 0; index < NAMES.length; index++) {
+    view.setBigUint64(8 * index, regs[NAMES[index]!], true);
   }
 }

@@ -1,3 +1,4 @@
+import { KVM_EXIT, KVM_EXIT_IO, kvm_run, offsetOf } from "@likex/kvm-abi";
 import type {
   DebugExit,
   FailEntryExit,
@@ -12,32 +13,19 @@ import type {
 } from "./exits.ts";
 
 const OFFSET = {
-  immediateExit: 1,
-  exitReason: 8,
-  union: 32,
-  ioSize: 33,
-  ioPort: 34,
-  ioCount: 36,
-  ioDataOffset: 40,
-  mmioData: 40,
-  mmioLength: 48,
-  mmioIsWrite: 52,
-} as const;
-
-const EXIT = {
-  unknown: 0,
-  io: 2,
-  debug: 4,
-  hlt: 5,
-  mmio: 6,
-  irqWindowOpen: 7,
-  shutdown: 8,
-  failEntry: 9,
-  intr: 10,
-  internalError: 17,
-  systemEvent: 24,
-  ioapicEoi: 26,
-} as const;
+  immediateExit: offsetOf(kvm_run, "immediate_exit"),
+  exitReason: offsetOf(kvm_run, "exit_reason"),
+  union: offsetOf(kvm_run, "io"),
+  ioDirection: offsetOf(kvm_run, "io.direction"),
+  ioSize: offsetOf(kvm_run, "io.size"),
+  ioPort: offsetOf(kvm_run, "io.port"),
+  ioCount: offsetOf(kvm_run, "io.count"),
+  ioDataOffset: offsetOf(kvm_run, "io.data_offset"),
+  mmioAddress: offsetOf(kvm_run, "mmio.phys_addr"),
+  mmioData: offsetOf(kvm_run, "mmio.data"),
+  mmioLength: offsetOf(kvm_run, "mmio.len"),
+  mmioIsWrite: offsetOf(kvm_run, "mmio.is_write"),
+};
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -93,27 +81,27 @@ export class RunPage {
   decode(): VcpuExit {
     const reason = this.#view.getUint32(OFFSET.exitReason, true);
     switch (reason) {
-      case EXIT.io:
+      case KVM_EXIT.IO:
         return this.#decodeIo();
-      case EXIT.mmio:
+      case KVM_EXIT.MMIO:
         return this.#decodeMmio();
-      case EXIT.hlt:
+      case KVM_EXIT.HLT:
         return RunPage.#plain.hlt;
-      case EXIT.intr:
+      case KVM_EXIT.INTR:
         return RunPage.#plain.intr;
-      case EXIT.shutdown:
+      case KVM_EXIT.SHUTDOWN:
         return RunPage.#plain.shutdown;
-      case EXIT.irqWindowOpen:
+      case KVM_EXIT.IRQ_WINDOW_OPEN:
         return RunPage.#plain.irqWindowOpen;
-      case EXIT.failEntry:
+      case KVM_EXIT.FAIL_ENTRY:
         return { reason: "failEntry", hardwareEntryFailureReason: this.#u64(0) } satisfies FailEntryExit;
-      case EXIT.internalError:
+      case KVM_EXIT.INTERNAL_ERROR:
         return {
           reason: "internalError",
           suberror: this.#u32(0),
           data: this.#words(8, Math.min(this.#u32(4), 16)),
         } satisfies InternalErrorExit;
-      case EXIT.debug:
+      case KVM_EXIT.DEBUG:
         return {
           reason: "debug",
           exception: this.#u32(0),
@@ -121,15 +109,15 @@ export class RunPage {
           dr6: this.#u64(16),
           dr7: this.#u64(24),
         } satisfies DebugExit;
-      case EXIT.systemEvent:
+      case KVM_EXIT.SYSTEM_EVENT:
         return {
           reason: "systemEvent",
           type: this.#u32(0),
           data: this.#words(8, Math.min(this.#u32(4), 16)),
         } satisfies SystemEventExit;
-      case EXIT.ioapicEoi:
+      case KVM_EXIT.IOAPIC_EOI:
         return { reason: "ioapicEoi", vector: this.#bytes[OFFSET.union]! } satisfies IoapicEoiExit;
-      case EXIT.unknown:
+      case KVM_EXIT.UNKNOWN:
         return { reason: "unknown", hardwareExitReason: this.#u64(0) } satisfies UnknownExit;
       default:
         return { reason: "other", exitReason: reason } satisfies OtherExit;
@@ -140,7 +128,7 @@ export class RunPage {
     const io = this.#io;
     const size = this.#bytes[OFFSET.ioSize]!;
     const count = this.#view.getUint32(OFFSET.ioCount, true);
-    io.direction = this.#bytes[OFFSET.union] === 0 ? "in" : "out";
+    io.direction = this.#bytes[OFFSET.ioDirection] === KVM_EXIT_IO.IN ? "in" : "out";
     io.port = this.#view.getUint16(OFFSET.ioPort, true);
     io.size = size;
     io.count = count;
@@ -168,8 +156,8 @@ export class RunPage {
 
   #decodeMmio(): MmioExit {
     const mmio = this.#mmio;
-    const low = this.#view.getUint32(OFFSET.union, true);
-    const high = this.#view.getUint32(OFFSET.union + 4, true);
+    const low = this.#view.getUint32(OFFSET.mmioAddress, true);
+    const high = this.#view.getUint32(OFFSET.mmioAddress + 4, true);
     mmio.physAddr = high * 0x1_0000_0000 + low;
     mmio.data = this.#mmioData[Math.min(this.#view.getUint32(OFFSET.mmioLength, true), 8)]!;
     mmio.isWrite = this.#bytes[OFFSET.mmioIsWrite] !== 0;

@@ -1,3 +1,5 @@
+import { kvm_dtable, kvm_segment, kvm_sregs, offsetOf, sizeOf } from "@likex/kvm-abi";
+
 /** A segment register of `struct kvm_segment`, with its hidden part. */
 export interface Segment {
   /** Linear base address, 64-bit. */
@@ -42,100 +44,142 @@ export interface Sregs {
   cr4: bigint;
   cr8: bigint;
   efer: bigint;
-  apicBase: bigint;
+  apic_base: bigint;
   /** Pending external interrupts, 256 bits as four little-endian words; at most one bit is set. */
-  interruptBitmap: readonly [bigint, bigint, bigint, bigint];
+  interrupt_bitmap: bigint[];
 }
 
 /** `sizeof(struct kvm_sregs)`. */
-export const SREGS_BYTES = 312;
+export const SREGS_BYTES: number = sizeOf(kvm_sregs);
 
-const SEGMENT_OFFSETS = { cs: 0, ds: 24, es: 48, fs: 72, gs: 96, ss: 120, tr: 144, ldt: 168 } as const;
-const TABLE_OFFSETS = { gdt: 192, idt: 208 } as const;
-const CONTROL_OFFSETS = { cr0: 224, cr2: 232, cr3: 240, cr4: 248, cr8: 256, efer: 264, apicBase: 272 } as const;
-const INTERRUPT_BITMAP_OFFSET = 280;
+const AT = {
+  cs: offsetOf(kvm_sregs, "cs"),
+  ds: offsetOf(kvm_sregs, "ds"),
+  es: offsetOf(kvm_sregs, "es"),
+  fs: offsetOf(kvm_sregs, "fs"),
+  gs: offsetOf(kvm_sregs, "gs"),
+  ss: offsetOf(kvm_sregs, "ss"),
+  tr: offsetOf(kvm_sregs, "tr"),
+  ldt: offsetOf(kvm_sregs, "ldt"),
+  gdt: offsetOf(kvm_sregs, "gdt"),
+  idt: offsetOf(kvm_sregs, "idt"),
+  cr0: offsetOf(kvm_sregs, "cr0"),
+  cr2: offsetOf(kvm_sregs, "cr2"),
+  cr3: offsetOf(kvm_sregs, "cr3"),
+  cr4: offsetOf(kvm_sregs, "cr4"),
+  cr8: offsetOf(kvm_sregs, "cr8"),
+  efer: offsetOf(kvm_sregs, "efer"),
+  apicBase: offsetOf(kvm_sregs, "apic_base"),
+  interruptBitmap: offsetOf(kvm_sregs, "interrupt_bitmap"),
+};
 
-type SegmentName = keyof typeof SEGMENT_OFFSETS;
-type TableName = keyof typeof TABLE_OFFSETS;
-type ControlName = keyof typeof CONTROL_OFFSETS;
-
-const keysOf = <T extends object>(table: T): (keyof T)[] => Object.keys(table) as (keyof T)[];
-
-/** The members of {@link Sregs} that are segment registers. */
-export const SEGMENT_NAMES: readonly SegmentName[] = keysOf(SEGMENT_OFFSETS);
-const TABLE_NAMES: readonly TableName[] = keysOf(TABLE_OFFSETS);
-const CONTROL_NAMES: readonly ControlName[] = keysOf(CONTROL_OFFSETS);
+const SEGMENT_AT = {
+  limit: offsetOf(kvm_segment, "limit"),
+  selector: offsetOf(kvm_segment, "selector"),
+  type: offsetOf(kvm_segment, "type"),
+  present: offsetOf(kvm_segment, "present"),
+  dpl: offsetOf(kvm_segment, "dpl"),
+  db: offsetOf(kvm_segment, "db"),
+  s: offsetOf(kvm_segment, "s"),
+  l: offsetOf(kvm_segment, "l"),
+  g: offsetOf(kvm_segment, "g"),
+  avl: offsetOf(kvm_segment, "avl"),
+  unusable: offsetOf(kvm_segment, "unusable"),
+};
+const TABLE_LIMIT_AT = offsetOf(kvm_dtable, "limit");
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function decodeSegment(view: DataView, offset: number): Segment {
-  const u8 = (at: number): number => view.getUint8(offset + at);
+function decodeSegment(view: DataView, at: number): Segment {
   return {
-    base: view.getBigUint64(offset, true),
-    limit: view.getUint32(offset + 8, true),
-    selector: view.getUint16(offset + 12, true),
-    type: u8(14),
-    present: u8(15),
-    dpl: u8(16),
-    db: u8(17),
-    s: u8(18),
-    l: u8(19),
-    g: u8(20),
-    avl: u8(21),
-    unusable: u8(22),
+    base: view.getBigUint64(at, true),
+    limit: view.getUint32(at + SEGMENT_AT.limit, true),
+    selector: view.getUint16(at + SEGMENT_AT.selector, true),
+    type: view.getUint8(at + SEGMENT_AT.type),
+    present: view.getUint8(at + SEGMENT_AT.present),
+    dpl: view.getUint8(at + SEGMENT_AT.dpl),
+    db: view.getUint8(at + SEGMENT_AT.db),
+    s: view.getUint8(at + SEGMENT_AT.s),
+    l: view.getUint8(at + SEGMENT_AT.l),
+    g: view.getUint8(at + SEGMENT_AT.g),
+    avl: view.getUint8(at + SEGMENT_AT.avl),
+    unusable: view.getUint8(at + SEGMENT_AT.unusable),
   };
 }
 
-function encodeSegment(view: DataView, offset: number, segment: Segment): void {
-  view.setBigUint64(offset, segment.base, true);
-  view.setUint32(offset + 8, segment.limit, true);
-  view.setUint16(offset + 12, segment.selector, true);
-  view.setUint8(offset + 14, segment.type);
-  view.setUint8(offset + 15, segment.present);
-  view.setUint8(offset + 16, segment.dpl);
-  view.setUint8(offset + 17, segment.db);
-  view.setUint8(offset + 18, segment.s);
-  view.setUint8(offset + 19, segment.l);
-  view.setUint8(offset + 20, segment.g);
-  view.setUint8(offset + 21, segment.avl);
-  view.setUint8(offset + 22, segment.unusable);
+function encodeSegment(view: DataView, at: number, segment: Segment): void {
+  view.setBigUint64(at, segment.base, true);
+  view.setUint32(at + SEGMENT_AT.limit, segment.limit, true);
+  view.setUint16(at + SEGMENT_AT.selector, segment.selector, true);
+  view.setUint8(at + SEGMENT_AT.type, segment.type);
+  view.setUint8(at + SEGMENT_AT.present, segment.present);
+  view.setUint8(at + SEGMENT_AT.dpl, segment.dpl);
+  view.setUint8(at + SEGMENT_AT.db, segment.db);
+  view.setUint8(at + SEGMENT_AT.s, segment.s);
+  view.setUint8(at + SEGMENT_AT.l, segment.l);
+  view.setUint8(at + SEGMENT_AT.g, segment.g);
+  view.setUint8(at + SEGMENT_AT.avl, segment.avl);
+  view.setUint8(at + SEGMENT_AT.unusable, segment.unusable);
 }
 
-function fromEntries<K extends string, V>(names: readonly K[], value: (name: K) => V): Record<K, V> {
-  return Object.fromEntries(names.map((name) => [name, value(name)])) as Record<K, V>;
+function decodeTable(view: DataView, at: number): DescriptorTable {
+  return { base: view.getBigUint64(at, true), limit: view.getUint16(at + TABLE_LIMIT_AT, true) };
+}
+
+function encodeTable(view: DataView, at: number, table: DescriptorTable): void {
+  view.setBigUint64(at, table.base, true);
+  view.setUint16(at + TABLE_LIMIT_AT, table.limit, true);
 }
 
 /** Reads a `struct kvm_sregs`. */
 export function decodeSregs(bytes: Uint8Array): Sregs {
   const view = viewOf(bytes);
-  const word = (index: number): bigint => view.getBigUint64(INTERRUPT_BITMAP_OFFSET + 8 * index, true);
+  const u64 = (at: number): bigint => view.getBigUint64(at, true);
   return {
-    ...fromEntries(SEGMENT_NAMES, (name) => decodeSegment(view, SEGMENT_OFFSETS[name])),
-    ...fromEntries(TABLE_NAMES, (name) => ({
-      base: view.getBigUint64(TABLE_OFFSETS[name], true),
-      limit: view.getUint16(TABLE_OFFSETS[name] + 8, true),
-    })),
-    ...fromEntries(CONTROL_NAMES, (name) => view.getBigUint64(CONTROL_OFFSETS[name], true)),
-    interruptBitmap: [word(0), word(1), word(2), word(3)],
+    cs: decodeSegment(view, AT.cs),
+    ds: decodeSegment(view, AT.ds),
+    es: decodeSegment(view, AT.es),
+    fs: decodeSegment(view, AT.fs),
+    gs: decodeSegment(view, AT.gs),
+    ss: decodeSegment(view, AT.ss),
+    tr: decodeSegment(view, AT.tr),
+    ldt: decodeSegment(view, AT.ldt),
+    gdt: decodeTable(view, AT.gdt),
+    idt: decodeTable(view, AT.idt),
+    cr0: u64(AT.cr0),
+    cr2: u64(AT.cr2),
+    cr3: u64(AT.cr3),
+    cr4: u64(AT.cr4),
+    cr8: u64(AT.cr8),
+    efer: u64(AT.efer),
+    apic_base: u64(AT.apicBase),
+    interrupt_bitmap: [0, 8, 16, 24].map((at) => u64(AT.interruptBitmap + at)),
   };
 }
 
 /** Writes a `struct kvm_sregs` over `bytes`; each value is taken modulo the width of its field. */
 export function encodeSregs(sregs: Sregs, bytes: Uint8Array): void {
   const view = viewOf(bytes);
-  for (const name of SEGMENT_NAMES) {
-    encodeSegment(view, SEGMENT_OFFSETS[name], sregs[name]);
+  encodeSegment(view, AT.cs, sregs.cs);
+  encodeSegment(view, AT.ds, sregs.ds);
+  encodeSegment(view, AT.es, sregs.es);
+  encodeSegment(view, AT.fs, sregs.fs);
+  encodeSegment(view, AT.gs, sregs.gs);
+  encodeSegment(view, AT.ss, sregs.ss);
+  encodeSegment(view, AT.tr, sregs.tr);
+  encodeSegment(view, AT.ldt, sregs.ldt);
+  encodeTable(view, AT.gdt, sregs.gdt);
+  encodeTable(view, AT.idt, sregs.idt);
+  view.setBigUint64(AT.cr0, sregs.cr0, true);
+  view.setBigUint64(AT.cr2, sregs.cr2, true);
+  view.setBigUint64(AT.cr3, sregs.cr3, true);
+  view.setBigUint64(AT.cr4, sregs.cr4, true);
+  view.setBigUint64(AT.cr8, sregs.cr8, true);
+  view.setBigUint64(AT.efer, sregs.efer, true);
+  view.setBigUint64(AT.apicBase, sregs.apic_base, true);
+  for (let index = 0; index < 4; index++) {
+    view.setBigUint64(AT.interruptBitmap + 8 * index, sregs.interrupt_bitmap[index] ?? 0n, true);
   }
-  for (const name of TABLE_NAMES) {
-    view.setBigUint64(TABLE_OFFSETS[name], sregs[name].base, true);
-    view.setUint16(TABLE_OFFSETS[name] + 8, sregs[name].limit, true);
-  }
-  for (const name of CONTROL_NAMES) {
-    view.setBigUint64(CONTROL_OFFSETS[name], sregs[name], true);
-  }
-  sregs.interruptBitmap.forEach((word, index) => {
-    view.setBigUint64(INTERRUPT_BITMAP_OFFSET + 8 * index, word, true);
-  });
 }

@@ -1,4 +1,4 @@
-import { ERRNO, REQUEST } from "./abi.ts";
+import { ERRNO, KVM_IOCTL } from "@likex/kvm-abi";
 import { check, request } from "./calls.ts";
 import type { KvmDriver, UserMapping } from "./driver.ts";
 import { KvmError, KvmUsageError } from "./errors.ts";
@@ -6,6 +6,9 @@ import type { VcpuExit } from "./exits.ts";
 import { decodeRegs, encodeRegs, REGS_BYTES, type Regs } from "./registers.ts";
 import { RunPage } from "./run-page.ts";
 import { decodeSregs, encodeSregs, SREGS_BYTES, type Sregs } from "./special-registers.ts";
+
+/** Read once: the request of every exit. */
+const { KVM_RUN } = KVM_IOCTL;
 
 /** A virtual processor. Made by {@link Vm.createVcpu}. */
 export class Vcpu {
@@ -57,7 +60,7 @@ export class Vcpu {
    * @throws KvmError for any other errno.
    */
   run(): VcpuExit {
-    const result = this.#driver.ioctl(this.fd, REQUEST.KVM_RUN, 0);
+    const result = this.#driver.ioctl(this.fd, KVM_RUN, 0);
     if (result === 0) {
       return this.#page.decode();
     }
