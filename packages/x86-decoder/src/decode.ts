@@ -43,9 +43,9 @@ export function decodeInto(
   bits: 16 | 32 | 64,
   out: DecodedInstruction,
 ): number {
-  const available = (end < bytes.length ? end : bytes.length) - offset;
+  const available = Math.min(end, bytes.length) - offset;
   if (!(available > 0 && offset >= 0)) return DECODE_STATUS.truncated;
-  const limit = offset + (available < MAX_LENGTH ? available : MAX_LENGTH);
+  const limit = offset + Math.min(available, MAX_LENGTH);
   const exhausted = available < MAX_LENGTH ? DECODE_STATUS.truncated : DECODE_STATUS.tooLong;
   let at = offset;
 
