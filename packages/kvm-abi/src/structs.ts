@@ -111,6 +111,11 @@ export type kvm_irq_routing_irqchip = View<"kvm_irq_routing_irqchip">;
 export const kvm_irq_routing_msi: Struct<"kvm_irq_routing_msi"> = new Struct("kvm_irq_routing_msi");
 export type kvm_irq_routing_msi = View<"kvm_irq_routing_msi">;
 
+export const kvm_irq_routing_s390_adapter: Struct<"kvm_irq_routing_s390_adapter"> = new Struct(
+  "kvm_irq_routing_s390_adapter",
+);
+export type kvm_irq_routing_s390_adapter = View<"kvm_irq_routing_s390_adapter">;
+
 export const kvm_irq_routing_hv_sint: Struct<"kvm_irq_routing_hv_sint"> = new Struct("kvm_irq_routing_hv_sint");
 export type kvm_irq_routing_hv_sint = View<"kvm_irq_routing_hv_sint">;
 

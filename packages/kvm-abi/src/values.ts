@@ -2,7 +2,7 @@ import { AnyView } from "./any-view.ts";
 import { FieldError } from "./errors.ts";
 import type { InitOf, ValueOf } from "./types.ts";
 
-type Record = { [name: string]: unknown };
+type Fields = { [name: string]: unknown };
 type Elements = { [index: number]: unknown; readonly length: number };
 
 /** The view behind a value of a view type; throws FieldError if it is something else. */
@@ -16,7 +16,7 @@ export function asView(value: object): AnyView {
  * Throws FieldError for a field that the structure does not have, or an array with too many elements.
  */
 export function assign<V extends object>(target: V, values: InitOf<V>): V {
-  assignFields(asView(target), values as Record);
+  assignFields(asView(target), values as Fields);
   return target;
 }
 
@@ -25,44 +25,46 @@ export function toObject<V extends object>(of: V): ValueOf<V> {
   return plain(asView(of)) as ValueOf<V>;
 }
 
-function assignFields(target: AnyView, values: Record): void {
+function assignFields(target: AnyView, values: Fields): void {
   const { fields } = target.$layout;
+  const struct = target.constructor.name;
   const names = values instanceof AnyView ? values.$layout.fields.keys() : Object.keys(values);
   for (const name of names) {
-    const value = values[name];
-    if (value === undefined) continue;
     if (!fields.has(name)) {
-      throw new FieldError(
-        `${target.constructor.name} has no field "${name}"; it has ${[...fields.keys()].join(", ")}`,
-      );
+      throw new FieldError(`${struct} has no field "${name}"; it has ${[...fields.keys()].join(", ")}`);
     }
-    const field = target as unknown as Record;
-    if (typeof value !== "object") field[name] = value;
-    else assignPart(field[name], value as object, name);
+    assignTo(target as unknown as Fields, name, values[name], `${struct}.${name}`);
   }
 }
 
-function assignPart(part: unknown, value: object, name: string): void {
-  if (part instanceof AnyView) {
-    assignFields(part, value as Record);
-    return;
+/** `holder[key] = value`, where the holder is a view or an array in one. Undefined leaves it. */
+function assignTo(holder: Fields | Elements, key: string | number, value: unknown, path: string): void {
+  if (value === undefined) return;
+  const current = (holder as Fields)[key];
+  if (typeof current !== typeof value || value === null) throw new FieldError(mismatch(path, current, value));
+  if (typeof current !== "object") (holder as Fields)[key] = value;
+  else if (current instanceof AnyView) assignFields(current, value as Fields);
+  else assignElements(current as Elements, value as Elements, path);
+}
+
+function assignElements(target: Elements, values: Elements, path: string): void {
+  if (typeof values.length !== "number") throw new FieldError(`${path} takes an array`);
+  if (values.length > target.length) {
+    throw new FieldError(`${values.length} elements for ${path}, which has room for ${target.length}`);
   }
-  const elements = part as Elements;
-  const given = value as Elements;
-  if (given.length > elements.length) {
-    throw new FieldError(`${given.length} elements for "${name}", which has room for ${elements.length}`);
-  }
-  for (let i = 0; i < given.length; i++) {
-    const element = given[i];
-    if (typeof element === "object") assignPart(elements[i], element as object, `${name}[${i}]`);
-    else elements[i] = element;
-  }
+  for (let i = 0; i < values.length; i++) assignTo(target, i, values[i], `${path}[${i}]`);
+}
+
+function mismatch(path: string, current: unknown, value: unknown): string {
+  if (typeof current === "bigint") return `${path} takes a bigint (write 5n for 5), not ${typeof value} ${value}`;
+  if (typeof current === "number") return `${path} takes a number, not ${typeof value} ${value}`;
+  return `${path} takes an object or array, not ${typeof value} ${value}`;
 }
 
 /** The fields of a view as a plain object. */
 export function plain(value: unknown): unknown {
   if (value instanceof AnyView) {
-    const fields = value as unknown as Record;
+    const fields = value as unknown as Fields;
     return Object.fromEntries([...value.$layout.fields.keys()].map((name) => [name, plain(fields[name])]));
   }
   if (typeof value === "object" && value !== null) return Array.from(value as Elements, plain);

@@ -72,6 +72,14 @@ export const VM_LAYOUTS = {
     data: "u32",
     $device: { union: { pad: "u32", devid: "u32" } },
   },
+  // Of another architecture, but it gives the union its alignment.
+  kvm_irq_routing_s390_adapter: {
+    ind_addr: "u64",
+    summary_addr: "u64",
+    ind_offset: "u64",
+    summary_offset: "u32",
+    adapter_id: "u32",
+  },
   kvm_irq_routing_hv_sint: { vcpu: "u32", sint: "u32" },
   kvm_irq_routing_xen_evtchn: { port: "u32", vcpu: "u32", priority: "u32" },
   kvm_irq_routing_entry: {
@@ -83,6 +91,7 @@ export const VM_LAYOUTS = {
       union: {
         irqchip: "kvm_irq_routing_irqchip",
         msi: "kvm_irq_routing_msi",
+        adapter: "kvm_irq_routing_s390_adapter",
         hv_sint: "kvm_irq_routing_hv_sint",
         xen_evtchn: "kvm_irq_routing_xen_evtchn",
         pad: ["u32", 8],
