@@ -1,0 +1,106 @@
+/** What VMX needs of host-physical memory: the arena that holds VMXON and VMCS regions, bitmaps and MSR areas. */
+export interface VmxMemory {
+  /** Size of the arena; addresses from here on are not backed by memory. */
+  readonly bytes: number;
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly u64: BigUint64Array;
+}
+
+/** What translation depends on. One object, reused from entry to entry. */
+export interface MmuConfiguration {
+  /** 0: no EPT, guest-physical addresses are host-physical. */
+  eptPointer: number;
+  cr0: number;
+  cr3Low: number;
+  cr3High: number;
+  cr4: number;
+  efer: number;
+}
+
+/** What VMX needs of the MMU that the processor translates with. */
+export interface VmxMmu {
+  configure(configuration: MmuConfiguration): void;
+  /** Basic exit reason of the last stop: 48 or 49. */
+  readonly stopReason: number;
+  /** Exit qualification of the last EPT violation. */
+  readonly qualification: number;
+  readonly guestPhysicalAddress: number;
+  /** Linear address last translated, as two int32. */
+  readonly guestLinearLow: number;
+  readonly guestLinearHigh: number;
+}
+
+/** Why the processor stopped, and the stopped instruction's operands. */
+export interface VmxStopDetails {
+  readonly instructionLength: number;
+  readonly vector: number;
+  readonly errorCode: number;
+  readonly instruction: number;
+  /** ModRM.reg and ModRM.rm with their extensions; rm is -1 for memory. */
+  readonly operandReg: number;
+  readonly operandRm: number;
+  readonly port: number;
+  readonly portSize: number;
+  readonly portIsIn: boolean;
+  readonly portIsString: boolean;
+  readonly portIsRep: boolean;
+  readonly portIsImmediate: boolean;
+  readonly portAddressSize: number;
+  readonly portSegment: number;
+}
+
+/** An event for delivery through the guest's vector table. */
+export interface VmxEvent {
+  vector: number;
+  /** INTERRUPTION_TYPE.*. */
+  type: number;
+  /** -1: none. */
+  errorCode: number;
+  instructionLength: number;
+}
+
+/** What VMX needs of a processor; `Cpu` of cpu-executor is one. */
+export interface VmxCpu {
+  readonly stop: VmxStopDetails;
+  run(budget: number): number;
+  readonly instructionsRetired: number;
+  getRegister(index: number): bigint;
+  setRegister(index: number, value: bigint): void;
+  rip: bigint;
+  ripNumber: number;
+  rflagsNumber: number;
+  setSegmentRaw(
+    index: number,
+    selector: number,
+    baseLow: number,
+    baseHigh: number,
+    limit: number,
+    accessRights: number,
+  ): void;
+  segmentSelector(index: number): number;
+  segmentBaseLow(index: number): number;
+  segmentBaseHigh(index: number): number;
+  segmentLimit(index: number): number;
+  segmentAccessRights(index: number): number;
+  gdtrBase: bigint;
+  gdtrLimit: number;
+  idtrBase: bigint;
+  idtrLimit: number;
+  cr0: number;
+  cr2: bigint;
+  cr3: bigint;
+  cr4: number;
+  cr8: number;
+  efer: number;
+  dr0: bigint;
+  dr1: bigint;
+  dr2: bigint;
+  dr3: bigint;
+  dr6: number;
+  dr7: number;
+  interruptShadow: number;
+  flushTlb(): void;
+  deliverEvent(event: VmxEvent): number;
+}

@@ -1,0 +1,130 @@
+import type { VmxMemory } from "./processor.ts";
+import { VMCS_OFFSET, VMCS_REGION, type VmcsField } from "./vmcs-fields.ts";
+
+const REASON = VMCS_OFFSET.VM_EXIT_REASON >> 2;
+const QUALIFICATION = VMCS_OFFSET.EXIT_QUALIFICATION >> 2;
+const LENGTH = VMCS_OFFSET.VM_EXIT_INSTRUCTION_LEN >> 2;
+const INTR_INFO = VMCS_OFFSET.VM_EXIT_INTR_INFO >> 2;
+const IDT_INFO = VMCS_OFFSET.IDT_VECTORING_INFO >> 2;
+
+/**
+ * Typed access to the fields of the current VMCS, which lie in its region in host memory. Fields are named by their
+ * VMCS_OFFSET, so that an access on the hot path is one typed-array read.
+ */
+export class Vmcs {
+  readonly #u16: Uint16Array;
+  readonly #u32: Uint32Array;
+  readonly #u64: BigUint64Array;
+  /** Host-physical address of the region; 0 while there is no current VMCS. */
+  base = 0;
+
+  constructor(memory: VmxMemory) {
+    this.#u16 = memory.u16;
+    this.#u32 = memory.u32;
+    this.#u64 = memory.u64;
+  }
+
+  /** A 16-bit field. */
+  word(offset: number): number {
+    return this.#u16[(this.base + offset) >> 1]!;
+  }
+
+  setWord(offset: number, value: number): void {
+    this.#u16[(this.base + offset) >> 1] = value;
+  }
+
+  /** A 32-bit field, or bits 31:0 of a 64-bit one; unsigned. */
+  low(offset: number): number {
+    return this.#u32[(this.base + offset) >> 2]!;
+  }
+
+  /** Bits 63:32 of a 64-bit field. */
+  high(offset: number): number {
+    return this.#u32[((this.base + offset) >> 2) + 1]!;
+  }
+
+  setLow(offset: number, value: number): void {
+    this.#u32[(this.base + offset) >> 2] = value;
+  }
+
+  /** Writes a 64-bit field as two halves. */
+  setPair(offset: number, low: number, high: number): void {
+    const at = (this.base + offset) >> 2;
+    this.#u32[at] = low;
+    this.#u32[at + 1] = high;
+  }
+
+  /** A 64-bit field as a number: exact below 2^53. */
+  number(offset: number): number {
+    const at = (this.base + offset) >> 2;
+    return this.#u32[at + 1]! * 0x100000000 + this.#u32[at]!;
+  }
+
+  wide(offset: number): bigint {
+    return this.#u64[(this.base + offset) >> 3]!;
+  }
+
+  setWide(offset: number, value: bigint): void {
+    this.#u64[(this.base + offset) >> 3] = value;
+  }
+
+  /** Any field, through its table entry. */
+  read(field: VmcsField): bigint {
+    const at = this.base + field.offset;
+    if (field.bytes === 8) return this.#u64[at >> 3]!;
+    return BigInt(field.bytes === 4 ? this.#u32[at >> 2]! : this.#u16[at >> 1]!);
+  }
+
+  readNumber(field: VmcsField): number {
+    const at = this.base + field.offset;
+    if (field.bytes === 8) return this.#u32[(at >> 2) + 1]! * 0x100000000 + this.#u32[at >> 2]!;
+    return field.bytes === 4 ? this.#u32[at >> 2]! : this.#u16[at >> 1]!;
+  }
+
+  /** Bits beyond the field's width are ignored, as VMWRITE does. */
+  write(field: VmcsField, value: bigint): void {
+    const at = this.base + field.offset;
+    if (field.bytes === 8) this.#u64[at >> 3] = value;
+    else if (field.bytes === 4) this.#u32[at >> 2] = Number(value & 0xffffffffn);
+    else this.#u16[at >> 1] = Number(value & 0xffffn);
+  }
+
+  writeNumber(field: VmcsField, value: number): void {
+    const at = this.base + field.offset;
+    if (field.bytes === 2) {
+      this.#u16[at >> 1] = value;
+      return;
+    }
+    this.#u32[at >> 2] = value;
+    if (field.bytes === 8) this.#u32[(at >> 2) + 1] = Math.floor(value / 0x100000000);
+  }
+
+  /** Bits 63:32 alone: access type "high". */
+  writeHigh(field: VmcsField, value: number): void {
+    this.#u32[((this.base + field.offset) >> 2) + 1] = value;
+  }
+
+  readHigh(field: VmcsField): number {
+    return this.#u32[((this.base + field.offset) >> 2) + 1]!;
+  }
+
+  get launched(): boolean {
+    return this.#u32[(this.base + VMCS_REGION.launchState) >> 2] !== 0;
+  }
+
+  set launched(launched: boolean) {
+    this.#u32[(this.base + VMCS_REGION.launchState) >> 2] = launched ? 1 : 0;
+  }
+
+  /** The exit-information fields that every VM exit sets; interruption and IDT-vectoring information start as not valid. */
+  recordExit(reason: number, qualification: number, instructionLength: number): void {
+    const at = this.base >> 2;
+    const u32 = this.#u32;
+    u32[at + REASON] = reason;
+    u32[at + QUALIFICATION] = qualification;
+    u32[at + QUALIFICATION + 1] = 0;
+    u32[at + LENGTH] = instructionLength;
+    u32[at + INTR_INFO] = 0;
+    u32[at + IDT_INFO] = 0;
+  }
+}
