@@ -1,0 +1,100 @@
+/**
+ * The processor context: one block of host memory per logical processor, the one place that states its layout. TypeScript
+ * reads it through the arena's typed arrays; emitted code takes the block's address as a parameter and uses these
+ * offsets as constants. Offsets in bytes from the start of the block; all values little-endian.
+ */
+export const CONTEXT = {
+  /** 16 general registers of 8 bytes in hardware order: rax rcx rdx rbx rsp rbp rsi rdi r8..r15. */
+  gpr: 0,
+  /** Two scratch registers that records may name like general registers. */
+  temporary0: 128,
+  temporary1: 136,
+  /** Always zero: an absent base or index register. */
+  zero: 144,
+  /** Instruction pointer (offset in CS), 8 bytes: exact whenever emitted code is not running. */
+  rip: 152,
+  /** Lazy arithmetic flags: kind and width (4 bytes), then result and source, sign-extended to 8 bytes. See flags.ts. */
+  flagOperation: 160,
+  /** The RFLAGS bits that are not arithmetic: IF, DF, IOPL, NT, RF, VM, AC, TF and so on. 4 bytes. */
+  flagRest: 164,
+  flagResult: 168,
+  flagSource: 176,
+  /** Instructions that may still be executed, 4 bytes signed. */
+  budget: 184,
+  /** Where the record that ended the last block keeps its link, 0 when it has none. 4 bytes. */
+  linkSite: 188,
+  /** Value read or written by the slow memory path, 8 bytes. */
+  memoryValue: 192,
+  /** Host address that the last write probe found, 0 when the write must take the slow path. 4 bytes. */
+  probedHost: 200,
+  /** Detail of a stop raised by emitted code: vector, intercept number or helper number. 4 bytes. */
+  stopDetail: 204,
+  /** Record that stopped. 4 bytes. */
+  stopRecord: 208,
+  /** Block that is running. 4 bytes. */
+  block: 212,
+  /**
+   * Segments as emitted code wants them: 16 bytes each, linear base (8) and the highest valid offset (8), for ES CS SS DS FS GS,
+   * then those of SEGMENT_SLOT.
+   */
+  segments: 224,
+  /** Shift that truncates a stack pointer to the stack's address size: 64 minus 16, 32 or 64. 4 bytes. */
+  stackShift: 216,
+  /** Segment registers: selector (4), access rights in VMX format (4), limit (4), unused (4); ES CS SS DS FS GS LDTR TR. */
+  segmentRegisters: 416,
+  /** Linear bases of the same eight registers, 8 bytes each. */
+  segmentBases: 544,
+  /** Bytes of the register part; the rest of the frame is unused. */
+  size: 608,
+} as const;
+
+export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
+
+/**
+ * Positions in CONTEXT.segments beyond the six segment registers: base 0 without limit (64-bit mode), FS and GS without
+ * limit (64-bit mode), the stack's segment and the destination segment of string instructions in the current mode.
+ */
+export const SEGMENT_SLOT = { flat: 6, fs64: 7, gs64: 8, stack: 9, destination: 10 } as const;
+
+/** Soft TLB: direct-mapped, one array for reads and one for writes, in the frames that follow the context's. */
+export const TLB = {
+  entries: 256,
+  entryBytes: 16,
+  /** Linear address of the page (8 bytes); a byte-wise fill with this makes a tag that no canonical address matches. */
+  invalidByte: 0x7f,
+  /** Host address of the page, 4 bytes. */
+  host: 8,
+  read: 4096,
+  write: 8192,
+} as const;
+
+/** Jump cache: from instruction pointer to decoded block, direct-mapped. */
+export const JUMP_CACHE = { offset: 12288, entries: 256, entryBytes: 16, block: 8 } as const;
+
+/** Frames of the whole block: context, read TLB, write TLB, jump cache. */
+export const CONTEXT_FRAMES = 4;
+
+/** RFLAGS bits (SDM Vol 1, 3.4.3). */
+export const RFLAGS = {
+  cf: 1,
+  fixed: 2,
+  pf: 4,
+  af: 0x10,
+  zf: 0x40,
+  sf: 0x80,
+  tf: 0x100,
+  if: 0x200,
+  df: 0x400,
+  of: 0x800,
+  iopl: 0x3000,
+  nt: 0x4000,
+  rf: 0x10000,
+  vm: 0x20000,
+  ac: 0x40000,
+  vif: 0x80000,
+  vip: 0x100000,
+  id: 0x200000,
+} as const;
+
+/** The six arithmetic flags: CF PF AF ZF SF OF. */
+export const ARITHMETIC_FLAGS = 0x8d5;

@@ -1,0 +1,205 @@
+import { type FunctionBuilder, type I32, type I64, i32, i64, type Local, load, select } from "@likex/wasm-emitter";
+import { CONTEXT } from "../context.ts";
+import { BLOCK, RECORD } from "../record.ts";
+import { type FlagFunctions, type Probe, SemanticsBuilder, type Shape } from "../semantics/builder.ts";
+import { type LocalPool, type SlowPath, TlbAccess } from "../semantics/memory-access.ts";
+import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
+import { STATUS } from "../status.ts";
+
+/** How a function of the interpreter ends an instruction. */
+export interface Exits {
+  /** The instruction did not happen; CONTEXT.stopDetail is set. */
+  readonly stop: (status: I32) => void;
+  /** Runs the block whose address is given. */
+  readonly enter: (block: I32) => void;
+  /** Continues at an instruction pointer; `linkSite` is where a link to its block may be kept, or 0. */
+  readonly jump: (rip: I64, linkSite: I32) => void;
+  /** The instruction has happened; continues behind it after the caller has seen the status. */
+  readonly leave: (status: number) => void;
+}
+
+export interface InterpreterFrame {
+  readonly code: FunctionBuilder;
+  readonly context: Local<"i32">;
+  readonly record: Local<"i32">;
+  readonly block: Local<"i32">;
+  readonly pool: LocalPool;
+  readonly flagFunctions: FlagFunctions;
+  readonly slow: SlowPath;
+  readonly exits: Exits;
+}
+
+/** The interpreter's back end: operands come from a pre-decoded record, registers live in the context. */
+export class InterpreterBuilder extends SemanticsBuilder {
+  readonly code: FunctionBuilder;
+  readonly shape: Shape;
+  protected readonly flagFunctions: FlagFunctions;
+  readonly #frame: InterpreterFrame;
+  readonly #memory: TlbAccess;
+  /** Bytes from the record that was dispatched to the one of this instruction: not 0 in the second half of a fused pair. */
+  readonly #at: number;
+
+  constructor(frame: InterpreterFrame, shape: Shape, previous?: InterpreterBuilder) {
+    super();
+    this.code = frame.code;
+    this.shape = shape;
+    this.flagFunctions = frame.flagFunctions;
+    this.#frame = frame;
+    this.#memory = new TlbAccess(this, frame.context, frame.slow, frame.exits.stop);
+    this.#at = previous === undefined ? 0 : RECORD.size;
+    if (previous !== undefined) this.knownFlags = previous.knownFlags;
+  }
+
+  temporary<T extends "i32" | "i64">(type: T): Local<T> {
+    return this.#frame.pool.take(type);
+  }
+
+  contextLoad(offset: number, bits: Bits): Value {
+    return widthOf(bits).load(this.#context(), offset);
+  }
+
+  contextStore(offset: number, bits: Bits, value: Value): void {
+    this.code.store(widthOf(bits).store, this.#context(), value, offset);
+  }
+
+  readRegister(index: number, bits: Bits, high = 0): Value {
+    return widthOf(bits).load(this.#context(), CONTEXT.gpr + index * 8 + high);
+  }
+
+  writeRegister(index: number, bits: Bits, value: Value, high = 0): void {
+    this.#storeRegister(this.#context(), CONTEXT.gpr + index * 8 + high, bits, value);
+  }
+
+  protected readSlot(slot: 0 | 1, bits: Bits): Value {
+    return widthOf(bits).load(this.#slotAddress(slot));
+  }
+
+  protected writeSlot(slot: 0 | 1, bits: Bits, value: Value): void {
+    this.#storeRegister(this.#slotAddress(slot), 0, bits, value);
+  }
+
+  protected readImmediate(bits: Bits, wide: boolean): Value {
+    if (wide) return load.i64(this.#record(), this.#at + RECORD.immediate64);
+    const value = load.i32(this.#record(), this.#at + RECORD.immediate);
+    return bits === 64 ? i64.extendS(value) : widthOf(bits).from32(value);
+  }
+
+  effectiveAddress(): I64 {
+    const register = (field: number): I64 =>
+      load.i64(i32.add(this.#context(), load.u16(this.#record(), this.#at + field)));
+    const scale = i64.extendU(load.u8(this.#record(), this.#at + RECORD.scale));
+    const displacement = load.i64(this.#record(), this.#at + RECORD.displacement);
+    const sum = i64.add(i64.add(register(RECORD.base), displacement), i64.shl(register(RECORD.indexRegister), scale));
+    return this.let(this.addressTruncate(sum));
+  }
+
+  addressTruncate(value: I64): I64 {
+    const shift = i64.extendU(load.u8(this.#record(), this.#at + RECORD.addressShift));
+    const kept = this.let(shift);
+    return i64.shrU(i64.shl(value, kept), kept);
+  }
+
+  writeAddressRegister(index: number, value: I64): void {
+    const shift = load.u8(this.#record(), this.#at + RECORD.addressShift);
+    const keep = select(i32.eq(shift, i32.const(48)), i64.const(~0xffffn), i64.const(0));
+    const old = i64.and(this.readRegister(index, 64) as I64, keep);
+    this.writeRegister(index, 64, i64.or(old, this.addressTruncate(value)));
+  }
+
+  operandLinear(offset: I64, bytes: number): I64 {
+    const segment = this.let(i32.add(this.#context(), load.u16(this.#record(), this.#at + RECORD.segment)));
+    const isStack = (): I32 => i32.eq(segment, i32.add(this.#context(), i32.const(CONTEXT.segments + 2 * 16)));
+    return this.#linear(segment, 0, offset, bytes, () => select(isStack(), i32.const(12), i32.const(13)));
+  }
+
+  segmentLinear(slot: number, offset: I64, bytes: number, vector: number): I64 {
+    return this.#linear(this.#context(), CONTEXT.segments + slot * 16, offset, bytes, () => i32.const(vector));
+  }
+
+  load(width: Width, linear: I64): Value {
+    return this.#memory.load(width, linear);
+  }
+
+  store(width: Width, linear: I64, value: Value): void {
+    this.#memory.store(width, linear, value);
+  }
+
+  probe(width: Width, linear: I64): Probe {
+    return this.#memory.probe(width, linear);
+  }
+
+  loadProbed(width: Width, probe: Probe): Value {
+    return this.#memory.loadProbed(width, probe);
+  }
+
+  storeProbed(width: Width, probe: Probe, value: Value): void {
+    this.#memory.storeProbed(width, probe, value);
+  }
+
+  stop(status: number, detail: I32): void {
+    this.code.store("i32", this.#context(), detail, CONTEXT.stopDetail);
+    this.#frame.exits.stop(i32.const(status));
+  }
+
+  leave(status: number): void {
+    this.#frame.exits.leave(status);
+  }
+
+  branch(condition: I32 | undefined): void {
+    const record = this.#record();
+    const taken = (): void => this.#follow(RECORD.taken, load.i64(record, this.#at + RECORD.target));
+    if (condition !== undefined && condition.immediate.kind === "i32") {
+      if (condition.immediate.value === 0) this.#follow(RECORD.notTaken, this.nextRip());
+      else taken();
+      return;
+    }
+    if (condition === undefined) {
+      taken();
+      return;
+    }
+    this.code.if(condition, taken, () => this.#follow(RECORD.notTaken, this.nextRip()));
+  }
+
+  branchIndirect(target: I64): void {
+    this.#frame.exits.jump(target, i32.const(0));
+  }
+
+  nextRip(): I64 {
+    return load.i64(this.code.get(this.#frame.block), BLOCK.end);
+  }
+
+  /** Enters the linked block, or looks the target up and lets it be linked. */
+  #follow(link: number, rip: I64): void {
+    const linked = this.temporary("i32");
+    this.code.set(linked, load.i32(this.#record(), this.#at + link));
+    this.code.if(this.code.get(linked), () => this.#frame.exits.enter(this.code.get(linked)));
+    this.#frame.exits.jump(rip, i32.add(this.#record(), i32.const(this.#at + link)));
+  }
+
+  #linear(segment: I32, at: number, offset: I64, bytes: number, vector: () => I32): I64 {
+    const kept = this.let(offset);
+    const last = bytes === 1 ? kept : i64.add(kept, i64.const(bytes - 1));
+    this.code.if(i64.gtU(last, load.i64(segment, at + 8)), () => this.stop(STATUS.exception, vector()));
+    return i64.add(kept, load.i64(segment, at));
+  }
+
+  #storeRegister(base: I32, offset: number, bits: Bits, value: Value): void {
+    if (bits === 32) this.code.store("i64", base, i64.extendU(value as I32), offset);
+    else this.code.store(widthOf(bits).store, base, value, offset);
+  }
+
+  #context(): I32 {
+    return this.code.get(this.#frame.context);
+  }
+
+  #record(): I32 {
+    return this.code.get(this.#frame.record);
+  }
+
+  #slotAddress(slot: 0 | 1): I32 {
+    return i32.add(
+      this.#context(),
+      load.u16(this.#record(), this.#at + (slot === 0 ? RECORD.register0 : RECORD.register1)),
+    );
+  }
+}

@@ -1,0 +1,246 @@
+import {
+  type FunctionBuilder,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  type Label,
+  type Local,
+  load,
+  ModuleBuilder,
+} from "@likex/wasm-emitter";
+import { CONTEXT, JUMP_CACHE } from "../context.ts";
+import { BLOCK, RECORD } from "../record.ts";
+import type { FlagFunctions, Shape } from "../semantics/builder.ts";
+import { SEMANTICS } from "../semantics/index.ts";
+import { LocalPool, SLOW_PATH_TYPE, type SlowPath } from "../semantics/memory-access.ts";
+import type { SemanticsEntry } from "../semantics/table.ts";
+import { STATUS } from "../status.ts";
+import { type Exits, InterpreterBuilder, type InterpreterFrame } from "./builder.ts";
+import { defineFlagFunctions } from "./flag-functions.ts";
+
+/** What a handler carries out: one instruction, or a comparison and the conditional jump behind it. */
+export interface Handler {
+  readonly shapes: readonly Shape[];
+}
+
+export interface InterpreterPlan {
+  /** Cases of the main function, most of the instructions that programs execute. */
+  readonly hot: readonly Handler[];
+  /** Cases of the second function: they never end a block by branching. Their numbers follow the hot ones. */
+  readonly cold: readonly Handler[];
+}
+
+const entryOf = (shape: Shape): SemanticsEntry => {
+  const entry = SEMANTICS[shape.mnemonic];
+  if (entry === undefined) throw new RangeError(`no semantics for ${shape.mnemonic}`);
+  return entry;
+};
+
+const endsBlock = (handler: Handler): boolean =>
+  handler.shapes.some((shape) => entryOf(shape).endsBlock === true || shape.repeat !== "none");
+
+/** Writes a branch table with one nested block per case; `body` writes the code of a case and must not fall through. */
+function dispatch(
+  code: FunctionBuilder,
+  selector: I32,
+  cases: number,
+  body: (position: number) => void,
+  otherwise: () => void,
+): void {
+  const nest = (depth: number, labels: readonly Label[]): void => {
+    if (depth === cases + 1) {
+      code.brTable(labels.slice(1).reverse(), labels[0] as Label, selector);
+      return;
+    }
+    code.block((label) => nest(depth + 1, [...labels, label]));
+    if (depth === 0) otherwise();
+    else body(cases - depth);
+  };
+  nest(0, []);
+}
+
+function writeHandler(frame: InterpreterFrame, handler: Handler): void {
+  frame.pool.reset();
+  let previous: InterpreterBuilder | undefined;
+  for (const shape of handler.shapes) {
+    const builder: InterpreterBuilder = new InterpreterBuilder(frame, shape, previous);
+    entryOf(shape).write(builder);
+    previous = builder;
+  }
+}
+
+interface Parts {
+  readonly module: ModuleBuilder;
+  readonly flagFunctions: FlagFunctions;
+  readonly slow: SlowPath;
+}
+
+/** cold(context, record, block): 0 to go on with the next record, or a STATUS plus 1. */
+function writeCold(parts: Parts, handlers: readonly Handler[], firstNumber: number): FunctionBuilder {
+  const code = parts.module.function("interpreter.cold", ["i32", "i32", "i32"], ["i32"]);
+  const record = code.param(1, "i32");
+  const exits: Exits = {
+    stop: (status) => code.return(i32.add(status, i32.const(1))),
+    enter: refuse,
+    jump: refuse,
+    leave: refuse,
+  };
+  const pool = new LocalPool(code);
+  const frame = { code, context: code.param(0, "i32"), record, block: code.param(2, "i32"), pool, exits, ...parts };
+  const selector = i32.sub(load.u16(code.get(record)), i32.const(firstNumber));
+  dispatch(
+    code,
+    selector,
+    handlers.length,
+    (position) => {
+      writeHandler(frame, handlers[position] as Handler);
+      code.return(i32.const(0));
+    },
+    () => code.unreachable(),
+  );
+  code.unreachable();
+  return code;
+}
+
+const refuse = (): never => {
+  throw new RangeError("a cold handler cannot branch: list its instruction as hot");
+};
+
+/** Address of the jump cache's entry for an instruction pointer. */
+const jumpCacheEntry = (context: I32, rip: I64): I32 =>
+  i32.add(context, i32.shl(i32.and(i32.wrap(rip), i32.const(JUMP_CACHE.entries - 1)), i32.const(4)));
+
+/** run(context, block): executes blocks until something needs the caller, and returns a STATUS. */
+function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): FunctionBuilder {
+  const code = parts.module.function("interpreter.run", ["i32", "i32"], ["i32"]);
+  const context = code.param(0, "i32");
+  const block = code.param(1, "i32");
+  const record = code.local("i32");
+  const budget = code.local("i32");
+  const status = code.local("i32");
+  const rip = code.local("i64");
+  const linkSite = code.local("i32");
+  const pool = new LocalPool(code);
+  const contextOf = (): I32 => code.get(context);
+  const saveBudget = (): void => code.store("i32", contextOf(), code.get(budget), CONTEXT.budget);
+
+  code.set(budget, load.i32(contextOf(), CONTEXT.budget));
+  code.loop((enter) => {
+    code.set(budget, i32.sub(code.get(budget), load.i32(code.get(block), BLOCK.count)));
+    code.if(i32.ltS(code.get(budget), i32.const(0)), () => {
+      code.set(budget, i32.add(code.get(budget), load.i32(code.get(block), BLOCK.count)));
+      saveBudget();
+      code.store("i64", contextOf(), load.i64(code.get(block), BLOCK.rip), CONTEXT.rip);
+      code.return(i32.const(STATUS.budget));
+    });
+    code.set(record, i32.add(code.get(block), i32.const(BLOCK.size)));
+    code.block((stopped) => {
+      code.block((jump) => {
+        const exits: Exits = {
+          stop: (value) => {
+            code.set(status, value);
+            code.br(stopped);
+          },
+          enter: (target) => {
+            code.set(block, target);
+            code.br(enter);
+          },
+          jump: (target, site) => {
+            code.set(rip, target);
+            code.set(linkSite, site);
+            code.br(jump);
+          },
+          leave: (value) => {
+            saveBudget();
+            code.store("i64", contextOf(), load.i64(code.get(block), BLOCK.end), CONTEXT.rip);
+            code.return(i32.const(value));
+          },
+        };
+        const frame: InterpreterFrame = { code, context, record, block, pool, exits, ...parts };
+        code.loop((next) => {
+          const advance = (handler: Handler): void => {
+            code.set(record, i32.add(code.get(record), i32.const(RECORD.size * handler.shapes.length)));
+            code.br(next);
+          };
+          dispatch(
+            code,
+            load.u16(code.get(record)),
+            plan.hot.length,
+            (position) => {
+              const handler = plan.hot[position] as Handler;
+              writeHandler(frame, handler);
+              if (endsBlock(handler)) code.unreachable();
+              else advance(handler);
+            },
+            () => {
+              code.set(status, code.call("i32", cold, contextOf(), code.get(record), code.get(block)));
+              code.if(code.get(status), () => exits.stop(i32.sub(code.get(status), i32.const(1))));
+              code.set(record, i32.add(code.get(record), i32.const(RECORD.size)));
+              code.br(next);
+            },
+          );
+          code.unreachable();
+        });
+        code.unreachable();
+      });
+      writeJump(code, { context, block, budget, rip, linkSite }, enter);
+    });
+    // The instruction at `record` did not happen: take it and those behind it back from the count.
+    const index = load.u8(code.get(record), RECORD.index);
+    code.set(budget, i32.add(code.get(budget), i32.sub(load.i32(code.get(block), BLOCK.count), index)));
+    saveBudget();
+    code.store("i32", contextOf(), code.get(record), CONTEXT.stopRecord);
+    code.store("i32", contextOf(), code.get(block), CONTEXT.block);
+    code.return(code.get(status));
+  });
+  code.unreachable();
+  return code;
+}
+
+interface JumpLocals {
+  readonly context: Local<"i32">;
+  readonly block: Local<"i32">;
+  readonly budget: Local<"i32">;
+  readonly rip: Local<"i64">;
+  readonly linkSite: Local<"i32">;
+}
+
+/** Continues at `rip` through the jump cache, linking blocks that are in one page; else returns STATUS.lookup. */
+function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label): void {
+  const entry = code.local("i32");
+  const linear = code.local("i64");
+  const found = load.i32(code.get(entry), JUMP_CACHE.offset + JUMP_CACHE.block);
+  code.set(entry, jumpCacheEntry(code.get(l.context), code.get(l.rip)));
+  code.if(i64.eq(load.i64(code.get(entry), JUMP_CACHE.offset), code.get(l.rip)), () => {
+    code.if(code.get(l.linkSite), () => {
+      // Within one page the translation cannot differ from the one that this block was decoded under.
+      code.set(linear, load.i64(code.get(l.block), BLOCK.linear));
+      const target = i64.add(code.get(linear), i64.sub(code.get(l.rip), load.i64(code.get(l.block), BLOCK.rip)));
+      const samePage = i64.eqz(i64.shrU(i64.xor(target, code.get(linear)), i64.const(12)));
+      code.if(samePage, () => code.store("i32", code.get(l.linkSite), found));
+    });
+    code.set(l.block, found);
+    code.br(enter);
+  });
+  code.store("i64", code.get(l.context), code.get(l.rip), CONTEXT.rip);
+  code.store("i32", code.get(l.context), code.get(l.budget), CONTEXT.budget);
+  code.return(i32.const(STATUS.lookup));
+}
+
+/** The interpreter as a WebAssembly module: generated from the instruction semantics. */
+export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  module.importMemory("host", "memory", { minimum: 1 });
+  const slow: SlowPath = {
+    read: module.importFunction("slow", "read", SLOW_PATH_TYPE),
+    write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
+    probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
+  };
+  const flagFunctions = defineFlagFunctions(module);
+  const parts: Parts = { module, flagFunctions, slow };
+  const cold = writeCold(parts, plan.cold, plan.hot.length);
+  module.exportFunction("run", writeRun(parts, plan, cold));
+  module.exportFunction("flags", flagFunctions.exported);
+  return module.finish();
+}

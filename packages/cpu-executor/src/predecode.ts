@@ -1,0 +1,195 @@
+import { type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
+import { CONTEXT, SEGMENT_SLOT } from "./context.ts";
+import { fusedKey, isFusable } from "./plan.ts";
+import { RECORD } from "./record.ts";
+import type { Shape } from "./semantics/builder.ts";
+import { SEMANTICS } from "./semantics/index.ts";
+import { type OperandSize, type Repeat, semanticsName, shapeKey, shapeOf } from "./shapes.ts";
+
+/** Where a register operand's number comes from. */
+const SOURCE = { none: 0, reg: 1, rm: 2, segmentReg: 3, fixedSelector: 4 } as const;
+
+/** All that pre-decoding needs to know of one form in one specialisation. */
+export interface Selection {
+  readonly handler: number;
+  readonly key: string;
+  readonly shape: Shape;
+  readonly endsBlock: boolean;
+  readonly branches: boolean;
+  readonly repeats: boolean;
+  readonly usesMemory: boolean;
+  readonly wideImmediate: boolean;
+  /** For the two register fields: source, bytes of the operand, number of a fixed selector. */
+  readonly registers: readonly { readonly source: number; readonly bytes: number; readonly fixed: number }[];
+  readonly popsToMemory: boolean;
+  /** Selector that an instruction without operand slots names (POP ES), or -1: then ModRM.reg tells. */
+  readonly fixedSelector: number;
+}
+
+const SELECTOR_NUMBER: Readonly<Record<string, number>> = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5 };
+
+function registerSources(form: InstructionForm, shape: Shape, memory: boolean): Selection["registers"] {
+  const sources: { source: number; bytes: number; fixed: number }[] = [];
+  if (shape.operands.length === 0) return sources;
+  const widths = shape.operands.filter((o) => o.kind === "register").map((o) => o.bits / 8);
+  for (const code of form.operands) {
+    const bytes = widths[sources.length] ?? 0;
+    const fixed = SELECTOR_NUMBER[code];
+    if (fixed !== undefined) sources.push({ source: SOURCE.fixedSelector, bytes: 2, fixed });
+    else if (code.startsWith("S")) sources.push({ source: SOURCE.segmentReg, bytes: 2, fixed: 0 });
+    else if (code.startsWith("G")) sources.push({ source: SOURCE.reg, bytes, fixed: 0 });
+    else if (/^[RZ][a-z]/.test(code) || (code.startsWith("E") && !memory))
+      sources.push({ source: SOURCE.rm, bytes, fixed: 0 });
+  }
+  return sources;
+}
+
+const REPEAT_NAMES: readonly Repeat[] = ["none", "rep", "repne"];
+
+/** Chooses the handler of each instruction; what it has looked up once it finds by number. */
+export class InstructionSelector {
+  readonly #handlers: ReadonlyMap<string, number>;
+  readonly #selections: (Selection | null | undefined)[] = new Array(FORMS.length * 18);
+
+  constructor(keys: readonly string[]) {
+    this.#handlers = new Map(keys.map((key, number) => [key, number]));
+  }
+
+  /** The handler of an instruction that raises #UD. */
+  get undefinedInstruction(): number {
+    return this.handlerOf("ud2 32") as number;
+  }
+
+  handlerOf(key: string): number | undefined {
+    return this.#handlers.get(key);
+  }
+
+  /** undefined: the processor does not know the instruction. */
+  select(d: DecodedInstruction): Selection | undefined {
+    const memory = d.mod !== 3;
+    const repeat = (d.prefixes & 2) !== 0 ? 1 : (d.prefixes & 4) !== 0 ? 2 : 0;
+    const size = d.operandSize === 64 ? 2 : d.operandSize === 32 ? 1 : 0;
+    const at = ((d.form * 3 + size) * 2 + (memory ? 1 : 0)) * 3 + repeat;
+    const known = this.#selections[at];
+    if (known !== undefined) return known ?? undefined;
+    const found = this.#find(
+      FORMS[d.form] as InstructionForm,
+      d.operandSize as OperandSize,
+      memory,
+      REPEAT_NAMES[repeat] as Repeat,
+    );
+    this.#selections[at] = found ?? null;
+    return found;
+  }
+
+  /** The handler that executes both, when there is one. */
+  fuse(first: Selection, second: Selection): number | undefined {
+    return isFusable(first.shape) ? this.#handlers.get(fusedKey(first.key, second.key)) : undefined;
+  }
+
+  #find(form: InstructionForm, operandSize: OperandSize, memory: boolean, repeat: Repeat): Selection | undefined {
+    const shape = shapeOf(form, operandSize, memory, repeat);
+    if (shape === undefined) return undefined;
+    const key = shapeKey(shape);
+    const handler = this.#handlers.get(key);
+    if (handler === undefined) return undefined;
+    const name = semanticsName(form);
+    const entry = SEMANTICS[name];
+    return {
+      handler,
+      key,
+      shape,
+      endsBlock: entry?.endsBlock === true || shape.repeat !== "none",
+      branches: form.operands.some((code) => code.startsWith("J")),
+      repeats: shape.repeat !== "none" && entry?.endsBlock !== true,
+      usesMemory: memory && form.operands.some((code) => /^[EMO][a-z]/.test(code)),
+      wideImmediate: shape.operands.some((o) => o.kind === "immediate" && o.wide),
+      registers: registerSources(form, shape, memory),
+      fixedSelector: SELECTOR_NUMBER[form.operands[0] ?? ""] ?? -1,
+      popsToMemory: name === "pop" && shape.operands[0]?.kind === "memory",
+    };
+  }
+}
+
+/** Context offset of a general register operand; byte registers 4..7 without REX are AH, CH, DH and BH. */
+function registerOffset(number: number, bytes: number, prefixes: number): number {
+  if (bytes === 1 && (prefixes & 32) === 0 && number >= 4 && number < 8) return CONTEXT.gpr + (number - 4) * 8 + 1;
+  return CONTEXT.gpr + number * 8;
+}
+
+/** In RECORD.register1 of an instruction that is carried out elsewhere: its operand is in memory. */
+export const NO_REGISTER = 0xffff;
+
+export interface RecordPlace {
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly i32: Int32Array;
+}
+
+/** Segment slot for a memory operand: in 64-bit mode only FS and GS have a base (SDM Vol 1, 3.4.2.1). */
+export function segmentOffset(segment: number, bits: number): number {
+  const slot =
+    bits !== 64 ? segment : segment === 4 ? SEGMENT_SLOT.fs64 : segment === 5 ? SEGMENT_SLOT.gs64 : SEGMENT_SLOT.flat;
+  return CONTEXT.segments + slot * 16;
+}
+
+/**
+ * Writes the record of one instruction. `ripLow`/`ripHigh` is the instruction pointer behind the instruction.
+ */
+export function writeRecord(
+  memory: RecordPlace,
+  at: number,
+  d: DecodedInstruction,
+  selection: Selection,
+  index: number,
+  bits: number,
+  rip: bigint,
+): void {
+  const { u8, u16, i32 } = memory;
+  u16[(at + RECORD.handler) >> 1] = selection.handler;
+  u8[at + RECORD.length] = d.length;
+  u8[at + RECORD.index] = index;
+  selection.registers.forEach((register, slot) => {
+    const field = (at + (slot === 0 ? RECORD.register0 : RECORD.register1)) >> 1;
+    if (register.source === SOURCE.segmentReg) u16[field] = CONTEXT.segmentRegisters + d.reg * 16;
+    else if (register.source === SOURCE.fixedSelector) u16[field] = CONTEXT.segmentRegisters + register.fixed * 16;
+    else u16[field] = registerOffset(register.source === SOURCE.reg ? d.reg : d.rm, register.bytes, d.prefixes);
+  });
+  if (selection.shape.operands.length === 0) {
+    // Instructions that are carried out elsewhere: operand size and register numbers instead of context offsets.
+    u16[(at + RECORD.register0) >> 1] =
+      (d.operandSize << 8) | (selection.fixedSelector >= 0 ? selection.fixedSelector : d.reg);
+    u16[(at + RECORD.register1) >> 1] = d.mod === 3 ? d.rm : NO_REGISTER;
+  }
+  u8[at + RECORD.addressShift] = 64 - d.addressSize;
+  u16[(at + RECORD.segment) >> 1] = segmentOffset(d.segment, bits);
+  i32[(at + RECORD.immediate) >> 2] = d.immediate;
+  i32[(at + RECORD.taken) >> 2] = d.immediate2;
+  if (selection.usesMemory) {
+    const ripRelative = d.base === 16;
+    u16[(at + RECORD.base) >> 1] = d.base < 0 || ripRelative ? CONTEXT.zero : CONTEXT.gpr + d.base * 8;
+    u16[(at + RECORD.indexRegister) >> 1] = d.index < 0 ? CONTEXT.zero : CONTEXT.gpr + d.index * 8;
+    u8[at + RECORD.scale] = d.scaleShift;
+    let displacement = (BigInt(d.displacementHigh) << 32n) | BigInt(d.displacement >>> 0);
+    if (ripRelative) displacement = BigInt(d.displacement) + rip;
+    // POP computes its address after the stack pointer has moved (SDM Vol 2, POP).
+    if (selection.popsToMemory && d.base === 4) displacement += BigInt(selection.shape.bits / 8);
+    writeInt64(i32, at + RECORD.displacement, displacement);
+  } else if (selection.wideImmediate) {
+    i32[(at + RECORD.immediate64) >> 2] = d.immediate;
+    i32[(at + RECORD.immediate64 + 4) >> 2] = d.immediateHigh;
+  }
+  if (selection.branches || selection.repeats) {
+    const from = selection.repeats ? rip - BigInt(d.length) : rip + BigInt(d.immediate);
+    const target =
+      d.operandSize === 64 || bits === 64 ? from : selection.repeats ? from : BigInt.asUintN(d.operandSize, from);
+    i32[(at + RECORD.taken) >> 2] = 0;
+    i32[(at + RECORD.notTaken) >> 2] = 0;
+    writeInt64(i32, at + RECORD.target, target);
+  }
+}
+
+export function writeInt64(i32: Int32Array, at: number, value: bigint): void {
+  i32[at >> 2] = Number(BigInt.asIntN(32, value));
+  i32[(at + 4) >> 2] = Number(BigInt.asIntN(32, value >> 32n));
+}

@@ -1,0 +1,55 @@
+/**
+ * A pre-decoded instruction as the interpreter reads it, in host memory. A block is one header and its records, one after
+ * the other. Offsets in bytes. The size is a power of two that holds everything an x86 instruction can name.
+ */
+export const RECORD = {
+  size: 32,
+  /** Handler number, 2 bytes. */
+  handler: 0,
+  /** Instruction length 1..15, 1 byte. */
+  length: 2,
+  /** Position of the instruction in its block, 1 byte. */
+  index: 3,
+  /** Context offsets of the first and second register operand, 2 bytes each. */
+  register0: 4,
+  register1: 6,
+  /** Context offsets of base and index register (CONTEXT.zero when absent), 2 bytes each. */
+  base: 8,
+  indexRegister: 10,
+  /** 0..3, 1 byte. */
+  scale: 12,
+  /** 64 minus the address size: the shift that truncates an effective address, 1 byte. */
+  addressShift: 13,
+  /** Context offset of the segment's base and limit, 2 bytes. */
+  segment: 14,
+  /** Branches: block to continue with when the branch is taken, 4 bytes; 0 = not linked. */
+  taken: 16,
+  /** Second immediate (ENTER's level, a far pointer's selector), 4 bytes. */
+  immediate2: 16,
+  /** Branches: block to continue with when the branch is not taken, 4 bytes; 0 = not linked. */
+  notTaken: 20,
+  /** Signed immediate, 4 bytes. */
+  immediate: 20,
+  /** Displacement of the memory operand, sign-extended to 8 bytes; RIP-relative ones include the instruction pointer. */
+  displacement: 24,
+  /** 64-bit immediate, 8 bytes. */
+  immediate64: 24,
+  /** Branch target: an instruction pointer, 8 bytes. */
+  target: 24,
+} as const;
+
+/** The header of a block, as large as a record. */
+export const BLOCK = {
+  size: 32,
+  /** Instruction pointer of the first instruction, 8 bytes. */
+  rip: 0,
+  /** Instructions in the block, 4 bytes. */
+  count: 8,
+  /** Instruction pointer behind the last instruction, 8 bytes. */
+  end: 16,
+  /** Linear address of the first instruction, 8 bytes. */
+  linear: 24,
+} as const;
+
+/** Instructions in a block at most; one byte holds a record's index. */
+export const MAX_BLOCK_INSTRUCTIONS = 64;

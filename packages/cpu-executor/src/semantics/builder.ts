@@ -1,0 +1,292 @@
+import type { Expression, FunctionBuilder, I32, I64, Local } from "@likex/wasm-emitter";
+import { i32, i64 } from "@likex/wasm-emitter";
+import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
+import { CONDITIONS, type Condition, FLAG_KIND, type FlagKind } from "../flags.ts";
+import { STATUS } from "../status.ts";
+import { type Bits, type Value, type Width, widthOf } from "./width.ts";
+
+/** Where an operand is found. `slot` tells the register fields of a record apart. */
+export type Operand =
+  | { readonly kind: "register"; readonly bits: Bits; readonly slot: 0 | 1 }
+  | { readonly kind: "fixed"; readonly bits: Bits; readonly register: number; readonly high: number }
+  | { readonly kind: "memory"; readonly bits: Bits }
+  | { readonly kind: "immediate"; readonly bits: Bits; readonly wide: boolean }
+  | { readonly kind: "constant"; readonly bits: Bits; readonly value: number };
+
+/** One specialisation of an instruction: what the builder is asked to write. */
+export interface Shape {
+  readonly mnemonic: string;
+  readonly bits: Bits;
+  readonly operands: readonly Operand[];
+  readonly repeat: "none" | "rep" | "repne";
+}
+
+/** An address that a write has been probed for: nothing can fail after the probe. */
+export interface Probe {
+  readonly linear: I64;
+  readonly host: Local<"i32">;
+}
+
+/** What is known about the flags while code is written: what the last flag-setting instruction left, or nothing. */
+export interface KnownFlags {
+  readonly kind: Exclude<FlagKind, "explicit">;
+  readonly width: Width;
+  readonly result: Value;
+  readonly source: Value;
+  /** First operand of add and sub, when it is still at hand. */
+  readonly first?: Value;
+}
+
+const LOG2_BYTES: Readonly<Record<Bits, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
+
+export const flagOperation = (kind: FlagKind, bits: Bits): number => FLAG_KIND[kind] * 4 + LOG2_BYTES[bits];
+
+/** Functions of the flags in the context that every back end can call. */
+export interface FlagFunctions {
+  readonly carry: (code: FunctionBuilder) => I32;
+  /** All six arithmetic flags at their RFLAGS positions. */
+  readonly all: (code: FunctionBuilder) => I32;
+  /** A condition with an even number; the odd one is its negation. */
+  readonly condition: (code: FunctionBuilder, condition: number) => I32;
+}
+
+/**
+ * The typed builder that instruction semantics are written against. A back end says where registers, immediates, memory
+ * and control flow live; everything else, the flags above all, is here.
+ */
+export abstract class SemanticsBuilder {
+  abstract readonly code: FunctionBuilder;
+  abstract readonly shape: Shape;
+  /** Known flags, for back ends that see more than one instruction at a time. */
+  protected knownFlags: KnownFlags | undefined;
+
+  get width(): Width {
+    return widthOf(this.shape.bits);
+  }
+
+  operand(position: number): Operand {
+    const operand = this.shape.operands[position];
+    if (operand === undefined) throw new RangeError(`${this.shape.mnemonic} has no operand ${position}`);
+    return operand;
+  }
+
+  widthOfOperand(position: number): Width {
+    return widthOf(this.operand(position).bits);
+  }
+
+  /** Context address, for fields that have no accessor. */
+  abstract contextLoad(offset: number, bits: Bits): Value;
+  abstract contextStore(offset: number, bits: Bits, value: Value): void;
+  abstract readRegister(index: number, bits: Bits, high?: number): Value;
+  abstract writeRegister(index: number, bits: Bits, value: Value, high?: number): void;
+  protected abstract readSlot(slot: 0 | 1, bits: Bits): Value;
+  protected abstract writeSlot(slot: 0 | 1, bits: Bits, value: Value): void;
+  protected abstract readImmediate(bits: Bits, wide: boolean): Value;
+  /** Offset of the memory operand in its segment, truncated to the address size. */
+  abstract effectiveAddress(): I64;
+  /** Linear address of `bytes` bytes at an offset in the memory operand's segment; stops the instruction beyond the limit. */
+  abstract operandLinear(offset: I64, bytes: number): I64;
+  /** The same for a fixed segment slot. */
+  abstract segmentLinear(slot: number, offset: I64, bytes: number, vector: number): I64;
+  /** Reads guest memory; the result is in a local. */
+  abstract load(width: Width, linear: I64): Value;
+  abstract store(width: Width, linear: I64, value: Value): void;
+  abstract probe(width: Width, linear: I64): Probe;
+  abstract loadProbed(width: Width, probe: Probe): Value;
+  abstract storeProbed(width: Width, probe: Probe, value: Value): void;
+  /** Truncates to the address size (rCX, rSI, rDI of string and loop instructions). */
+  abstract addressTruncate(value: I64): I64;
+  /** Writes rCX, rSI or rDI at the address size: 16 bits leave the rest of the register, 32 bits clear its upper half. */
+  abstract writeAddressRegister(index: number, value: I64): void;
+  /** Ends the instruction without its effects. */
+  abstract stop(status: number, detail: I32): void;
+  /** Ends the block at the static target; falls through when `condition` is given and false. */
+  abstract branch(condition: I32 | undefined): void;
+  abstract branchIndirect(target: I64): void;
+  /** The instruction pointer behind this instruction, which must end its block. */
+  abstract nextRip(): I64;
+  /** The instruction has happened, and the block ends with a status. */
+  abstract leave(status: number): void;
+  protected abstract readonly flagFunctions: FlagFunctions;
+
+  /** Keeps a value in a local, so that it is computed once. */
+  let<T extends "i32" | "i64">(value: Expression<T>): Expression<T> {
+    if (value.opcode === 0x20 || value.immediate.kind === "i32" || value.immediate.kind === "i64") return value;
+    const local = this.temporary(value.type);
+    this.code.set(local, value);
+    return this.code.get(local);
+  }
+
+  abstract temporary<T extends "i32" | "i64">(type: T): Local<T>;
+
+  read(position: number): Value {
+    const operand = this.operand(position);
+    switch (operand.kind) {
+      case "register":
+        return this.readSlot(operand.slot, operand.bits);
+      case "fixed":
+        return this.readRegister(operand.register, operand.bits, operand.high);
+      case "immediate":
+        return this.readImmediate(operand.bits, operand.wide);
+      case "constant":
+        return widthOf(operand.bits).const(operand.value);
+      case "memory": {
+        const width = widthOf(operand.bits);
+        return this.load(width, this.operandLinear(this.effectiveAddress(), width.bytes));
+      }
+    }
+  }
+
+  write(position: number, value: Value): void {
+    const operand = this.operand(position);
+    switch (operand.kind) {
+      case "register":
+        this.writeSlot(operand.slot, operand.bits, value);
+        return;
+      case "fixed":
+        this.writeRegister(operand.register, operand.bits, value, operand.high);
+        return;
+      case "memory": {
+        const width = widthOf(operand.bits);
+        const kept = this.let(value);
+        this.store(width, this.operandLinear(this.effectiveAddress(), width.bytes), kept);
+        return;
+      }
+      default:
+        throw new RangeError(`${this.shape.mnemonic}: operand ${position} is not written`);
+    }
+  }
+
+  /** Reads an operand that will be written: memory is probed first. Returns the value and the way to write it. */
+  modify(position: number): { readonly value: Value; readonly write: (value: Value) => void } {
+    const operand = this.operand(position);
+    if (operand.kind !== "memory") {
+      return { value: this.let(this.read(position)), write: (value) => this.write(position, value) };
+    }
+    const width = widthOf(operand.bits);
+    const probe = this.probe(width, this.operandLinear(this.effectiveAddress(), width.bytes));
+    return { value: this.loadProbed(width, probe), write: (value) => this.storeProbed(width, probe, value) };
+  }
+
+  /** Leaves the flags of an arithmetic or logic result. Operands must be locals or constants. */
+  setFlags(kind: Exclude<FlagKind, "explicit">, result: Value, source: Value, first?: Value): void {
+    const width = this.width;
+    this.knownFlags = { kind, width, result, source, ...(first === undefined ? {} : { first }) };
+    const carriesSource = kind !== "logic";
+    const keepsCarry = kind === "inc" || kind === "dec";
+    this.storeFlags(
+      i32.const(flagOperation(kind, width.bits)),
+      width.signExtend64(result),
+      carriesSource ? (keepsCarry ? i64.extendU(source as I32) : width.signExtend64(source)) : undefined,
+    );
+  }
+
+  /** Sets all six arithmetic flags; `flags` has them at their RFLAGS positions, other bits are 0. */
+  setExplicitFlags(flags: I32): void {
+    this.knownFlags = undefined;
+    this.storeFlags(i32.const(flagOperation("explicit", 8)), undefined, i64.extendU(flags));
+  }
+
+  protected storeFlags(operation: I32, result: I64 | undefined, source: I64 | undefined): void {
+    this.contextStore(CONTEXT.flagOperation, 32, operation);
+    if (result !== undefined) this.contextStore(CONTEXT.flagResult, 64, result);
+    if (source !== undefined) this.contextStore(CONTEXT.flagSource, 64, source);
+  }
+
+  carry(): I32 {
+    const known = this.knownFlags;
+    if (known !== undefined) {
+      if (known.kind === "logic") return i32.const(0);
+      if (known.kind === "add") return known.width.ltU(known.result, known.source);
+      if (known.kind === "sub" && known.first !== undefined) return known.width.ltU(known.first, known.source);
+    }
+    return this.flagFunctions.carry(this.code);
+  }
+
+  /** After code that sets flags on one of two paths, what was known no longer holds. */
+  forgetFlags(): void {
+    this.knownFlags = undefined;
+  }
+
+  /** All six arithmetic flags at their RFLAGS positions. */
+  flags(): I32 {
+    return this.flagFunctions.all(this.code);
+  }
+
+  /** 1 when the condition (0..15, as encoded in Jcc) holds. */
+  condition(number: number): I32 {
+    const even = this.#evenCondition(number & ~1);
+    return (number & 1) === 0 ? even : i32.eqz(even);
+  }
+
+  #evenCondition(number: number): I32 {
+    const known = this.knownFlags;
+    const name = CONDITIONS[number] as Condition;
+    if (known !== undefined) {
+      const { width, result, first, source, kind } = known;
+      if (name === "e") return width.eqz(result);
+      if (name === "s") return width.sign(result);
+      if (kind === "sub" && first !== undefined) {
+        if (name === "b") return width.ltU(first, source);
+        if (name === "be") return width.leU(first, source);
+        if (name === "l") return width.ltS(first, source);
+        if (name === "le") return width.leS(first, source);
+      }
+      if (kind === "logic") {
+        if (name === "b" || name === "o") return i32.const(0);
+        if (name === "be") return width.eqz(result);
+        if (name === "l") return width.sign(result);
+        if (name === "le") return width.leS(result, width.const(0));
+      }
+      if (kind === "add" && name === "b") return width.ltU(result, source);
+    }
+    return this.flagFunctions.condition(this.code, number);
+  }
+
+  raise(vector: number): void {
+    this.stop(STATUS.exception, i32.const(vector));
+  }
+
+  stackPointer(): I64 {
+    return this.readRegister(4, 64) as I64;
+  }
+
+  #stackMask(): I64 {
+    return this.let(i64.shrU(i64.const(-1), i64.extendU(this.contextLoad(CONTEXT.stackShift, 32) as I32)));
+  }
+
+  /** Linear address of the stack slot `delta` bytes from the stack pointer, and the pointer to store afterwards. */
+  stackSlot(
+    delta: number | I64,
+    bytes: number,
+    at: "new" | "old",
+  ): { readonly linear: I64; readonly commit: () => void } {
+    const mask = this.#stackMask();
+    const old = this.let(this.stackPointer());
+    const moved = this.let(i64.and(i64.add(old, typeof delta === "number" ? i64.const(delta) : delta), mask));
+    const offset = at === "new" ? moved : this.let(i64.and(old, mask));
+    return {
+      linear: this.segmentLinear(SEGMENT_SLOT.stack, offset, bytes, 12),
+      commit: () => this.writeRegister(4, 64, i64.or(i64.and(old, i64.xor(mask, i64.const(-1))), moved)),
+    };
+  }
+
+  push(width: Width, value: Value): void {
+    const kept = this.let(value);
+    const slot = this.stackSlot(-width.bytes, width.bytes, "new");
+    this.store(width, slot.linear, kept);
+    slot.commit();
+  }
+
+  /** Reads the top of the stack; `commit` then moves the stack pointer. */
+  pop(width: Width, extra: I64 = i64.const(0)): { readonly value: Value; readonly commit: () => void } {
+    const slot = this.stackSlot(i64.add(i64.const(width.bytes), extra), width.bytes, "old");
+    return { value: this.load(width, slot.linear), commit: slot.commit };
+  }
+
+  /** +1 or -1 times the element size, by RFLAGS.DF. */
+  stringStep(bytes: number): I64 {
+    const down = i32.and(this.contextLoad(CONTEXT.flagRest, 32) as I32, i32.const(RFLAGS.df));
+    return i64.extendS(i32.sub(i32.const(bytes), i32.mul(i32.const(2 * bytes), i32.shrU(down, i32.const(10)))));
+  }
+}

@@ -1,0 +1,162 @@
+import type { FunctionBuilder, FunctionReference, I32, I64, Local } from "@likex/wasm-emitter";
+import { i32, i64, load } from "@likex/wasm-emitter";
+import { CONTEXT, TLB } from "../context.ts";
+import type { Probe, SemanticsBuilder } from "./builder.ts";
+import type { Value, Width } from "./width.ts";
+
+/** The slow memory path: functions of (context, bytes, linear low, linear high) that return a STATUS, or 0 when done. */
+export interface SlowPath {
+  /** Reads into CONTEXT.memoryValue. */
+  readonly read: FunctionReference;
+  /** Writes from CONTEXT.memoryValue. */
+  readonly write: FunctionReference;
+  /** Makes sure that a write will succeed; CONTEXT.probedHost is where, or 0 when the write must be slow too. */
+  readonly probe: FunctionReference;
+}
+
+export const SLOW_PATH_TYPE = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
+
+interface Entry {
+  readonly linear: I64;
+  readonly entry: I32;
+  readonly delta: I64;
+  readonly miss: I32;
+}
+
+/**
+ * Guest memory accesses through the soft TLB. A hit costs one comparison: the distance from the entry's page covers the tag
+ * and the page's end at once, so unaligned accesses within a page hit too.
+ */
+export class TlbAccess {
+  readonly #b: SemanticsBuilder;
+  readonly #context: Local<"i32">;
+  readonly #slow: SlowPath;
+  readonly #fail: (status: I32) => void;
+
+  constructor(b: SemanticsBuilder, context: Local<"i32">, slow: SlowPath, fail: (status: I32) => void) {
+    this.#b = b;
+    this.#context = context;
+    this.#slow = slow;
+    this.#fail = fail;
+  }
+
+  load(width: Width, linear: I64): Value {
+    const { code } = this.#b;
+    const at = this.#entry(TLB.read, width.bytes, linear);
+    const result = this.#b.temporary(width.type);
+    code.if(
+      at.miss,
+      () => {
+        this.#call(this.#slow.read, width.bytes, at.linear);
+        code.set(result, width.load(code.get(this.#context), CONTEXT.memoryValue));
+      },
+      () => code.set(result, width.load(this.#host(at, TLB.read))),
+    );
+    return code.get(result);
+  }
+
+  store(width: Width, linear: I64, value: Value): void {
+    const { code } = this.#b;
+    const at = this.#entry(TLB.write, width.bytes, linear);
+    code.if(
+      at.miss,
+      () => this.#slowStore(width, at.linear, value),
+      () => code.store(width.store, this.#host(at, TLB.write), value),
+    );
+  }
+
+  probe(width: Width, linear: I64): Probe {
+    const { code } = this.#b;
+    const at = this.#entry(TLB.write, width.bytes, linear);
+    const host = this.#b.temporary("i32");
+    code.if(
+      at.miss,
+      () => {
+        this.#call(this.#slow.probe, width.bytes, at.linear);
+        code.set(host, load.i32(code.get(this.#context), CONTEXT.probedHost));
+      },
+      () => code.set(host, this.#host(at, TLB.write)),
+    );
+    return { linear: at.linear, host };
+  }
+
+  loadProbed(width: Width, probe: Probe): Value {
+    const { code } = this.#b;
+    const result = this.#b.temporary(width.type);
+    code.if(
+      code.get(probe.host),
+      () => code.set(result, width.load(code.get(probe.host))),
+      () => {
+        this.#call(this.#slow.read, width.bytes, probe.linear);
+        code.set(result, width.load(code.get(this.#context), CONTEXT.memoryValue));
+      },
+    );
+    return code.get(result);
+  }
+
+  storeProbed(width: Width, probe: Probe, value: Value): void {
+    const { code } = this.#b;
+    code.if(
+      code.get(probe.host),
+      () => code.store(width.store, code.get(probe.host), value),
+      () => this.#slowStore(width, probe.linear, value),
+    );
+  }
+
+  #entry(table: number, bytes: number, linear: I64): Entry {
+    const { code } = this.#b;
+    const kept = this.#b.let(linear);
+    const page = i32.and(i32.wrap(i64.shrU(kept, i64.const(12))), i32.const(TLB.entries - 1));
+    const entry = this.#b.let(i32.add(code.get(this.#context), i32.shl(page, i32.const(4))));
+    const delta = this.#b.let(i64.sub(kept, load.i64(entry, table)));
+    return { linear: kept, entry, delta, miss: i64.gtU(delta, i64.const(4096 - bytes)) };
+  }
+
+  #host(at: Entry, table: number): I32 {
+    return i32.add(i32.wrap(at.delta), load.i32(at.entry, table + TLB.host));
+  }
+
+  #slowStore(width: Width, linear: I64, value: Value): void {
+    this.#b.code.store("i64", this.#b.code.get(this.#context), width.zeroExtend64(value), CONTEXT.memoryValue);
+    this.#call(this.#slow.write, width.bytes, linear);
+  }
+
+  #call(callee: FunctionReference, bytes: number, linear: I64): void {
+    const { code } = this.#b;
+    const status = this.#b.temporary("i32");
+    const args = [
+      code.get(this.#context),
+      i32.const(bytes),
+      i32.wrap(linear),
+      i32.wrap(i64.shrU(linear, i64.const(32))),
+    ];
+    code.set(status, code.call("i32", callee, ...args));
+    code.if(code.get(status), () => this.#fail(code.get(status)));
+  }
+}
+
+/** Locals that are handed out again for each instruction. */
+export class LocalPool {
+  readonly #code: FunctionBuilder;
+  readonly #locals: { readonly i32: Local<"i32">[]; readonly i64: Local<"i64">[] } = { i32: [], i64: [] };
+  readonly #used = { i32: 0, i64: 0 };
+
+  constructor(code: FunctionBuilder) {
+    this.#code = code;
+  }
+
+  take<T extends "i32" | "i64">(type: T): Local<T> {
+    const list = this.#locals[type] as unknown as Local<T>[];
+    const position = this.#used[type]++;
+    const existing = list[position];
+    if (existing !== undefined) return existing;
+    const fresh = this.#code.local(type);
+    list.push(fresh);
+    return fresh;
+  }
+
+  reset(): void {
+    this.#used.i32 = 0;
+    this.#used.i64 = 0;
+  }
+}

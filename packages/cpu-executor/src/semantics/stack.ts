@@ -1,0 +1,68 @@
+import { type I32, type I64, i32, i64 } from "@likex/wasm-emitter";
+import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
+import type { SemanticsTable } from "./table.ts";
+
+const PUSHED_ORDER = [0, 1, 2, 3, 4, 5, 6, 7];
+
+export const stack: SemanticsTable = {
+  push: {
+    write: (b) => {
+      const from = b.widthOfOperand(0);
+      b.push(b.width, b.let(b.width.from64(from.zeroExtend64(b.read(0)))));
+    },
+  },
+  pop: {
+    write: (b) => {
+      const { value, commit } = b.pop(b.width);
+      // The pointer moves first: POP rSP keeps the value popped.
+      if (b.operand(0).kind === "memory") {
+        b.write(0, value);
+        commit();
+      } else {
+        commit();
+        b.write(0, value);
+      }
+    },
+  },
+  pusha: {
+    write: (b) => {
+      const w = b.width;
+      const values = PUSHED_ORDER.map((register) => b.let(b.readRegister(register, w.bits)));
+      const slot = b.stackSlot(-8 * w.bytes, 8 * w.bytes, "new");
+      values.forEach((value, i) => {
+        b.store(w, i64.add(slot.linear, i64.const((7 - i) * w.bytes)), value);
+      });
+      slot.commit();
+    },
+  },
+  popa: {
+    write: (b) => {
+      const w = b.width;
+      const slot = b.stackSlot(8 * w.bytes, 8 * w.bytes, "old");
+      const values = PUSHED_ORDER.map((_, i) => b.load(w, i64.add(slot.linear, i64.const((7 - i) * w.bytes))));
+      slot.commit();
+      values.forEach((value, register) => {
+        if (register !== 4) b.writeRegister(register, w.bits, value);
+      });
+    },
+  },
+  // VM and RF read as 0 (SDM Vol 2, PUSHF).
+  pushf: {
+    write: (b) => {
+      const rest = i32.and(b.contextLoad(CONTEXT.flagRest, 32) as I32, i32.const(~(RFLAGS.vm | RFLAGS.rf)));
+      const all = i32.or(i32.or(rest, b.flags()), i32.const(RFLAGS.fixed));
+      b.push(b.width, b.let(b.width.from64(i64.extendU(all))));
+    },
+  },
+  leave: {
+    write: (b) => {
+      const w = b.width;
+      const mask = b.let(i64.shrU(i64.const(-1), i64.extendU(b.contextLoad(CONTEXT.stackShift, 32) as I32)));
+      const frame = b.let(i64.and(b.readRegister(5, 64) as I64, mask));
+      const value = b.load(w, b.segmentLinear(SEGMENT_SLOT.stack, frame, w.bytes, 12));
+      const moved = i64.and(i64.add(frame, i64.const(w.bytes)), mask);
+      b.writeRegister(4, 64, i64.or(i64.and(b.stackPointer(), i64.xor(mask, i64.const(-1))), moved));
+      b.writeRegister(5, w.bits, value);
+    },
+  },
+};

@@ -1,0 +1,217 @@
+import type { InstructionForm } from "@likex/x86-decoder";
+import type { Operand, Shape } from "./semantics/builder.ts";
+import { SEMANTICS } from "./semantics/index.ts";
+import type { Bits } from "./semantics/width.ts";
+import { INTERCEPT } from "./stop.ts";
+
+export type OperandSize = 16 | 32 | 64;
+export type Repeat = Shape["repeat"];
+
+/** Registers that a form names instead of encoding them. */
+const FIXED: Readonly<
+  Record<string, { readonly register: number; readonly bits: Bits | "operand" | "upTo32"; readonly high?: number }>
+> = {
+  AL: { register: 0, bits: 8 },
+  CL: { register: 1, bits: 8 },
+  AH: { register: 0, bits: 8, high: 1 },
+  AX: { register: 0, bits: 16 },
+  DX: { register: 2, bits: 16 },
+  eAX: { register: 0, bits: "upTo32" },
+  rAX: { register: 0, bits: "operand" },
+};
+
+const SELECTORS: ReadonlySet<string> = new Set(["ES", "CS", "SS", "DS", "FS", "GS"]);
+
+/** Instructions whose operation width is the operand size, whatever their operands are. */
+const OPERAND_SIZED: ReadonlySet<string> = new Set([
+  "push",
+  "pop",
+  "call",
+  "jmp",
+  "ret",
+  "pushf",
+  "pusha",
+  "popa",
+  "leave",
+  "popf",
+]);
+
+const STRING_SUFFIX: Readonly<Record<string, Bits>> = { b: 8, w: 16, d: 32, q: 64 };
+
+const STRING = /^(movs|stos|lods|cmps|scas|ins|outs)([bwdq])$/;
+
+function sizeOf(code: string, operandSize: OperandSize): Bits {
+  switch (code) {
+    case "b":
+      return 8;
+    case "w":
+      return 16;
+    case "d":
+      return 32;
+    case "q":
+      return 64;
+    case "z":
+      return operandSize === 16 ? 16 : 32;
+    case "y":
+      return operandSize === 64 ? 64 : 32;
+    default:
+      return operandSize;
+  }
+}
+
+/** The name under which a form's semantics are found: some mnemonics mean different things with different operands. */
+export function semanticsName(form: InstructionForm): string {
+  const first = form.operands[0] ?? "";
+  const second = form.operands[1] ?? "";
+  const { mnemonic } = form;
+  if (mnemonic === "mov") {
+    if (first.startsWith("S")) return "moveToSegment";
+    if (/^C[a-z]/.test(first)) return "movToCr";
+    if (/^C[a-z]/.test(second)) return "movFromCr";
+    if (/^D[a-z]/.test(first)) return "movToDr";
+    if (/^D[a-z]/.test(second)) return "movFromDr";
+  }
+  if (mnemonic === "pop" && (SELECTORS.has(first) || first.startsWith("S"))) return "popSegment";
+  if (mnemonic === "jmp" && /^[AEM]p$/.test(first)) return "jmpFar";
+  if (mnemonic === "call" && /^[AEM]p$/.test(first)) return "callFar";
+  return mnemonic;
+}
+
+function operandOf(
+  code: string,
+  memory: boolean,
+  operandSize: OperandSize,
+  slots: { used: 0 | 1 | 2 },
+): Operand | undefined {
+  const takeSlot = (bits: Bits): Operand => {
+    const slot = slots.used as 0 | 1;
+    slots.used = slot === 0 ? 1 : 2;
+    return { kind: "register", bits, slot };
+  };
+  if (code === "1") return { kind: "constant", bits: 8, value: 1 };
+  const fixed = FIXED[code];
+  if (fixed !== undefined) {
+    const bits =
+      fixed.bits === "operand" ? operandSize : fixed.bits === "upTo32" ? (operandSize === 16 ? 16 : 32) : fixed.bits;
+    return { kind: "fixed", bits, register: fixed.register, high: fixed.high ?? 0 };
+  }
+  if (SELECTORS.has(code)) return takeSlot(16);
+  const size = code.slice(1);
+  // Immediates are widened to the operand size by the decoder.
+  const isWidened = size === "bs" || (size === "z" && code.startsWith("I"));
+  const bits = isWidened ? operandSize : sizeOf(size, operandSize);
+  switch (code[0]) {
+    case "E":
+      return memory ? { kind: "memory", bits } : takeSlot(bits);
+    case "M":
+    case "O":
+      return { kind: "memory", bits };
+    case "G":
+    case "R":
+    case "Z":
+      return takeSlot(bits);
+    case "S":
+      return takeSlot(16);
+    case "I":
+      return { kind: "immediate", bits, wide: size === "v" && operandSize === 64 };
+    case "J":
+      return { kind: "immediate", bits: operandSize, wide: false };
+    default:
+      return undefined;
+  }
+}
+
+const ignoresOperands = (name: string): boolean => {
+  const entry = SEMANTICS[name];
+  return name in INTERCEPT || STRING.test(name) || (entry?.endsBlock === true && HELPER_LIKE.has(name));
+};
+
+const HELPER_LIKE: ReadonlySet<string> = new Set([
+  "jmpFar",
+  "callFar",
+  "retf",
+  "iret",
+  "int",
+  "int3",
+  "into",
+  "popf",
+  "moveToSegment",
+  "popSegment",
+  "les",
+  "lds",
+  "lss",
+  "lfs",
+  "lgs",
+  "ud0",
+  "ud1",
+  "ud2",
+]);
+
+/**
+ * The specialisation that executes a form with this operand size and ModRM kind; undefined when the processor has no
+ * semantics for it.
+ */
+export function shapeOf(
+  form: InstructionForm,
+  operandSize: OperandSize,
+  memory: boolean,
+  repeat: Repeat,
+): Shape | undefined {
+  const mnemonic = semanticsName(form);
+  const entry = SEMANTICS[mnemonic];
+  if (entry === undefined) return undefined;
+  const string = STRING.exec(mnemonic);
+  const effective = entry.repeats === true ? normalized(mnemonic, repeat) : "none";
+  if (ignoresOperands(mnemonic)) {
+    const bits = string === null ? 32 : (STRING_SUFFIX[string[2] as string] as Bits);
+    return { mnemonic, bits, operands: [], repeat: effective };
+  }
+  const slots = { used: 0 as 0 | 1 | 2 };
+  const operands: Operand[] = [];
+  for (const code of form.operands) {
+    const operand = operandOf(code, memory, operandSize, slots);
+    if (operand === undefined) return undefined;
+    operands.push(operand);
+  }
+  if (mnemonic === "in" || mnemonic === "out") {
+    const accumulator = operands[mnemonic === "in" ? 0 : 1] as Operand;
+    return {
+      mnemonic,
+      bits: accumulator.bits,
+      operands: operands.filter((o) => o.kind === "immediate"),
+      repeat: "none",
+    };
+  }
+  // MOV from a segment register stores 16 bits whatever the operand size (SDM Vol 2, MOV).
+  if (mnemonic === "mov" && memory && /^S[a-z]/.test(form.operands[1] ?? ""))
+    operands[0] = { kind: "memory", bits: 16 };
+  const first = operands[0];
+  const bits = OPERAND_SIZED.has(mnemonic) || first === undefined ? operandSize : first.bits;
+  return { mnemonic, bits, operands, repeat: "none" };
+}
+
+/** F2 repeats like F3 where the element's ZF does not matter. */
+function normalized(mnemonic: string, repeat: Repeat): Repeat {
+  if (repeat === "none") return "none";
+  return /^(cmps|scas)/.test(mnemonic) ? repeat : "rep";
+}
+
+/** A shape as text: handlers are found by it. */
+export function shapeKey(shape: Shape): string {
+  const operand = (o: Operand): string => {
+    switch (o.kind) {
+      case "register":
+        return `r${o.bits}`;
+      case "fixed":
+        return `f${o.bits}.${o.register}${o.high === 0 ? "" : "h"}`;
+      case "memory":
+        return `m${o.bits}`;
+      case "immediate":
+        return o.wide ? "I64" : `i${o.bits}`;
+      case "constant":
+        return `=${o.value}`;
+    }
+  };
+  const suffix = shape.repeat === "none" ? "" : `.${shape.repeat}`;
+  return `${shape.mnemonic}${suffix} ${shape.bits}${shape.operands.map((o) => ` ${operand(o)}`).join("")}`;
+}

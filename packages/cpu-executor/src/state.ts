@@ -1,0 +1,230 @@
+import type { HostMemory } from "@likex/host-memory";
+import { ARITHMETIC_FLAGS, CONTEXT, RFLAGS, SEGMENT, SEGMENT_SLOT } from "./context.ts";
+import { FLAG_KIND } from "./flags.ts";
+
+/** A segment register with its hidden part. */
+export interface SegmentRegister {
+  readonly selector: number;
+  /** Linear base, 64 bits. */
+  readonly base: bigint;
+  /** Highest valid offset, in bytes. */
+  readonly limit: number;
+  /** In the format of the VMCS: type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15, unusable 16 (SDM Vol 3C, 24.4.1). */
+  readonly accessRights: number;
+}
+
+const ACCESS_L = 1 << 13;
+const ACCESS_DB = 1 << 14;
+const UNUSABLE = 1 << 16;
+const CR0_PE = 1;
+const EFER_LMA = 1 << 10;
+
+/** The architectural registers: those that emitted code uses are in the context block, the others are fields here. */
+export class CpuState {
+  readonly contextAddress: number;
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+  readonly #i64: BigInt64Array;
+  readonly #u64: BigUint64Array;
+  readonly #arithmeticFlags: () => number;
+  cr0 = 0x60000010;
+  cr2 = 0n;
+  cr3 = 0n;
+  cr4 = 0;
+  cr8 = 0;
+  efer = 0;
+  dr0 = 0n;
+  dr1 = 0n;
+  dr2 = 0n;
+  dr3 = 0n;
+  dr6 = 0xffff0ff0;
+  dr7 = 0x400;
+  gdtrBase = 0n;
+  gdtrLimit = 0xffff;
+  idtrBase = 0n;
+  idtrLimit = 0xffff;
+  /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
+  interruptShadow = 0;
+
+  constructor(memory: HostMemory, contextAddress: number, arithmeticFlags: () => number) {
+    this.contextAddress = contextAddress;
+    this.#i32 = memory.i32;
+    this.#u32 = memory.u32;
+    this.#i64 = memory.i64;
+    this.#u64 = memory.u64;
+    this.#arithmeticFlags = arithmeticFlags;
+    this.#slot(SEGMENT_SLOT.flat, 0, 0, -1, -1);
+    for (let i = 0; i < 6; i++) this.setSegmentRaw(i, 0, 0, 0, 0xffff, i === SEGMENT.cs ? 0x9b : 0x93);
+    this.setSegmentRaw(SEGMENT.ldtr, 0, 0, 0, 0xffff, 0x82);
+    this.setSegmentRaw(SEGMENT.tr, 0, 0, 0, 0xffff, 0x8b);
+    this.rflagsNumber = RFLAGS.fixed;
+  }
+
+  /** General register 0..15 in hardware order. */
+  getRegister(index: number): bigint {
+    return this.#u64[(this.contextAddress + CONTEXT.gpr + index * 8) >> 3] as bigint;
+  }
+
+  setRegister(index: number, value: bigint): void {
+    this.#u64[(this.contextAddress + CONTEXT.gpr + index * 8) >> 3] = value;
+  }
+
+  /** Low 32 bits of a general register. */
+  registerLow(index: number): number {
+    return this.#u32[(this.contextAddress + CONTEXT.gpr + index * 8) >> 2] as number;
+  }
+
+  get rip(): bigint {
+    return this.#u64[(this.contextAddress + CONTEXT.rip) >> 3] as bigint;
+  }
+
+  set rip(value: bigint) {
+    this.#u64[(this.contextAddress + CONTEXT.rip) >> 3] = value;
+  }
+
+  /** RIP as a number: exact below 2^53. */
+  get ripNumber(): number {
+    const at = (this.contextAddress + CONTEXT.rip) >> 2;
+    return (this.#u32[at + 1] as number) * 0x100000000 + (this.#u32[at] as number);
+  }
+
+  set ripNumber(value: number) {
+    const at = (this.contextAddress + CONTEXT.rip) >> 2;
+    this.#u32[at] = value >>> 0;
+    this.#u32[at + 1] = Math.floor(value / 0x100000000);
+  }
+
+  get rflags(): bigint {
+    return BigInt(this.rflagsNumber);
+  }
+
+  set rflags(value: bigint) {
+    this.rflagsNumber = Number(BigInt.asUintN(32, value));
+  }
+
+  /** RFLAGS, whose defined bits are all below bit 22. */
+  get rflagsNumber(): number {
+    return (this.#arithmeticFlags() | this.flagRest | RFLAGS.fixed) >>> 0;
+  }
+
+  set rflagsNumber(value: number) {
+    const at = this.contextAddress;
+    this.#i32[(at + CONTEXT.flagOperation) >> 2] = FLAG_KIND.explicit;
+    this.#i64[(at + CONTEXT.flagSource) >> 3] = BigInt(value & ARITHMETIC_FLAGS);
+    this.#i32[(at + CONTEXT.flagRest) >> 2] = value & ~ARITHMETIC_FLAGS & ~RFLAGS.fixed;
+  }
+
+  /** The RFLAGS bits that are not arithmetic. */
+  get flagRest(): number {
+    return this.#i32[(this.contextAddress + CONTEXT.flagRest) >> 2] as number;
+  }
+
+  getSegment(index: number): SegmentRegister {
+    return {
+      selector: this.segmentSelector(index),
+      base: this.#u64[this.#baseAt(index) >> 1] as bigint,
+      limit: this.segmentLimit(index),
+      accessRights: this.segmentAccessRights(index),
+    };
+  }
+
+  setSegment(index: number, segment: SegmentRegister): void {
+    const low = Number(BigInt.asIntN(32, segment.base));
+    const high = Number(BigInt.asIntN(32, segment.base >> 32n));
+    this.setSegmentRaw(index, segment.selector, low, high, segment.limit, segment.accessRights);
+  }
+
+  /** Sets a segment register without allocating: base as two int32, limit in bytes. Index: ES CS SS DS FS GS LDTR TR. */
+  setSegmentRaw(
+    index: number,
+    selector: number,
+    baseLow: number,
+    baseHigh: number,
+    limit: number,
+    accessRights: number,
+  ): void {
+    const at = this.#segmentAt(index);
+    this.#u32[at] = selector;
+    this.#u32[at + 1] = accessRights;
+    this.#u32[at + 2] = limit;
+    this.#i32[this.#baseAt(index)] = baseLow;
+    this.#i32[this.#baseAt(index) + 1] = baseHigh;
+    this.refreshSegments(index);
+  }
+
+  segmentSelector(index: number): number {
+    return this.#u32[this.#segmentAt(index)] as number;
+  }
+
+  segmentAccessRights(index: number): number {
+    return this.#u32[this.#segmentAt(index) + 1] as number;
+  }
+
+  segmentLimit(index: number): number {
+    return this.#u32[this.#segmentAt(index) + 2] as number;
+  }
+
+  segmentBaseLow(index: number): number {
+    return this.#i32[this.#baseAt(index)] as number;
+  }
+
+  segmentBaseHigh(index: number): number {
+    return this.#i32[this.#baseAt(index) + 1] as number;
+  }
+
+  /** Default operand and address size of code: CS.L under IA-32e mode, else CS.D. */
+  get codeBits(): 16 | 32 | 64 {
+    const rights = this.segmentAccessRights(SEGMENT.cs);
+    if ((this.efer & EFER_LMA) !== 0 && (rights & ACCESS_L) !== 0) return 64;
+    return (rights & ACCESS_DB) !== 0 ? 32 : 16;
+  }
+
+  get isRealMode(): boolean {
+    return (this.cr0 & CR0_PE) === 0;
+  }
+
+  /** Brings what emitted code sees of the segments up to date; call it after CS, EFER or the mode changed. */
+  refreshSegments(changed?: number): void {
+    if (changed === undefined) for (let i = 0; i < 6; i++) this.#refresh(i);
+    else if (changed < 6) this.#refresh(changed);
+    const bits = this.codeBits;
+    const [stack, destination] = bits === 64 ? [SEGMENT_SLOT.flat, SEGMENT_SLOT.flat] : [SEGMENT.ss, SEGMENT.es];
+    this.#copySlot(stack, SEGMENT_SLOT.stack);
+    this.#copySlot(destination, SEGMENT_SLOT.destination);
+    const stackBits = bits === 64 ? 64 : (this.segmentAccessRights(SEGMENT.ss) & ACCESS_DB) !== 0 ? 32 : 16;
+    this.#i32[(this.contextAddress + CONTEXT.stackShift) >> 2] = 64 - stackBits;
+  }
+
+  #refresh(index: number): void {
+    const low = this.segmentBaseLow(index);
+    const high = this.segmentBaseHigh(index);
+    const usable = (this.segmentAccessRights(index) & UNUSABLE) === 0;
+    this.#slot(index, low, high, usable ? this.segmentLimit(index) : 0, 0);
+    if (index === SEGMENT.fs) this.#slot(SEGMENT_SLOT.fs64, low, high, -1, -1);
+    if (index === SEGMENT.gs) this.#slot(SEGMENT_SLOT.gs64, low, high, -1, -1);
+  }
+
+  #slot(slot: number, baseLow: number, baseHigh: number, limitLow: number, limitHigh: number): void {
+    const at = this.#slotAt(slot);
+    this.#i32[at] = baseLow;
+    this.#i32[at + 1] = baseHigh;
+    this.#i32[at + 2] = limitLow;
+    this.#i32[at + 3] = limitHigh;
+  }
+
+  #copySlot(from: number, to: number): void {
+    this.#i32.copyWithin(this.#slotAt(to), this.#slotAt(from), this.#slotAt(from) + 4);
+  }
+
+  #slotAt(slot: number): number {
+    return (this.contextAddress + CONTEXT.segments + slot * 16) >> 2;
+  }
+
+  #segmentAt(index: number): number {
+    return (this.contextAddress + CONTEXT.segmentRegisters + index * 16) >> 2;
+  }
+
+  #baseAt(index: number): number {
+    return (this.contextAddress + CONTEXT.segmentBases + index * 8) >> 2;
+  }
+}
