@@ -1,0 +1,70 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { CliError } from "../errors.ts";
+import { EXIT_CODE } from "../exit-codes.ts";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of its path is not a directory",
+  ELOOP: "too many symbolic links",
+  ENAMETOOLONG: "its name is too long",
+  ENOSPC: "no space is left on the device",
+  EROFS: "the file system is read-only",
+};
+
+/** Why a file operation failed, in words. */
+export function describeFileError(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return REASONS[code] ?? (code === "" ? String(error) : code);
+}
+
+const CHUNK_BYTES = 1 << 20;
+
+/** Reads to the end, or to one byte more than the limit: enough to know that it is too much, even of an endless device. */
+function readUpTo(fd: number, limit: number): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  while (total <= limit) {
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, limit + 1 - total));
+    const count = readSync(fd, chunk);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    total += count;
+  }
+  const bytes = new Uint8Array(total);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+function readFile(path: string, limit: number): Uint8Array {
+  if (path === "-") return readUpTo(0, limit);
+  const fd = openSync(path, "r");
+  try {
+    return readUpTo(fd, limit);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Reads a program of at most `limit` bytes. "-" is standard input. @throws CliError. */
+export function readProgramFile(path: string, limit: number): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFile(path, limit);
+  } catch (error) {
+    throw new CliError(`Cannot read ${path}: ${describeFileError(error)}.`, EXIT_CODE.file);
+  }
+  if (bytes.length === 0) throw new CliError(`${path} is empty: there is no program in it.`, EXIT_CODE.file);
+  if (bytes.length > limit) {
+    throw new CliError(
+      `${path} has more than the ${limit} bytes of guest memory. Give more with --memory or --slot.`,
+      EXIT_CODE.imageOutsideMemory,
+    );
+  }
+  return bytes;
+}
