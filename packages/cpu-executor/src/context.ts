@@ -58,21 +58,24 @@ export const SEGMENT_SLOT = { flat: 6, fs64: 7, gs64: 8, stack: 9, destination: 
 
 /** Soft TLB: direct-mapped, one array for reads and one for writes, in the frames that follow the context's. */
 export const TLB = {
-  entries: 256,
+  entries: 1024,
   entryBytes: 16,
   /** Linear address of the page (8 bytes); a byte-wise fill with this makes a tag that no canonical address matches. */
   invalidByte: 0x7f,
   /** Host address of the page, 4 bytes. */
   host: 8,
   read: 4096,
-  write: 8192,
+  write: 4096 + 16384,
 } as const;
 
-/** Jump cache: from instruction pointer to decoded block, direct-mapped. */
-export const JUMP_CACHE = { offset: 12288, entries: 256, entryBytes: 16, block: 8 } as const;
+/**
+ * Jump cache: from instruction pointer to decoded block, direct-mapped. The entry's number is rip ^ (rip >> 12), so that
+ * functions at the same place in different pages do not share one.
+ */
+export const JUMP_CACHE = { offset: 4096 + 2 * 16384, entries: 1024, entryBytes: 16, block: 8, fold: 12 } as const;
 
 /** Frames of the whole block: context, read TLB, write TLB, jump cache. */
-export const CONTEXT_FRAMES = 4;
+export const CONTEXT_FRAMES = 13;
 
 /** RFLAGS bits (SDM Vol 1, 3.4.3). */
 export const RFLAGS = {

@@ -39,7 +39,6 @@ export interface CpuEvent {
 export class Cpu extends CpuState {
   readonly memory: HostMemory;
   readonly stop: StopDetails = createStopDetails();
-  readonly #mmu: Mmu;
   readonly #tlb: SoftTlb;
   readonly #code: CodeCache;
   readonly #interpreter: InterpreterExports;
@@ -52,7 +51,6 @@ export class Cpu extends CpuState {
   private constructor(options: CpuOptions, address: number, parts: Parts) {
     super(options.memory, address, () => parts.interpreter.flags(address));
     this.memory = options.memory;
-    this.#mmu = options.mmu;
     this.#interpreter = parts.interpreter;
     this.#tlb = new SoftTlb(options.memory, options.mmu, address, this.stop);
     parts.connect(this.#tlb);
@@ -279,7 +277,8 @@ export class Cpu extends CpuState {
     const { u32, i32 } = this.memory;
     const ripAt = (this.contextAddress + CONTEXT.rip) >> 2;
     const low = u32[ripAt] as number;
-    const entry = (this.contextAddress + JUMP_CACHE.offset + ((low & (JUMP_CACHE.entries - 1)) << 4)) >> 2;
+    const folded = low ^ ((low >>> JUMP_CACHE.fold) | ((u32[ripAt + 1] as number) << (32 - JUMP_CACHE.fold)));
+    const entry = (this.contextAddress + JUMP_CACHE.offset + ((folded & (JUMP_CACHE.entries - 1)) << 4)) >> 2;
     if (u32[entry] === low && u32[entry + 1] === u32[ripAt + 1]) return i32[entry + 2] as number;
     const source = this.#locateSource();
     if (source === undefined) return FETCH.failed;

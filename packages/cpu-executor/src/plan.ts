@@ -6,39 +6,27 @@ import { SEMANTICS } from "./semantics/index.ts";
 import { type OperandSize, type Repeat, shapeKey, shapeOf } from "./shapes.ts";
 
 /**
- * Instructions whose handlers are cases of the main function; what they leave out is a rare few per cent of executed
- * instructions (docs/decisions/0001). Instructions that end a block must be here: only the main function can branch.
+ * Instructions whose handlers of 8, 32 and 64 bits are cases of the main function, beside those that branch. V8 compiles
+ * one function of some 500 cases well; everything else costs a call more (docs/decisions/0001).
  */
 const HOT: ReadonlySet<string> = new Set([
-  "mov",
-  "movzx",
-  "movsx",
-  "movsxd",
-  "lea",
-  "add",
-  "sub",
-  "cmp",
-  "and",
-  "or",
-  "xor",
-  "test",
-  "inc",
-  "dec",
-  "neg",
-  "not",
-  "shl",
-  "shr",
-  "sar",
-  "push",
-  "pop",
-  "imul",
-  "nop",
-  "adc",
-  "sbb",
+  ...["mov", "movzx", "movsx", "movsxd", "lea", "nop", "push", "pop"],
+  ...["add", "sub", "cmp", "inc", "dec", "neg", "adc", "sbb", "imul"],
+  ...["and", "or", "xor", "test", "not", "shl", "shr", "sar"],
 ]);
 
-/** Comparisons that a conditional jump is fused with, by the operand kinds that compilers emit. */
-const FUSED_OPERANDS: ReadonlySet<string> = new Set(["r i", "r r", "f i", "m i", "r m", "m r"]);
+/** Instructions that continue somewhere else: only the main function can. */
+const BRANCHES: ReadonlySet<string> = new Set([
+  ...["jmp", "call", "ret", "loop", "loope", "loopne", "jrcxz", "continue", "sti"],
+  ...CONDITIONS.map((condition) => `j${condition}`),
+]);
+
+/** Comparisons that a conditional jump is fused with, by width and operand kinds: those that compilers emit most. */
+const FUSED: ReadonlySet<string> = new Set([
+  ...["cmp 32 r r", "cmp 64 r r", "cmp 8 r i", "cmp 32 r i", "cmp 64 r i", "cmp 8 f i"],
+  ...["cmp 32 r m", "cmp 64 r m", "cmp 8 m i", "cmp 32 m i"],
+  ...["test 8 r r", "test 32 r r", "test 64 r r", "test 8 r i"],
+]);
 const FUSED_CONDITIONS = CONDITIONS.filter((condition) => !["o", "no", "p", "np"].includes(condition));
 
 /** Shapes that no form asks for: what an unknown instruction raises, and the end of a block that no instruction ends. */
@@ -51,15 +39,18 @@ const OPERAND_SIZES: readonly OperandSize[] = [16, 32, 64];
 const REPEATS: readonly Repeat[] = ["none", "rep", "repne"];
 
 export const isFusable = (first: Shape): boolean =>
-  (first.mnemonic === "cmp" || first.mnemonic === "test") &&
-  FUSED_OPERANDS.has(first.operands.map((o) => o.kind[0]).join(" "));
+  FUSED.has(`${first.mnemonic} ${first.bits} ${first.operands.map((o) => o.kind[0]).join(" ")}`);
 
 export const fusedKey = (first: string, second: string): string => `${first} + ${second}`;
 
 const handlerKey = (handler: Handler): string => handler.shapes.map(shapeKey).join(" + ");
 
 const isHot = (shape: Shape): boolean =>
-  HOT.has(shape.mnemonic) || SEMANTICS[shape.mnemonic]?.endsBlock === true || shape.repeat !== "none";
+  BRANCHES.has(shape.mnemonic) || isRepetition(shape) || (HOT.has(shape.mnemonic) && shape.bits !== 16);
+
+/** A repetition in emitted code branches to itself; INS and OUTS leave it. */
+const isRepetition = (shape: Shape): boolean =>
+  shape.repeat !== "none" && SEMANTICS[shape.mnemonic]?.endsBlock !== true;
 
 export interface NamedPlan extends InterpreterPlan {
   /** Key of each handler number: the hot ones, then the cold ones. */

@@ -22,9 +22,13 @@ export interface Selection {
   /** For the two register fields: source, bytes of the operand, number of a fixed selector. */
   readonly registers: readonly { readonly source: number; readonly bytes: number; readonly fixed: number }[];
   readonly popsToMemory: boolean;
+  /** Segment register that a far pointer is loaded into, or -1. */
+  readonly farPointerSegment: number;
   /** Selector that an instruction without operand slots names (POP ES), or -1: then ModRM.reg tells. */
   readonly fixedSelector: number;
 }
+
+const FAR_POINTER_SEGMENT: Readonly<Record<string, number>> = { les: 0, lss: 2, lds: 3, lfs: 4, lgs: 5 };
 
 const SELECTOR_NUMBER: Readonly<Record<string, number>> = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5 };
 
@@ -102,10 +106,11 @@ export class InstructionSelector {
       endsBlock: entry?.endsBlock === true || shape.repeat !== "none",
       branches: form.operands.some((code) => code.startsWith("J")),
       repeats: shape.repeat !== "none" && entry?.endsBlock !== true,
-      usesMemory: memory && form.operands.some((code) => /^[EMO][a-z]/.test(code)),
+      usesMemory: memory && form.operands.some((code) => /^(M$|[EMO][a-z])/.test(code)),
       wideImmediate: shape.operands.some((o) => o.kind === "immediate" && o.wide),
       registers: registerSources(form, shape, memory),
       fixedSelector: SELECTOR_NUMBER[form.operands[0] ?? ""] ?? -1,
+      farPointerSegment: FAR_POINTER_SEGMENT[name] ?? -1,
       popsToMemory: name === "pop" && shape.operands[0]?.kind === "memory",
     };
   }
@@ -159,11 +164,11 @@ export function writeRecord(
     // Instructions that are carried out elsewhere: operand size and register numbers instead of context offsets.
     u16[(at + RECORD.register0) >> 1] =
       (d.operandSize << 8) | (selection.fixedSelector >= 0 ? selection.fixedSelector : d.reg);
-    u16[(at + RECORD.register1) >> 1] = d.mod === 3 ? d.rm : NO_REGISTER;
+    u16[(at + RECORD.register1) >> 1] = selection.usesMemory ? NO_REGISTER : d.rm;
   }
   u8[at + RECORD.addressShift] = 64 - d.addressSize;
   u16[(at + RECORD.segment) >> 1] = segmentOffset(d.segment, bits);
-  i32[(at + RECORD.immediate) >> 2] = d.immediate;
+  i32[(at + RECORD.immediate) >> 2] = selection.farPointerSegment < 0 ? d.immediate : selection.farPointerSegment;
   i32[(at + RECORD.taken) >> 2] = d.immediate2;
   if (selection.usesMemory) {
     const ripRelative = d.base === 16;

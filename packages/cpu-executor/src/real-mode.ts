@@ -112,7 +112,7 @@ export class RealModeInstructions {
     return DONE;
   }
 
-  /** LES, LDS, LSS, LFS, LGS: the segment is named by the form, in the fixed selector's place, as ES SS DS FS GS. */
+  /** LES, LDS, LSS, LFS, LGS: pre-decoding leaves the number of the segment in the place of an immediate. */
   #loadFarPointer(record: number, register: number, size: number, next: bigint): number {
     const segment = this.#immediate(record);
     const offset = this.#effectiveAddress(record);
@@ -132,7 +132,7 @@ export class RealModeInstructions {
   #transferFar(record: number, size: number, helper: number, next: bigint): number {
     let offset = this.#immediate(record);
     let selector = this.#arena.i32[(record + RECORD.immediate2) >> 2] as number;
-    if (this.#arena.u16[(record + RECORD.segment) >> 1] !== 0 && this.#isMemoryForm(record)) {
+    if (this.#arena.u16[(record + RECORD.register1) >> 1] === NO_REGISTER) {
       const address = this.#effectiveAddress(record);
       const slot = this.#arena.u16[(record + RECORD.segment) >> 1] as number;
       offset = this.#read(slot, address, size);
@@ -205,10 +205,6 @@ export class RealModeInstructions {
       state.segmentLimit(register),
       state.segmentAccessRights(register),
     );
-  }
-
-  #isMemoryForm(record: number): boolean {
-    return (this.#arena.u16[(record + RECORD.base) >> 1] as number) !== 0;
   }
 
   #immediate(record: number): number {

@@ -114,8 +114,9 @@ function operandOf(
       return takeSlot(16);
     case "I":
       return { kind: "immediate", bits, wide: size === "v" && operandSize === 64 };
+    // The target of a relative branch stands in the record whatever the operand size.
     case "J":
-      return { kind: "immediate", bits: operandSize, wide: false };
+      return { kind: "immediate", bits: 32, wide: false };
     default:
       return undefined;
   }
@@ -186,6 +187,8 @@ export function shapeOf(
   if (mnemonic === "mov" && memory && /^S[a-z]/.test(form.operands[1] ?? ""))
     operands[0] = { kind: "memory", bits: 16 };
   const first = operands[0];
+  const onlyBranches = form.operands.some((code) => code.startsWith("J")) && mnemonic !== "call";
+  if (onlyBranches) return { mnemonic, bits: 32, operands, repeat: "none" };
   const bits = OPERAND_SIZED.has(mnemonic) || first === undefined ? operandSize : first.bits;
   return { mnemonic, bits, operands, repeat: "none" };
 }

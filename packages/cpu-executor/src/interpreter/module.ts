@@ -107,9 +107,11 @@ const refuse = (): never => {
   throw new RangeError("a cold handler cannot branch: list its instruction as hot");
 };
 
-/** Address of the jump cache's entry for an instruction pointer. */
-const jumpCacheEntry = (context: I32, rip: I64): I32 =>
-  i32.add(context, i32.shl(i32.and(i32.wrap(rip), i32.const(JUMP_CACHE.entries - 1)), i32.const(4)));
+/** Address of the jump cache's entry for an instruction pointer, less JUMP_CACHE.offset. */
+function jumpCacheEntry(context: I32, rip: I64): I32 {
+  const folded = i32.wrap(i64.xor(rip, i64.shrU(rip, i64.const(JUMP_CACHE.fold))));
+  return i32.add(context, i32.shl(i32.and(folded, i32.const(JUMP_CACHE.entries - 1)), i32.const(4)));
+}
 
 /** run(context, block): executes blocks until something needs the caller, and returns a STATUS. */
 function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): FunctionBuilder {

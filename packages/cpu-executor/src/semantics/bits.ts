@@ -13,7 +13,8 @@ type Change = (b: SemanticsBuilder, value: Value, mask: Value) => Value;
  */
 function bitTest(b: SemanticsBuilder, change: Change | undefined): void {
   const w = b.width;
-  const offset = b.let(b.read(1));
+  const given = b.read(1);
+  const offset = b.let(b.widthOfOperand(1).bits === w.bits ? given : w.from32(given as I32));
   const position = b.let(w.and(offset, w.const(w.bits - 1)));
   const inMemory = b.operand(0).kind === "memory";
   let value: Value;
