@@ -17,3 +17,8 @@ export class InvalidBudgetError extends VmxError {
 export class NoCurrentVmcsError extends VmxError {
   override readonly name: string = "NoCurrentVmcsError";
 }
+
+/** A VMX abort (SDM Vol 3C, "VMX Aborts"): the hypervisor's MSR areas are wrong. The VMCS region holds the indicator. */
+export class VmxAbortError extends VmxError {
+  override readonly name: string = "VmxAbortError";
+}

@@ -23,13 +23,13 @@ export const CR0 = {
   ts: 8,
   et: 0x10,
   ne: 0x20,
-  wp: 1 << 16,
-  nw: 1 << 29,
-  cd: 1 << 30,
+  wp: 0x10000,
+  nw: 0x20000000,
+  cd: 0x40000000,
   pg: 0x80000000,
 } as const;
-export const CR4 = { tsd: 4, de: 8, pae: 0x20, vmxe: 1 << 13, pcide: 1 << 17, osxsave: 1 << 18 } as const;
-export const RFLAGS_BIT = { fixed: 2, tf: 0x100, if: 0x200, vm: 1 << 17 } as const;
+export const CR4 = { tsd: 4, de: 8, pae: 0x20, vmxe: 0x2000, pcide: 0x20000, osxsave: 0x40000 } as const;
+export const RFLAGS_BIT = { fixed: 2, tf: 0x100, if: 0x200, vm: 0x20000 } as const;
 
 /** RFLAGS bits 31:22, 15, 5 and 3 are reserved. */
 const RFLAGS_RESERVED = 0xffc08028;
@@ -115,8 +115,8 @@ const checkDescriptorTables = ({ vmcs }: CheckContext): string => {
 const checkRipAndRflags = (context: CheckContext): string => {
   const { vmcs } = context;
   const ia32e = isIa32eGuest(context);
-  const is64Bit = ia32e && (vmcs.low(F.GUEST_CS_AR_BYTES) & (1 << 13)) !== 0;
-  if (is64Bit ? !isCanonical(vmcs, F.GUEST_RIP) : vmcs.high(F.GUEST_RIP) !== 0) return "guest RIP";
+  const rip = checkGuestRip(context);
+  if (rip !== OK) return rip;
   const rflags = vmcs.low(F.GUEST_RFLAGS);
   if (vmcs.high(F.GUEST_RFLAGS) !== 0 || (rflags & RFLAGS_RESERVED) !== 0) return "guest RFLAGS: reserved bits";
   if (!(rflags & RFLAGS_BIT.fixed)) return "guest RFLAGS: bit 1";
@@ -125,6 +125,12 @@ const checkRipAndRflags = (context: CheckContext): string => {
     return "guest RFLAGS.IF with an injected external interrupt";
   }
   return OK;
+};
+
+export const checkGuestRip = (context: CheckContext): string => {
+  const { vmcs } = context;
+  const is64Bit = isIa32eGuest(context) && (vmcs.low(F.GUEST_CS_AR_BYTES) & (1 << 13)) !== 0;
+  return (is64Bit ? isCanonical(vmcs, F.GUEST_RIP) : vmcs.high(F.GUEST_RIP) === 0) ? OK : "guest RIP";
 };
 
 /** Type of the event to be injected, -1 if none. */

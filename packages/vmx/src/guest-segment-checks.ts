@@ -6,13 +6,13 @@ import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 /** Access rights as the VMCS has them: type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15, unusable 16. */
 export const ACCESS_RIGHTS = {
   type: 0xf,
-  s: 1 << 4,
-  dpl: 3 << 5,
-  p: 1 << 7,
-  l: 1 << 13,
-  db: 1 << 14,
-  g: 1 << 15,
-  unusable: 1 << 16,
+  s: 0x10,
+  dpl: 0x60,
+  p: 0x80,
+  l: 0x2000,
+  db: 0x4000,
+  g: 0x8000,
+  unusable: 0x10000,
 } as const;
 
 /** Bits 11:8 and 31:17 of the access rights are reserved. */

@@ -5,7 +5,7 @@ import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
 /** Bits of IA32_EFER that exist: SCE, LME, LMA, NXE. */
-export const EFER = { sce: 1, lme: 1 << 8, lma: 1 << 10, nxe: 1 << 11, defined: 0xd01 } as const;
+export const EFER = { sce: 1, lme: 0x100, lma: 0x400, nxe: 0x800, defined: 0xd01 } as const;
 
 /** A linear address is canonical when bits 63:47 are equal. */
 export const isCanonical = (vmcs: Vmcs, offset: number): boolean => {

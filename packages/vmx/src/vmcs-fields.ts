@@ -29,6 +29,8 @@ export const VMCS_REGION = {
   abortIndicator: 4,
   /** Launch state: 0 clear, 1 launched. Where hardware keeps it is not architectural. */
   launchState: 8,
+  /** Which VMXON of the processor the launch was under. */
+  session: 12,
   fields: 16,
   bytes: 4096,
 } as const;

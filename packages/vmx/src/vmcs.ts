@@ -60,6 +60,13 @@ export class Vmcs {
     return this.#u32[at + 1]! * 0x100000000 + this.#u32[at]!;
   }
 
+  /** Writes a 64-bit field with an integer from 0 to 2^53-1. */
+  setNumber(offset: number, value: number): void {
+    const at = (this.base + offset) >> 2;
+    this.#u32[at] = value >>> 0;
+    this.#u32[at + 1] = value >= 0x100000000 ? Math.floor(value / 0x100000000) : 0;
+  }
+
   wide(offset: number): bigint {
     return this.#u64[(this.base + offset) >> 3]!;
   }
@@ -114,6 +121,14 @@ export class Vmcs {
 
   set launched(launched: boolean) {
     this.#u32[(this.base + VMCS_REGION.launchState) >> 2] = launched ? 1 : 0;
+  }
+
+  get session(): number {
+    return this.#u32[(this.base + VMCS_REGION.session) >> 2]!;
+  }
+
+  set session(session: number) {
+    this.#u32[(this.base + VMCS_REGION.session) >> 2] = session;
   }
 
   /** The exit-information fields that every VM exit sets; interruption and IDT-vectoring information start as not valid. */

@@ -1,0 +1,201 @@
+import { isUnrestrictedGuest } from "./control-checks.ts";
+import { CPU_BASED } from "./controls.ts";
+import type { Events } from "./events.ts";
+import type { Exits } from "./exits.ts";
+import { type Guest, OUTCOME } from "./guest.ts";
+import { CR0, CR4 } from "./guest-checks.ts";
+import { CR0_NW_CD, EFER } from "./host-checks.ts";
+import { EXIT_REASON, VECTOR } from "./numbers.ts";
+import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
+
+const ACCESS = { moveTo: 0, moveFrom: 1, clts: 2, lmsw: 3 } as const;
+const CR3_NO_INVALIDATE = 1n << 63n;
+const CR0_LMSW = 0xf;
+
+/** MOV CR, CLTS, LMSW and SMSW in non-root operation (SDM Vol 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"). */
+export class ControlRegisters {
+  readonly #guest: Guest;
+  readonly #exits: Exits;
+  readonly #events: Events;
+
+  constructor(guest: Guest, exits: Exits, events: Events) {
+    this.#guest = guest;
+    this.#exits = exits;
+    this.#events = events;
+  }
+
+  moveTo(register: number, general: number): number {
+    const { vmcs, cpu } = this.#guest;
+    const value = this.#source(general);
+    const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
+    switch (register) {
+      case 0:
+        if (this.#differs(F.CR0_GUEST_HOST_MASK, F.CR0_READ_SHADOW, value))
+          return this.#exit(0, ACCESS.moveTo, general);
+        return this.#setCr0(value);
+      case 2:
+        cpu.cr2 = value;
+        return OUTCOME.advance;
+      case 3:
+        if (controls & CPU_BASED.cr3LoadExiting && !this.#isCr3Target(value))
+          return this.#exit(3, ACCESS.moveTo, general);
+        return this.#setCr3(value);
+      case 4:
+        if (this.#differs(F.CR4_GUEST_HOST_MASK, F.CR4_READ_SHADOW, value))
+          return this.#exit(4, ACCESS.moveTo, general);
+        return this.#setCr4(value);
+      case 8:
+        if (controls & CPU_BASED.cr8LoadExiting) return this.#exit(8, ACCESS.moveTo, general);
+        if (value > 15n) return this.#fault();
+        cpu.cr8 = Number(value);
+        return OUTCOME.advance;
+      default:
+        return this.#events.raise(VECTOR.ud, -1, 0);
+    }
+  }
+
+  moveFrom(register: number, general: number): number {
+    const { vmcs, cpu } = this.#guest;
+    const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
+    switch (register) {
+      case 0:
+        return this.#store(general, BigInt(this.#visibleCr0()));
+      case 2:
+        return this.#store(general, cpu.cr2);
+      case 3:
+        if (controls & CPU_BASED.cr3StoreExiting) return this.#exit(3, ACCESS.moveFrom, general);
+        return this.#store(general, cpu.cr3);
+      case 4: {
+        const mask = vmcs.low(F.CR4_GUEST_HOST_MASK);
+        return this.#store(general, BigInt(((vmcs.low(F.CR4_READ_SHADOW) & mask) | (cpu.cr4 & ~mask)) >>> 0));
+      }
+      case 8:
+        if (controls & CPU_BASED.cr8StoreExiting) return this.#exit(8, ACCESS.moveFrom, general);
+        return this.#store(general, BigInt(cpu.cr8));
+      default:
+        return this.#events.raise(VECTOR.ud, -1, 0);
+    }
+  }
+
+  clts(): number {
+    const { vmcs, cpu } = this.#guest;
+    if ((vmcs.low(F.CR0_GUEST_HOST_MASK) & CR0.ts) === 0) {
+      cpu.cr0 = (cpu.cr0 & ~CR0.ts) >>> 0;
+      return OUTCOME.advance;
+    }
+    // TS belongs to the host: the guest sees the read shadow, and only a 1 there makes CLTS a change.
+    if ((vmcs.low(F.CR0_READ_SHADOW) & CR0.ts) === 0) return OUTCOME.advance;
+    return this.#exit(0, ACCESS.clts, 0);
+  }
+
+  /** LMSW changes PE (never to 0), MP, EM and TS. */
+  lmsw(general: number): number {
+    const { vmcs, cpu } = this.#guest;
+    const source = Number(cpu.getRegister(general) & 0xffffn);
+    const mask = vmcs.low(F.CR0_GUEST_HOST_MASK);
+    const shadow = vmcs.low(F.CR0_READ_SHADOW);
+    const setsPe = (mask & source & ~shadow & CR0.pe) !== 0;
+    if (setsPe || (mask & (source ^ shadow) & (CR0_LMSW & ~CR0.pe)) !== 0) {
+      return this.#exits.plain(EXIT_REASON.CR_ACCESS, (ACCESS.lmsw << 4) | (source << 16), cpu.stop.instructionLength);
+    }
+    const changed = CR0_LMSW & ~mask;
+    const kept = cpu.cr0 & CR0.pe;
+    cpu.cr0 = ((cpu.cr0 & ~changed) | (source & changed) | kept) >>> 0;
+    this.#guest.state.contextChanged();
+    return OUTCOME.advance;
+  }
+
+  /** SMSW to a register. */
+  smsw(general: number): number {
+    const { cpu } = this.#guest;
+    // The processor does not report the operand size: 16 bits are stored, the part that is the same for every size.
+    cpu.setRegister(general, (cpu.getRegister(general) & ~0xffffn) | BigInt(this.#visibleCr0() & 0xffff));
+    return OUTCOME.advance;
+  }
+
+  #visibleCr0(): number {
+    const { vmcs, cpu } = this.#guest;
+    const mask = vmcs.low(F.CR0_GUEST_HOST_MASK);
+    return ((vmcs.low(F.CR0_READ_SHADOW) & mask) | (cpu.cr0 & ~mask)) >>> 0;
+  }
+
+  #source(general: number): bigint {
+    const { cpu } = this.#guest;
+    return this.#is64Bit() ? cpu.getRegister(general) : cpu.getRegister(general) & 0xffffffffn;
+  }
+
+  #store(general: number, value: bigint): number {
+    this.#guest.cpu.setRegister(general, this.#is64Bit() ? value : value & 0xffffffffn);
+    return OUTCOME.advance;
+  }
+
+  #is64Bit(): boolean {
+    const { cpu } = this.#guest;
+    return (cpu.efer & EFER.lma) !== 0 && (cpu.segmentAccessRights(1) & (1 << 13)) !== 0;
+  }
+
+  /** True when the value has a bit that belongs to the host and differs from the read shadow. */
+  #differs(mask: number, shadow: number, value: bigint): boolean {
+    const { vmcs } = this.#guest;
+    return ((value ^ vmcs.wide(shadow)) & vmcs.wide(mask)) !== 0n;
+  }
+
+  #isCr3Target(value: bigint): boolean {
+    const { vmcs } = this.#guest;
+    const count = vmcs.low(F.CR3_TARGET_COUNT);
+    for (let i = 0; i < count; i++) if (vmcs.wide(F.CR3_TARGET_VALUE0 + i * 8) === value) return true;
+    return false;
+  }
+
+  #setCr0(value: bigint): number {
+    const { vmcs, cpu, capabilities, state } = this.#guest;
+    const mask = vmcs.low(F.CR0_GUEST_HOST_MASK);
+    const next = ((cpu.cr0 & mask) | (Number(value & 0xffffffffn) & ~mask) | CR0.et) >>> 0;
+    const pagingWithoutProtection = (next & CR0.pg) !== 0 && (next & CR0.pe) === 0;
+    const writeThroughWithoutDisable = (next & CR0.nw) !== 0 && (next & CR0.cd) === 0;
+    if (value >> 32n !== 0n || pagingWithoutProtection || writeThroughWithoutDisable) return this.#fault();
+    const exempt = isUnrestrictedGuest(vmcs) ? (CR0.pe | CR0.pg | CR0_NW_CD) >>> 0 : CR0_NW_CD;
+    if (capabilities.cr0.mustBeOne & ~exempt & ~next) return this.#fault();
+    const turnsPaging = ((next ^ cpu.cr0) & CR0.pg) !== 0;
+    if (turnsPaging && (next & CR0.pg) !== 0 && (cpu.efer & EFER.lme) !== 0) {
+      if ((cpu.cr4 & CR4.pae) === 0) return this.#fault();
+      cpu.efer |= EFER.lma;
+    } else if (turnsPaging && (next & CR0.pg) === 0) {
+      cpu.efer &= ~EFER.lma;
+    }
+    cpu.cr0 = next;
+    state.contextChanged();
+    return OUTCOME.advance;
+  }
+
+  #setCr3(value: bigint): number {
+    const { cpu, physicalLimit, state } = this.#guest;
+    const address = (cpu.cr4 & CR4.pcide) !== 0 ? value & ~CR3_NO_INVALIDATE : value;
+    if (this.#is64Bit() && address >= BigInt(physicalLimit)) return this.#fault();
+    cpu.cr3 = address;
+    state.contextChanged();
+    return OUTCOME.advance;
+  }
+
+  #setCr4(value: bigint): number {
+    const { vmcs, cpu, capabilities, state } = this.#guest;
+    const mask = vmcs.low(F.CR4_GUEST_HOST_MASK);
+    const next = ((cpu.cr4 & mask) | (Number(value & 0xffffffffn) & ~mask)) >>> 0;
+    const wrong = (capabilities.cr4.mustBeOne & ~next) !== 0 || (next & ~capabilities.cr4.mayBeOne) !== 0;
+    const leavesLongMode = (cpu.efer & EFER.lma) !== 0 && (next & CR4.pae) === 0;
+    if (value >> 32n !== 0n || wrong || leavesLongMode) return this.#fault();
+    cpu.cr4 = next;
+    state.contextChanged();
+    return OUTCOME.advance;
+  }
+
+  #fault(): number {
+    return this.#events.raise(VECTOR.gp, (this.#guest.cpu.cr0 & CR0.pe) !== 0 ? 0 : -1, 0);
+  }
+
+  #exit(register: number, access: number, general: number): number {
+    const { stop } = this.#guest.cpu;
+    const qualification = register | (access << 4) | (general << 8);
+    return this.#exits.plain(EXIT_REASON.CR_ACCESS, qualification, stop.instructionLength);
+  }
+}

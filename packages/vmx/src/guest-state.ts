@@ -1,0 +1,195 @@
+import { secondaryControls } from "./control-checks.ts";
+import { ACTIVITY_STATE, CPU_BASED2, INTERRUPTIBILITY, VM_ENTRY, VM_EXIT } from "./controls.ts";
+import { DIRTY } from "./dirty.ts";
+import { SEGMENTS } from "./guest-segment-checks.ts";
+import { EFER } from "./host-checks.ts";
+import type { MmuConfiguration, VmxCpu, VmxMmu } from "./processor.ts";
+import type { Vmcs } from "./vmcs.ts";
+import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
+
+const RSP = 4;
+const CS = 1;
+const CR0_ET = 0x10;
+const CR0_PG = 0x80000000;
+/** VM entry leaves ET, NW, CD and the reserved bits 15:6, 17, 28:19 of CR0 as they were (SDM Vol 3C, "Loading Guest Control Registers"). */
+const CR0_LOADED = 0x8005002f;
+export const RFLAGS_RF = 0x10000;
+/** DR7 bits 12, 14, 15 are always 0 and bit 10 is always 1. */
+const DR7_ZERO = 0xd000;
+const DR7_ONE = 0x400;
+
+/** Moves guest state between the current VMCS and the processor (SDM Vol 3C, "Loading Guest State" and "Saving Guest State"). */
+export class GuestState {
+  readonly #vmcs: Vmcs;
+  readonly #cpu: VmxCpu;
+  readonly #mmu: VmxMmu;
+  readonly #configuration: MmuConfiguration = { eptPointer: 0, cr0: 0, cr3Low: 0, cr3High: 0, cr4: 0, efer: 0 };
+  /** ACTIVITY_STATE.*. */
+  activity = 0;
+  /** INTERRUPTIBILITY.nmi or 0. */
+  nmiBlocking = 0;
+  // 64-bit registers as the VMCS holds them, so that an exit stores only those that changed.
+  #cr3 = 0n;
+  #gdtrBase = 0n;
+  #idtrBase = 0n;
+
+  constructor(vmcs: Vmcs, cpu: VmxCpu, mmu: VmxMmu) {
+    this.#vmcs = vmcs;
+    this.#cpu = cpu;
+    this.#mmu = mmu;
+  }
+
+  /** Loads the parts whose DIRTY bit is set. */
+  load(dirty: number): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
+    if (dirty & DIRTY.rip) {
+      if (vmcs.high(F.GUEST_RIP) < 0x200000) cpu.ripNumber = vmcs.number(F.GUEST_RIP);
+      else cpu.rip = vmcs.wide(F.GUEST_RIP);
+    }
+    if (dirty & DIRTY.rsp) cpu.setRegister(RSP, vmcs.wide(F.GUEST_RSP));
+    // RF only suppresses instruction breakpoints, which the processor does not have; see save().
+    if (dirty & DIRTY.rflags) cpu.rflagsNumber = vmcs.low(F.GUEST_RFLAGS) & ~RFLAGS_RF;
+    if (dirty & DIRTY.control) this.#loadControlRegisters();
+    const segments = (dirty >> 8) & 0xff;
+    if (segments !== 0) this.#loadSegments(segments);
+    if (dirty & DIRTY.tables) this.#loadTables();
+    if (dirty & DIRTY.debug && vmcs.low(F.VM_ENTRY_CONTROLS) & VM_ENTRY.loadDebugControls) {
+      cpu.dr7 = (vmcs.low(F.GUEST_DR7) & ~DR7_ZERO) | DR7_ONE;
+    }
+    if (dirty & DIRTY.nonRegister) {
+      const blocking = vmcs.low(F.GUEST_INTERRUPTIBILITY_INFO);
+      cpu.interruptShadow = blocking & (INTERRUPTIBILITY.sti | INTERRUPTIBILITY.movSs);
+      this.nmiBlocking = blocking & INTERRUPTIBILITY.nmi;
+      this.activity = vmcs.low(F.GUEST_ACTIVITY_STATE);
+    }
+    if (dirty & (DIRTY.control | (DIRTY.segment << CS))) this.contextChanged();
+  }
+
+  #loadControlRegisters(): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
+    const entry = vmcs.low(F.VM_ENTRY_CONTROLS);
+    cpu.cr0 = ((vmcs.low(F.GUEST_CR0) & CR0_LOADED) | CR0_ET) >>> 0;
+    this.#cr3 = vmcs.wide(F.GUEST_CR3);
+    cpu.cr3 = this.#cr3;
+    cpu.cr4 = vmcs.low(F.GUEST_CR4);
+    let efer = entry & VM_ENTRY.loadEfer ? vmcs.low(F.GUEST_IA32_EFER) : cpu.efer;
+    const long = entry & VM_ENTRY.ia32eModeGuest ? EFER.lma | EFER.lme : 0;
+    efer = (efer & ~EFER.lma) | (long & EFER.lma);
+    if (cpu.cr0 & CR0_PG) efer = (efer & ~EFER.lme) | (long & EFER.lme);
+    cpu.efer = efer;
+  }
+
+  #loadSegments(segments: number): void {
+    for (let index = 0; index < 8; index++) {
+      if ((segments & (1 << index)) === 0) continue;
+      const from = SEGMENTS[index]!;
+      const vmcs = this.#vmcs;
+      this.#cpu.setSegmentRaw(
+        index,
+        vmcs.word(from.selector),
+        vmcs.low(from.base) | 0,
+        vmcs.high(from.base) | 0,
+        vmcs.low(from.limit),
+        vmcs.low(from.rights),
+      );
+    }
+  }
+
+  #loadTables(): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
+    this.#gdtrBase = vmcs.wide(F.GUEST_GDTR_BASE);
+    this.#idtrBase = vmcs.wide(F.GUEST_IDTR_BASE);
+    cpu.gdtrBase = this.#gdtrBase;
+    cpu.gdtrLimit = vmcs.low(F.GUEST_GDTR_LIMIT);
+    cpu.idtrBase = this.#idtrBase;
+    cpu.idtrLimit = vmcs.low(F.GUEST_IDTR_LIMIT);
+  }
+
+  /** Tells the MMU and the processor of a change of CR0, CR3, CR4, EFER, CS or the EPT pointer. */
+  contextChanged(): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
+    const configuration = this.#configuration;
+    configuration.eptPointer = secondaryControls(vmcs) & CPU_BASED2.enableEpt ? vmcs.number(F.EPT_POINTER) : 0;
+    configuration.cr0 = cpu.cr0;
+    configuration.cr3Low = Number(BigInt.asIntN(32, cpu.cr3));
+    configuration.cr3High = Number(BigInt.asIntN(32, cpu.cr3 >> 32n));
+    configuration.cr4 = cpu.cr4;
+    configuration.efer = cpu.efer;
+    this.#mmu.configure(configuration);
+    // The width of code depends on EFER and CS: storing CS makes the processor derive it again.
+    cpu.setSegmentRaw(
+      CS,
+      cpu.segmentSelector(CS),
+      cpu.segmentBaseLow(CS),
+      cpu.segmentBaseHigh(CS),
+      cpu.segmentLimit(CS),
+      cpu.segmentAccessRights(CS),
+    );
+    cpu.flushTlb();
+  }
+
+  /** Saves guest state; `resumeFlag` is RFLAGS_RF when the exit came from a fault, else 0 (SDM Vol 3C, "Saving RIP, RSP, RFLAGS, and SSP"). */
+  save(resumeFlag: number): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
+    const rip = cpu.ripNumber;
+    if (rip < Number.MAX_SAFE_INTEGER) vmcs.setNumber(F.GUEST_RIP, rip);
+    else vmcs.setWide(F.GUEST_RIP, cpu.rip);
+    vmcs.setWide(F.GUEST_RSP, cpu.getRegister(RSP));
+    vmcs.setPair(F.GUEST_RFLAGS, cpu.rflagsNumber | resumeFlag, 0);
+    vmcs.setPair(F.GUEST_CR0, cpu.cr0, 0);
+    vmcs.setPair(F.GUEST_CR4, cpu.cr4, 0);
+    if (cpu.cr3 !== this.#cr3) {
+      this.#cr3 = cpu.cr3;
+      vmcs.setWide(F.GUEST_CR3, cpu.cr3);
+    }
+    this.#saveSegments();
+    this.#saveTables();
+    const exit = vmcs.low(F.VM_EXIT_CONTROLS);
+    if (exit & VM_EXIT.saveDebugControls) vmcs.setPair(F.GUEST_DR7, cpu.dr7, 0);
+    if (exit & VM_EXIT.saveEfer) vmcs.setPair(F.GUEST_IA32_EFER, cpu.efer, 0);
+    // IA32_VMX_MISC bit 5: an exit stores EFER.LMA into the entry control "IA-32e mode guest".
+    const entry = vmcs.low(F.VM_ENTRY_CONTROLS);
+    const long = cpu.efer & EFER.lma ? VM_ENTRY.ia32eModeGuest : 0;
+    vmcs.setLow(F.VM_ENTRY_CONTROLS, (entry & ~VM_ENTRY.ia32eModeGuest) | long);
+    vmcs.setLow(F.GUEST_INTERRUPTIBILITY_INFO, cpu.interruptShadow | this.nmiBlocking);
+    vmcs.setLow(F.GUEST_ACTIVITY_STATE, this.activity);
+    vmcs.setPair(F.GUEST_PENDING_DBG_EXCEPTIONS, 0, 0);
+  }
+
+  #saveSegments(): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
+    for (let index = 0; index < 8; index++) {
+      const to = SEGMENTS[index]!;
+      vmcs.setWord(to.selector, cpu.segmentSelector(index));
+      vmcs.setPair(to.base, cpu.segmentBaseLow(index), cpu.segmentBaseHigh(index));
+      vmcs.setLow(to.limit, cpu.segmentLimit(index));
+      vmcs.setLow(to.rights, cpu.segmentAccessRights(index));
+    }
+  }
+
+  #saveTables(): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
+    if (cpu.gdtrBase !== this.#gdtrBase) {
+      this.#gdtrBase = cpu.gdtrBase;
+      vmcs.setWide(F.GUEST_GDTR_BASE, cpu.gdtrBase);
+    }
+    if (cpu.idtrBase !== this.#idtrBase) {
+      this.#idtrBase = cpu.idtrBase;
+      vmcs.setWide(F.GUEST_IDTR_BASE, cpu.idtrBase);
+    }
+    vmcs.setLow(F.GUEST_GDTR_LIMIT, cpu.gdtrLimit);
+    vmcs.setLow(F.GUEST_IDTR_LIMIT, cpu.idtrLimit);
+  }
+
+  /** An event or an interrupt ends HLT. */
+  activate(): void {
+    this.activity = ACTIVITY_STATE.active;
+  }
+}

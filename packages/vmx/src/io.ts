@@ -1,0 +1,98 @@
+import { CPU_BASED } from "./controls.ts";
+import type { Exits } from "./exits.ts";
+import { type Guest, OUTCOME } from "./guest.ts";
+import { EXIT_REASON } from "./numbers.ts";
+import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
+
+/** The I/O ports that a guest reaches when its controls let a port access through. */
+export interface VmxPorts {
+  /** Returns `size` (1, 2 or 4) bytes as an unsigned number. */
+  read(port: number, size: number): number;
+  write(port: number, size: number, value: number): void;
+}
+
+const RAX = 0;
+const RCX = 1;
+const RSI = 6;
+const RDI = 7;
+const ES = 0;
+const QUALIFICATION = { in: 8, string: 16, rep: 32, immediate: 64 } as const;
+const LARGEST = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
+
+/** IN, OUT, INS and OUTS (SDM Vol 3C, "I/O bitmaps" and "Exit Qualification for I/O Instructions"). */
+export class Io {
+  readonly #guest: Guest;
+  readonly #exits: Exits;
+  readonly #ports: VmxPorts | undefined;
+
+  constructor(guest: Guest, exits: Exits, ports: VmxPorts | undefined) {
+    this.#guest = guest;
+    this.#exits = exits;
+    this.#ports = ports;
+  }
+
+  /**
+   * The port access at RIP, as the processor's stop describes it. Without a `ports` option a port that does not exit reads as
+   * all ones and ignores writes. INS and OUTS exit always: their memory operand is for the hypervisor to reach.
+   */
+  handle(): number {
+    const { stop } = this.#guest.cpu;
+    if (!stop.portIsString && !this.#isIntercepted(stop.port, stop.portSize)) return this.#access();
+    let qualification = (stop.portSize - 1) | (stop.port << 16);
+    if (stop.portIsIn) qualification |= QUALIFICATION.in;
+    if (stop.portIsString) qualification |= QUALIFICATION.string;
+    if (stop.portIsRep) qualification |= QUALIFICATION.rep;
+    if (stop.portIsImmediate) qualification |= QUALIFICATION.immediate;
+    this.#exits.begin(EXIT_REASON.IO_INSTRUCTION, qualification, stop.instructionLength, 0);
+    if (stop.portIsString) this.#describeString();
+    return this.#exits.finish();
+  }
+
+  #isIntercepted(port: number, size: number): boolean {
+    const { vmcs } = this.#guest;
+    const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
+    if ((controls & CPU_BASED.useIoBitmaps) === 0) return (controls & CPU_BASED.unconditionalIoExiting) !== 0;
+    // An access that wraps around the 16-bit port space exits.
+    if (port + size > 0x10000) return true;
+    for (let at = port; at < port + size; at++) if (this.#bitmapBit(at)) return true;
+    return false;
+  }
+
+  /** Bitmap A serves ports 0 to 7fff, B the others. */
+  #bitmapBit(port: number): boolean {
+    const { vmcs, memory } = this.#guest;
+    const bitmap = vmcs.number(port < 0x8000 ? F.IO_BITMAP_A : F.IO_BITMAP_B);
+    return ((memory.u8[bitmap + ((port & 0x7fff) >> 3)] ?? 0xff) & (1 << (port & 7))) !== 0;
+  }
+
+  #access(): number {
+    const { cpu } = this.#guest;
+    const { port, portSize: size, portIsIn } = cpu.stop;
+    const rax = cpu.getRegister(RAX);
+    const largest = LARGEST[size as 1 | 2 | 4];
+    if (!portIsIn) {
+      this.#ports?.write(port, size, Number(rax & BigInt(largest)));
+      return OUTCOME.advance;
+    }
+    const value = BigInt(((this.#ports?.read(port, size) ?? largest) & largest) >>> 0);
+    // A 32-bit result clears the upper half of RAX, a smaller one leaves it.
+    cpu.setRegister(RAX, size === 4 ? value : (rax & ~BigInt(largest)) | value);
+    return OUTCOME.advance;
+  }
+
+  /** VM-exit instruction information and guest-linear address of INS and OUTS. */
+  #describeString(): void {
+    const { vmcs, cpu } = this.#guest;
+    const { stop } = cpu;
+    const sizeCode = stop.portAddressSize === 16 ? 0 : stop.portAddressSize === 32 ? 1 : 2;
+    const segment = stop.portIsIn ? ES : stop.portSegment;
+    vmcs.setLow(F.VMX_INSTRUCTION_INFO, (sizeCode << 7) | (segment << 15));
+    const offset = BigInt.asUintN(stop.portAddressSize, cpu.getRegister(stop.portIsIn ? RDI : RSI));
+    const base = (BigInt(cpu.segmentBaseHigh(segment) >>> 0) << 32n) | BigInt(cpu.segmentBaseLow(segment) >>> 0);
+    vmcs.setWide(F.GUEST_LINEAR_ADDRESS, BigInt.asUintN(stop.portAddressSize === 64 ? 64 : 32, base + offset));
+    vmcs.setWide(F.IO_RCX, cpu.getRegister(RCX));
+    vmcs.setWide(F.IO_RSI, cpu.getRegister(RSI));
+    vmcs.setWide(F.IO_RDI, cpu.getRegister(RDI));
+    vmcs.setWide(F.IO_RIP, cpu.rip);
+  }
+}

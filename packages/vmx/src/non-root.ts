@@ -1,0 +1,139 @@
+import { STOP } from "@likex/cpu-executor";
+import { ACTIVITY_STATE, CPU_BASED, INTERRUPTIBILITY, INTERRUPTION_INFO, INTERRUPTION_TYPE } from "./controls.ts";
+import type { Events } from "./events.ts";
+import type { Exits } from "./exits.ts";
+import { type Guest, OUTCOME } from "./guest.ts";
+import { RFLAGS_RF } from "./guest-state.ts";
+import { EFER } from "./host-checks.ts";
+import type { Instructions } from "./instructions.ts";
+import type { Io } from "./io.ts";
+import { EXIT_REASON, VECTOR } from "./numbers.ts";
+import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
+
+const RFLAGS_TF = 0x100;
+const RFLAGS_IF = 0x200;
+const DR6_BS = 1 << 14;
+const CS = 1;
+const CS_L = 1 << 13;
+/** B3:B0 and BS of the pending debug exceptions; bit 12 says that a breakpoint was met and enabled. */
+const PENDING_DEBUG = 0x500f;
+const STEPPING = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting | CPU_BASED.monitorTrapFlag;
+
+/** Runs the guest from a successful entry to the next VM exit. */
+export class NonRoot {
+  readonly #guest: Guest;
+  readonly #exits: Exits;
+  readonly #events: Events;
+  readonly #instructions: Instructions;
+  readonly #io: Io;
+
+  constructor(guest: Guest, exits: Exits, events: Events, instructions: Instructions, io: Io) {
+    this.#guest = guest;
+    this.#exits = exits;
+    this.#events = events;
+    this.#instructions = instructions;
+    this.#io = io;
+  }
+
+  /** `budget`: instructions until a host interrupt is pending. Ends when an exit is recorded. */
+  run(budget: number): void {
+    const { cpu, vmcs } = this.#guest;
+    if (this.#enter() === OUTCOME.exited) return;
+    const stepping = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL) & STEPPING;
+    let left = budget;
+    for (;;) {
+      if (stepping !== 0 && this.#windowOpen(stepping)) return;
+      if (left <= 0 || this.#guest.state.activity !== ACTIVITY_STATE.active) {
+        this.#exits.externalInterrupt();
+        return;
+      }
+      const before = cpu.instructionsRetired;
+      const stop = cpu.run(stepping === 0 ? left : 1);
+      left -= cpu.instructionsRetired - before;
+      if (stop !== STOP.budget) {
+        if (this.#handle(stop) === OUTCOME.exited) return;
+        // What is carried out here counts as one instruction, so that every path uses up the budget.
+        left--;
+      }
+      if (stepping & CPU_BASED.monitorTrapFlag) {
+        this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
+        return;
+      }
+    }
+  }
+
+  /** What happens before the guest's first instruction: the injected event, or pending debug exceptions. */
+  #enter(): number {
+    const { vmcs, cpu } = this.#guest;
+    const info = vmcs.low(F.VM_ENTRY_INTR_INFO);
+    if (info & INTERRUPTION_INFO.valid) return this.#inject(info);
+    const pending = vmcs.low(F.GUEST_PENDING_DBG_EXCEPTIONS) & PENDING_DEBUG;
+    if (pending !== 0 && (cpu.interruptShadow & INTERRUPTIBILITY.movSs) === 0) {
+      cpu.dr6 = (cpu.dr6 | pending) >>> 0;
+      return this.#events.raise(VECTOR.db, -1, 0);
+    }
+    return OUTCOME.resume;
+  }
+
+  #inject(info: number): number {
+    const { vmcs, state } = this.#guest;
+    const type = (info >> 8) & 7;
+    // Type 7 is a pending MTF VM exit, which comes before any instruction.
+    if (type === INTERRUPTION_TYPE.other) return this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
+    const errorCode = info & INTERRUPTION_INFO.errorCodeValid ? vmcs.low(F.VM_ENTRY_EXCEPTION_ERROR_CODE) : -1;
+    const length = type >= INTERRUPTION_TYPE.softwareInterrupt ? vmcs.low(F.VM_ENTRY_INSTRUCTION_LEN) : 0;
+    const outcome = this.#events.deliver(info & INTERRUPTION_INFO.vector, type, errorCode, length);
+    if (outcome !== OUTCOME.resume) return outcome;
+    if (type === INTERRUPTION_TYPE.nmi) state.nmiBlocking = INTERRUPTIBILITY.nmi;
+    if (vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL) & CPU_BASED.monitorTrapFlag)
+      return this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
+    return OUTCOME.resume;
+  }
+
+  /** Interrupt-window and NMI-window exits; both also end HLT. */
+  #windowOpen(controls: number): boolean {
+    const { cpu, state } = this.#guest;
+    if (cpu.interruptShadow !== 0) return false;
+    if (controls & CPU_BASED.nmiWindowExiting && state.nmiBlocking === 0) {
+      this.#exits.plain(EXIT_REASON.NMI_WINDOW, 0, 0);
+      return true;
+    }
+    if (controls & CPU_BASED.interruptWindowExiting && (cpu.rflagsNumber & RFLAGS_IF) !== 0) {
+      this.#exits.plain(EXIT_REASON.INTERRUPT_WINDOW, 0, 0);
+      return true;
+    }
+    return false;
+  }
+
+  #handle(stop: number): number {
+    const { cpu } = this.#guest;
+    switch (stop) {
+      case STOP.port:
+        return this.#advanceAfter(this.#io.handle());
+      case STOP.instruction:
+        return this.#advanceAfter(this.#instructions.handle());
+      case STOP.exception:
+        return this.#events.raise(cpu.stop.vector, cpu.stop.errorCode, cpu.stop.instructionLength);
+      case STOP.mmu:
+      case STOP.mmio:
+        this.#exits.beginMmuStop(RFLAGS_RF);
+        return this.#exits.finish();
+      default:
+        return this.#exits.plain(EXIT_REASON.TRIPLE_FAULT, 0, 0);
+    }
+  }
+
+  /** Moves past an instruction that was carried out here, with the single-step trap that follows it. */
+  #advanceAfter(outcome: number): number {
+    if (outcome !== OUTCOME.advance) return outcome;
+    const { cpu } = this.#guest;
+    const traps = (cpu.rflagsNumber & RFLAGS_TF) !== 0;
+    const next = cpu.rip + BigInt(cpu.stop.instructionLength);
+    const is64Bit = (cpu.efer & EFER.lma) !== 0 && (cpu.segmentAccessRights(CS) & CS_L) !== 0;
+    cpu.rip = BigInt.asUintN(is64Bit ? 64 : 32, next);
+    cpu.interruptShadow = 0;
+    if (!traps) return OUTCOME.resume;
+    cpu.dr6 = (cpu.dr6 | DR6_BS) >>> 0;
+    return this.#events.raise(VECTOR.db, -1, 0);
+  }
+}
