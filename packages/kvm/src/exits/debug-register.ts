@@ -1,0 +1,73 @@
+import { VMCS } from "@likex/vmx";
+import { GPR } from "../gpr.ts";
+import type { Vcpu } from "../vcpu.ts";
+import { NEXT, skipInstruction } from "./exit.ts";
+
+const DIRECTION_FROM = 1 << 4;
+const DR6_FIXED = 0xffff0ff0n;
+const DR6_WRITABLE = 0xe00fn;
+const DR7_WRITABLE = 0xffff2bffn;
+const DR7_FIXED = 0x400;
+
+/** MOV to and from debug registers: their values are kept, and no breakpoint is armed with them. */
+export const handleDebugRegister = (vcpu: Vcpu): number => {
+  const { processor } = vcpu.vm;
+  const { vmx, cpu } = processor;
+  const qualification = vmx.vmread32(VMCS.EXIT_QUALIFICATION);
+  const debug = qualification & 7;
+  const register = (qualification >> 8) & 15;
+  if ((qualification & DIRECTION_FROM) !== 0) {
+    const value = readDebug(vcpu, debug);
+    if (register === GPR.rsp) vmx.vmwrite(VMCS.GUEST_RSP, value);
+    else cpu.setRegister(register, value);
+  } else {
+    const value = register === GPR.rsp ? (vmx.vmread(VMCS.GUEST_RSP) ?? 0n) : cpu.getRegister(register);
+    writeDebug(vcpu, debug, value);
+  }
+  skipInstruction(vcpu);
+  return NEXT.resume;
+};
+
+/** DR4 and DR5 are DR6 and DR7 while CR4.DE is 0. */
+const canonical = (debug: number): number => (debug === 4 || debug === 5 ? debug + 2 : debug);
+
+const readDebug = (vcpu: Vcpu, debug: number): bigint => {
+  const { vmx, cpu } = vcpu.vm.processor;
+  switch (canonical(debug)) {
+    case 0:
+      return cpu.dr0;
+    case 1:
+      return cpu.dr1;
+    case 2:
+      return cpu.dr2;
+    case 3:
+      return cpu.dr3;
+    case 6:
+      return BigInt(cpu.dr6);
+    default:
+      return vmx.vmread(VMCS.GUEST_DR7) ?? BigInt(DR7_FIXED);
+  }
+};
+
+const writeDebug = (vcpu: Vcpu, debug: number, value: bigint): void => {
+  const { vmx, cpu } = vcpu.vm.processor;
+  switch (canonical(debug)) {
+    case 0:
+      cpu.dr0 = value;
+      break;
+    case 1:
+      cpu.dr1 = value;
+      break;
+    case 2:
+      cpu.dr2 = value;
+      break;
+    case 3:
+      cpu.dr3 = value;
+      break;
+    case 6:
+      cpu.dr6 = Number((value & DR6_WRITABLE) | DR6_FIXED);
+      break;
+    default:
+      vmx.vmwrite(VMCS.GUEST_DR7, (value & DR7_WRITABLE) | BigInt(DR7_FIXED));
+  }
+};

@@ -1,0 +1,35 @@
+import { ERRNO } from "@likex/kvm-abi";
+import { VMCS } from "@likex/vmx";
+import { emulateMmio, reportMmio } from "../mmio.ts";
+import type { Vcpu } from "../vcpu.ts";
+import { MAP_RESULT } from "../vm.ts";
+import { NEXT, reinjectInterruptedEvent } from "./exit.ts";
+
+/** Bit 1 of the exit qualification: a data write (SDM Vol 3C, table "Exit Qualification for EPT Violations"). */
+const WRITE = 1 << 1;
+
+/**
+ * The guest touched a page that the EPT does not map, or not for this access: maps what stands behind it, or treats it
+ * as device memory if no slot does. -EFAULT if the slot's user address is not mapped, -ENOMEM without a free frame.
+ */
+export const handleEptViolation = (vcpu: Vcpu): number => {
+  const { kernel, processor } = vcpu.vm;
+  const { vmx } = processor;
+  const guestPhysicalAddress = vmx.vmreadNumber(VMCS.GUEST_PHYSICAL_ADDRESS);
+  const qualification = vmx.vmread32(VMCS.EXIT_QUALIFICATION);
+  kernel.trace?.({ type: "ept_violation", guestPhysicalAddress, qualification });
+  reinjectInterruptedEvent(vmx);
+  const isWrite = (qualification & WRITE) !== 0;
+  switch (vcpu.vm.mapPage(guestPhysicalAddress, isWrite ? "write" : "read")) {
+    case MAP_RESULT.mapped:
+      return NEXT.resume;
+    case MAP_RESULT.badUserAddress:
+      return -ERRNO.EFAULT;
+    case MAP_RESULT.outOfMemory:
+      return -ERRNO.ENOMEM;
+    default:
+      return processor.personality.mmio === "emulated"
+        ? emulateMmio(vcpu)
+        : reportMmio(vcpu, guestPhysicalAddress, isWrite);
+  }
+};

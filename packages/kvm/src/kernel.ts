@@ -1,0 +1,60 @@
+import type { AddressSpace, HostMemory, HostVirtualAddress } from "@likex/host-memory";
+import type { Personality } from "./personality.ts";
+import { Processor } from "./processor.ts";
+import type { TraceSink } from "./trace-events.ts";
+import { UserPointer } from "./user-pointer.ts";
+import type { Vm } from "./vm.ts";
+
+/** Larger than every structure that an ioctl here takes. */
+const POINTER_CAPACITY = 512;
+
+/** What all files of one driver share: host memory, the VMM's address space, the processors, the VMs. */
+export class Kernel {
+  readonly memory: HostMemory;
+  /** The VMM's user space. */
+  readonly space: AddressSpace;
+  readonly pointer: UserPointer;
+  readonly trace: TraceSink | undefined;
+  /** Guest instructions after which KVM_RUN returns as if a signal had arrived. */
+  readonly instructionsPerRun: number;
+  readonly #processors = new Map<Personality, Processor>();
+  readonly #vms = new Set<Vm>();
+  readonly #removeNotifier: () => void;
+
+  constructor(options: { memory: HostMemory; trace: TraceSink | undefined; instructionsPerRun: number }) {
+    this.memory = options.memory;
+    this.trace = options.trace;
+    this.instructionsPerRun = options.instructionsPerRun;
+    this.space = options.memory.createAddressSpace();
+    this.pointer = new UserPointer(this.space, POINTER_CAPACITY);
+    this.#removeNotifier = this.space.addNotifier({
+      invalidate: (start: HostVirtualAddress, end: HostVirtualAddress): void => {
+        for (const vm of this.#vms) vm.invalidateUserRange(start, end);
+      },
+    });
+  }
+
+  /** The processor that a personality's hypervisor runs on, made at first use. */
+  processor(personality: Personality): Processor {
+    let processor = this.#processors.get(personality);
+    if (processor === undefined) {
+      processor = new Processor(this.memory, personality, this.trace);
+      this.#processors.set(personality, processor);
+    }
+    return processor;
+  }
+
+  addVm(vm: Vm): void {
+    this.#vms.add(vm);
+  }
+
+  removeVm(vm: Vm): void {
+    this.#vms.delete(vm);
+  }
+
+  dispose(): void {
+    this.#removeNotifier();
+    for (const processor of this.#processors.values()) processor.dispose();
+    this.space.dispose();
+  }
+}

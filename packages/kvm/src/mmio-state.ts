@@ -1,0 +1,34 @@
+/** One access to device memory: at most 8 bytes. */
+export interface MmioFragment {
+  readonly guestPhysical: number;
+  readonly size: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * Where an instruction that accesses device memory stands. It is repeated from its start for each read that the VMM
+ * must answer: the answers so far are replayed in order. Its writes are handed over one by one after it is done.
+ */
+export class MmioState {
+  /** Reads that have their data. */
+  readonly reads: MmioFragment[] = [];
+  /** Reads replayed in the current repetition. */
+  replayed = 0;
+  /** The read that waits for the VMM. */
+  wanted: { guestPhysical: number; size: number } | undefined;
+  /** Writes of the current repetition; of the finished instruction once it is done. */
+  readonly writes: MmioFragment[] = [];
+
+  /** Before each repetition. */
+  restart(): void {
+    this.replayed = 0;
+    this.wanted = undefined;
+    this.writes.length = 0;
+  }
+
+  /** The instruction is done or abandoned: its reads are used up. */
+  finish(): void {
+    this.reads.length = 0;
+    this.wanted = undefined;
+  }
+}

@@ -1,0 +1,158 @@
+import { CONTEXT, Cpu } from "@likex/cpu-executor";
+import { GuestMmu } from "@likex/ept-mmu";
+import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
+import { VMCS, VMX_STATUS, Vmx } from "@likex/vmx";
+import { CR4 } from "./control-registers.ts";
+import { adjustControls } from "./controls.ts";
+import { EmulationMmu } from "./emulation-mmu.ts";
+import { EmulatedKvmError } from "./errors.ts";
+import type { Personality } from "./personality.ts";
+import type { ControlWords, TraceSink } from "./trace-events.ts";
+import { initialVmcs, type VmcsWrite } from "./vmcs-setup.ts";
+
+/** What the processor keeps of a vCPU while another one's state is in its registers. */
+export interface LoadedVcpu {
+  readonly vmcs: HostPhysicalAddress;
+  /** The 16 general registers as 32-bit halves, in hardware order. RSP's place is in the VMCS. */
+  readonly registers: Uint32Array;
+  cr2: bigint;
+  /** DR0 to DR3. */
+  readonly breakpoints: bigint[];
+  dr6: number;
+}
+
+const REGISTER_WORDS = 32;
+
+/**
+ * One logical processor with its VMX facility. All vCPUs take turns on it: the one loaded last has its VMCS current and
+ * its general registers in the processor's.
+ */
+export class Processor {
+  readonly memory: HostMemory;
+  readonly personality: Personality;
+  readonly cpu: Cpu;
+  readonly vmx: Vmx;
+  readonly mmu: EmulationMmu;
+  readonly controls: ControlWords;
+  /** Index of RAX's low half in `memory.u32`; register n is 2n further. */
+  readonly registerIndex: number;
+  readonly trace: TraceSink | undefined;
+  readonly #initialVmcs: readonly VmcsWrite[];
+  #vms = 0;
+  #vmxonRegion: HostPhysicalAddress | undefined;
+  #loaded: LoadedVcpu | undefined;
+
+  constructor(memory: HostMemory, personality: Personality, trace: TraceSink | undefined) {
+    const guestMmu = new GuestMmu(memory);
+    this.memory = memory;
+    this.personality = personality;
+    this.trace = trace;
+    this.mmu = new EmulationMmu(guestMmu);
+    this.cpu = Cpu.create({ memory, mmu: this.mmu });
+    this.vmx = new Vmx({
+      cpu: this.cpu,
+      memory,
+      mmu: guestMmu,
+      profile: personality.profile,
+      ...(trace === undefined ? {} : { trace }),
+    });
+    this.registerIndex = (this.cpu.contextAddress + CONTEXT.gpr) >>> 2;
+    this.controls = adjustControls(this.vmx, personality.wanted);
+    this.#initialVmcs = initialVmcs(personality, this.controls);
+  }
+
+  /** Enters VMX operation for the first VM. */
+  addVm(): void {
+    this.#vms++;
+    if (this.#vms > 1) return;
+    const region = this.#allocateRegion("vmxon");
+    this.#vmxonRegion = region;
+    this.cpu.cr0 = 0x80050033;
+    this.cpu.cr4 = 0x20 | CR4.VMXE;
+    this.trace?.({ type: "cr4", value: this.cpu.cr4 });
+    this.#expect("VMXON", this.vmx.vmxon(region));
+  }
+
+  /** Leaves VMX operation after the last VM. */
+  removeVm(): void {
+    this.#vms--;
+    if (this.#vms > 0) return;
+    this.vmx.vmxoff();
+    this.cpu.cr4 &= ~CR4.VMXE;
+    if (this.#vmxonRegion !== undefined) this.memory.releaseFrame(this.#vmxonRegion);
+    this.#vmxonRegion = undefined;
+    this.#loaded = undefined;
+  }
+
+  /** A VMCS region with its revision identifier, cleared. */
+  createVmcs(): HostPhysicalAddress {
+    const region = this.#allocateRegion("vmcs");
+    this.#expect("VMCLEAR", this.vmx.vmclear(region));
+    return region;
+  }
+
+  /** Writes the state of a new vCPU, which must be loaded, into its VMCS. */
+  initializeVmcs(eptPointer: number): void {
+    for (const [encoding, value] of this.#initialVmcs) this.vmx.vmwrite(encoding, value);
+    this.vmx.vmwrite(VMCS.EPT_POINTER, BigInt(eptPointer));
+  }
+
+  /** Makes the vCPU's VMCS current and its general registers the processor's. */
+  load(vcpu: LoadedVcpu): void {
+    const loaded = this.#loaded;
+    if (loaded === vcpu) return;
+    const { u32 } = this.memory;
+    const at = this.registerIndex;
+    if (loaded !== undefined) {
+      for (let i = 0; i < REGISTER_WORDS; i++) loaded.registers[i] = u32[at + i]!;
+      this.#saveControl(loaded);
+    }
+    this.#expect("VMPTRLD", this.vmx.vmptrld(vcpu.vmcs));
+    u32.set(vcpu.registers, at);
+    const { cpu } = this;
+    cpu.cr2 = vcpu.cr2;
+    cpu.dr0 = vcpu.breakpoints[0]!;
+    cpu.dr1 = vcpu.breakpoints[1]!;
+    cpu.dr2 = vcpu.breakpoints[2]!;
+    cpu.dr3 = vcpu.breakpoints[3]!;
+    cpu.dr6 = vcpu.dr6;
+    this.#loaded = vcpu;
+  }
+
+  #saveControl(loaded: LoadedVcpu): void {
+    const { cpu } = this;
+    loaded.cr2 = cpu.cr2;
+    loaded.breakpoints[0] = cpu.dr0;
+    loaded.breakpoints[1] = cpu.dr1;
+    loaded.breakpoints[2] = cpu.dr2;
+    loaded.breakpoints[3] = cpu.dr3;
+    loaded.dr6 = cpu.dr6;
+  }
+
+  /** Takes a vCPU off the processor for good: its VMCS is cleared and freed. */
+  dropVmcs(vcpu: LoadedVcpu): void {
+    if (this.#loaded === vcpu) this.#loaded = undefined;
+    this.vmx.vmclear(vcpu.vmcs);
+    this.memory.releaseFrame(vcpu.vmcs);
+  }
+
+  dispose(): void {
+    this.cpu.dispose();
+  }
+
+  #allocateRegion(use: "vmxon" | "vmcs"): HostPhysicalAddress {
+    const { revision } = this.personality.profile;
+    const hpa = this.memory.allocateFrame();
+    this.memory.u32[hpa >>> 2] = revision;
+    this.trace?.({ type: "vmx_region", use, hpa, revision });
+    return hpa;
+  }
+
+  #expect(instruction: string, status: number): void {
+    if (status !== VMX_STATUS.succeed) {
+      throw new EmulatedKvmError(
+        `${instruction} failed with VMX status ${status}: the hypervisor's own state is broken`,
+      );
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import type { TdpMmu } from "@likex/ept-mmu";
+import { type HostPhysicalAddress, type HostVirtualAddress, hva } from "@likex/host-memory";
+import { GPR } from "./gpr.ts";
+import { MmioState } from "./mmio-state.ts";
+import type { LoadedVcpu } from "./processor.ts";
+import { APIC_BASE, RUN } from "./run-area.ts";
+import type { Vm } from "./vm.ts";
+
+/** What KVM_RUN must finish before the guest goes on: the exit that the VMM has just answered. */
+export const PENDING = { none: 0, in: 1, stringIn: 2, mmioRead: 3, mmioWrites: 4 } as const;
+
+/** A virtual processor: its VMCS, its run area, and what the processor keeps of it while another vCPU runs. */
+export class Vcpu implements LoadedVcpu {
+  readonly vm: Vm;
+  readonly id: number;
+  readonly vmcs: HostPhysicalAddress;
+  readonly registers: Uint32Array = new Uint32Array(32);
+  cr2 = 0n;
+  cr8 = 0;
+  /** IA32_APIC_BASE: below 2^46. */
+  apicBase: number = APIC_BASE;
+  readonly breakpoints: bigint[] = [0n, 0n, 0n, 0n];
+  dr6 = 0xffff0ff0;
+  launched = false;
+  /** Host-physical address of the run area: frames in one piece. */
+  readonly runArea: HostPhysicalAddress;
+  readonly runAreaAddress: HostVirtualAddress;
+  readonly runBytes: Uint8Array;
+  /** PENDING.*, with the details of a port exit. */
+  pending: number = PENDING.none;
+  ioSize = 0;
+  ioCount = 0;
+  ioPort = 0;
+  /** Where the IN is: it completes only if RIP is still there. */
+  ioRip = 0;
+  ioInstructionLength = 0;
+  /** Of INS and OUTS: what their address size leaves of RCX, RSI and RDI. */
+  ioAddressMask = 0n;
+  ioIsRep = false;
+  #mmio: MmioState | undefined;
+
+  /** Makes the vCPU and leaves it loaded on the VM's processor. */
+  constructor(vm: Vm, id: number) {
+    const { kernel, processor } = vm;
+    const { personality } = processor;
+    this.vm = vm;
+    this.id = id;
+    const mapping = kernel.space.map({ length: personality.runAreaBytes, backing: "contiguous" });
+    this.runAreaAddress = hva(mapping.address);
+    let tdp: TdpMmu;
+    try {
+      this.vmcs = processor.createVmcs();
+      tdp = vm.tdp();
+    } catch (error) {
+      kernel.space.unmap(this.runAreaAddress, personality.runAreaBytes);
+      throw error;
+    }
+    this.runArea = mapping.hpa as HostPhysicalAddress;
+    this.runBytes = kernel.memory.u8.subarray(this.runArea, this.runArea + personality.runAreaBytes);
+    kernel.trace?.({ type: "controls", controls: processor.controls });
+    this.registers[GPR.rdx * 2] = personality.reset.rdx;
+    processor.load(this);
+    kernel.trace?.({ type: "vmcs_init", vmcs: this.vmcs });
+    processor.initializeVmcs(tdp.eptPointer);
+    kernel.trace?.({ type: "mmu_root", rootHpa: tdp.rootHpa, eptPointer: tdp.eptPointer });
+    kernel.trace?.({ type: "vcpu_created", id, runHpa: this.runArea });
+  }
+
+  /** The state of an instruction whose device memory the VMM provides; made at first use. */
+  get mmio(): MmioState {
+    this.#mmio ??= new MmioState();
+    return this.#mmio;
+  }
+
+  get immediateExit(): boolean {
+    return this.vm.kernel.memory.u8[this.runArea + RUN.immediateExit] !== 0;
+  }
+
+  destroy(): void {
+    const { kernel, processor } = this.vm;
+    processor.dropVmcs(this);
+    kernel.space.unmap(this.runAreaAddress, this.runBytes.length);
+    kernel.trace?.({ type: "vcpu_dropped", id: this.id });
+  }
+}
