@@ -1,0 +1,99 @@
+import type { HostMemory } from "@likex/host-memory";
+import { EPT_EXIT, EPT_PTE, EPT_VIOLATION, EPTP_ACCESSED_DIRTY } from "./ept-entry.ts";
+
+const { read: R, write: W, execute: X } = EPT_PTE;
+const FRAME = 0x1000;
+const HIGH_UNIT = 2 ** 32;
+
+/** Bits 51:32 of an address, above the processor's physical address width. */
+const reservedHigh = (width: number): number => (0xfffff & ~((1 << Math.max(0, width - 32)) - 1)) >>> 0;
+
+/** Memory types that EPT entries may not have: 2, 3 and 7 (SDM Vol 3C, 28.3.3.1). */
+const isReservedType = (type: number): boolean => type === 2 || type === 3 || type === 7;
+
+/**
+ * Walks a 4-level EPT (SDM Vol 3C, 28.3.2). A walk yields 0 or the basic exit reason that it ends with, and leaves
+ * its results in fields: it is on the way of every soft-TLB miss.
+ */
+export class EptWalker {
+  readonly #u32: Uint32Array;
+  readonly #bytes: number;
+  readonly #reservedHigh: number;
+  #root = 0;
+  #tracksAccess = false;
+  /** Host-physical address of the 4 KiB page. */
+  hostPage = 0;
+  /** What all entries allow together: bits read 1, write 2, execute 4. */
+  permissions = 0;
+  /** Exit qualification bits 5:0 of a violation. */
+  qualification = 0;
+
+  constructor(memory: HostMemory, physicalAddressWidth: number) {
+    this.#u32 = memory.u32;
+    this.#bytes = memory.bytes;
+    this.#reservedHigh = reservedHigh(physicalAddressWidth);
+  }
+
+  configure(eptPointer: number): void {
+    this.#root = eptPointer - (eptPointer % FRAME);
+    this.#tracksAccess = (eptPointer & EPTP_ACCESSED_DIRTY) !== 0;
+  }
+
+  /** Translates the page of a guest-physical address for an access (read 1, write 2, execute 4; several may be asked). */
+  walk(guestPhysical: number, access: number): number {
+    let table = this.#root;
+    let allowed = R | W | X;
+    for (let level = 4; level >= 1; level--) {
+      const shift = 12 + 9 * (level - 1);
+      const at = (table + (Math.floor(guestPhysical / 2 ** shift) & 511) * 8) >>> 2;
+      const low = this.#u32[at];
+      const high = this.#u32[at + 1];
+      if (low === undefined || high === undefined) return EPT_EXIT.misconfiguration;
+      const bits = low & (R | W | X);
+      if (bits === 0) return this.#violation(access, 0);
+      const isLeaf = level === 1 || (level < 4 && (low & EPT_PTE.large) !== 0);
+      if (this.#isMisconfigured(low, high, level, isLeaf)) return EPT_EXIT.misconfiguration;
+      allowed &= bits;
+      const address = (high & 0xfffff) * HIGH_UNIT + ((low & ~0xfff) >>> 0);
+      if (!isLeaf) {
+        if (address >= this.#bytes) return EPT_EXIT.misconfiguration;
+        if (this.#tracksAccess) this.#u32[at] = low | EPT_PTE.accessed;
+        table = address;
+        continue;
+      }
+      if ((access & ~allowed) !== 0) return this.#violation(access, allowed);
+      const size = 2 ** shift;
+      const page = address + (guestPhysical % size) - (guestPhysical % FRAME);
+      if (page >= this.#bytes) return EPT_EXIT.misconfiguration;
+      this.hostPage = page;
+      this.permissions = this.#track(at, low, access, allowed);
+    }
+    return 0;
+  }
+
+  /** Sets accessed and dirty flags; a page that is not dirty yet grants no writes beyond the one asked for. */
+  #track(at: number, low: number, access: number, allowed: number): number {
+    if (!this.#tracksAccess) return allowed;
+    const isWrite = (access & W) !== 0;
+    this.#u32[at] = low | EPT_PTE.accessed | (isWrite ? EPT_PTE.dirty : 0);
+    return isWrite || (low & EPT_PTE.dirty) !== 0 ? allowed : allowed & ~W;
+  }
+
+  #violation(access: number, allowed: number): number {
+    this.qualification =
+      ((access & R) !== 0 ? EPT_VIOLATION.read : 0) |
+      ((access & W) !== 0 ? EPT_VIOLATION.write : 0) |
+      ((access & X) !== 0 ? EPT_VIOLATION.fetch : 0) |
+      (allowed << 3);
+    return EPT_EXIT.violation;
+  }
+
+  /** SDM Vol 3C, 28.3.3.1: writable but not readable, reserved bits, reserved memory types. */
+  #isMisconfigured(low: number, high: number, level: number, isLeaf: boolean): boolean {
+    if ((low & (R | W)) === W) return true;
+    if ((high & this.#reservedHigh) !== 0) return true;
+    if (!isLeaf) return (low & (level === 4 ? 0xf8 : 0x78)) !== 0;
+    if (isReservedType((low >> EPT_PTE.memoryTypeShift) & 7)) return true;
+    return level > 1 && (low & (level === 3 ? 0x3ffff000 : 0x1ff000)) !== 0;
+  }
+}
