@@ -1,6 +1,6 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { createDecodedInstruction, DECODE_STATUS, type DecodedInstruction, decodeInto } from "@likex/x86-decoder";
-import { type InstructionSelector, type Selection, writeInt64, writeRecord } from "./predecode.ts";
+import { type InstructionSelector, type RecordWriter, type Selection, writeInt64, writeRecord } from "./predecode.ts";
 import { BLOCK, MAX_BLOCK_INSTRUCTIONS, RECORD } from "./record.ts";
 
 /** Where code is fetched from: the page that holds its first byte, and for an instruction that crosses it, the next page. */
@@ -31,10 +31,14 @@ export const FETCH = { failed: 0, beyondLimit: -1, tooLong: -2 } as const;
 const FRAMES = 64;
 const CAPACITY = FRAMES * 4096;
 
+/** Bytes that a block may take at most, with up to four records an instruction. */
+const LARGEST_BLOCK = BLOCK.size + 4 * MAX_BLOCK_INSTRUCTIONS * RECORD.size;
+
 /** Decoded blocks in host memory, found by where their code is in host memory and where the guest sees it. */
 export class CodeCache {
   readonly #memory: HostMemory;
   readonly #selector: InstructionSelector;
+  readonly #write: RecordWriter;
   readonly #base: HostPhysicalAddress;
   readonly #blocks = new Map<string, CachedBlock>();
   readonly #decoded: DecodedInstruction = createDecodedInstruction();
@@ -43,9 +47,10 @@ export class CodeCache {
   /** Incremented when every block's address has become invalid. */
   generation = 0;
 
-  constructor(memory: HostMemory, selector: InstructionSelector) {
+  constructor(memory: HostMemory, selector: InstructionSelector, write: RecordWriter = writeRecord) {
     this.#memory = memory;
     this.#selector = selector;
+    this.#write = write;
     this.#base = memory.allocateFrames(FRAMES);
     this.#next = this.#base;
   }
@@ -62,7 +67,7 @@ export class CodeCache {
     const known = this.#blocks.get(key);
     if (known !== undefined && known.version === this.#memory.frameVersion(frame as HostPhysicalAddress))
       return known.address;
-    if (this.#next + BLOCK.size + MAX_BLOCK_INSTRUCTIONS * RECORD.size > this.#base + CAPACITY) this.#flush();
+    if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) this.#flush();
     const built = this.#build(source, MAX_BLOCK_INSTRUCTIONS);
     if (built.address <= 0) return built.address;
     this.#next = built.end;
@@ -79,7 +84,7 @@ export class CodeCache {
 
   /** A block of at most `count` instructions that is used once: its code is neither watched nor found again. */
   temporary(source: CodeSource, count: number): number {
-    if (this.#next + BLOCK.size + MAX_BLOCK_INSTRUCTIONS * RECORD.size > this.#base + CAPACITY) this.#flush();
+    if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) this.#flush();
     return this.#build(source, Math.min(count, MAX_BLOCK_INSTRUCTIONS)).address;
   }
 
@@ -105,7 +110,6 @@ export class CodeCache {
     let count = 0;
     let crosses = false;
     let previous: Selection | undefined;
-    i32.fill(0, at >> 2, (at + (most + 1) * RECORD.size) >> 2);
     while (count < most) {
       let status = decodeInto(u8, host, pageEnd, source.bits, d);
       if (status === DECODE_STATUS.truncated) {
@@ -129,6 +133,7 @@ export class CodeCache {
         return { address: FETCH.beyondLimit, end: 0, crosses };
       }
       if (selection === undefined) {
+        i32.fill(0, at >> 2, (at + RECORD.size) >> 2);
         u16[(at + RECORD.handler) >> 1] = this.#selector.undefinedInstruction;
         u8[at + RECORD.length] = status === DECODE_STATUS.ok ? d.length : 1;
         u8[at + RECORD.index] = count++;
@@ -137,11 +142,11 @@ export class CodeCache {
       }
       rip += BigInt(d.length);
       host += d.length;
-      writeRecord(this.#memory, at, d, selection, count++, source.bits, rip);
+      const size = this.#write(this.#memory, at, d, selection, count++, source.bits, rip);
       const fused = previous === undefined ? undefined : this.#selector.fuse(previous, selection);
       if (fused !== undefined) u16[(at - RECORD.size + RECORD.handler) >> 1] = fused;
       previous = selection;
-      at += RECORD.size;
+      at += size;
       if (selection.endsBlock || crosses || host >= pageEnd) break;
     }
     if (previous === undefined || !previous.endsBlock) at = this.#continueBehind(at, count, rip);
@@ -155,10 +160,11 @@ export class CodeCache {
 
   /** A jump to the next instruction that counts as none: blocks end with it when no instruction ends them. */
   #continueBehind(at: number, index: number, rip: bigint): number {
-    const { u16, u8 } = this.#memory;
+    const { u16, u8, i32 } = this.#memory;
+    i32.fill(0, at >> 2, (at + RECORD.size) >> 2);
     u16[(at + RECORD.handler) >> 1] = this.#selector.handlerOf("continue 32") as number;
     u8[at + RECORD.index] = index;
-    writeInt64(this.#memory.i32, at + RECORD.target, rip);
+    writeInt64(i32, at + RECORD.target, rip);
     return at + RECORD.size;
   }
 }

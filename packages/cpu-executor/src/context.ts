@@ -65,14 +65,14 @@ export const TLB = {
   /** Host address of the page, 4 bytes. */
   host: 8,
   read: 4096,
-  write: 4096 + 16384,
+  write: 20480,
 } as const;
 
 /**
  * Jump cache: from instruction pointer to decoded block, direct-mapped. The entry's number is rip ^ (rip >> 12), so that
  * functions at the same place in different pages do not share one.
  */
-export const JUMP_CACHE = { offset: 4096 + 2 * 16384, entries: 1024, entryBytes: 16, block: 8, fold: 12 } as const;
+export const JUMP_CACHE = { offset: 36864, entries: 1024, entryBytes: 16, block: 8, fold: 12 } as const;
 
 /** Frames of the whole block: context, read TLB, write TLB, jump cache. */
 export const CONTEXT_FRAMES = 13;

@@ -91,11 +91,15 @@ export class InstructionSelector {
     return isFusable(first.shape) ? this.#handlers.get(fusedKey(first.key, second.key)) : undefined;
   }
 
+  protected handlerFor(shape: Shape): number | undefined {
+    return this.#handlers.get(shapeKey(shape));
+  }
+
   #find(form: InstructionForm, operandSize: OperandSize, memory: boolean, repeat: Repeat): Selection | undefined {
     const shape = shapeOf(form, operandSize, memory, repeat);
     if (shape === undefined) return undefined;
     const key = shapeKey(shape);
-    const handler = this.#handlers.get(key);
+    const handler = this.handlerFor(shape);
     if (handler === undefined) return undefined;
     const name = semanticsName(form);
     const entry = SEMANTICS[name];
@@ -138,9 +142,18 @@ export function segmentOffset(segment: number, bits: number): number {
   return CONTEXT.segments + slot * 16;
 }
 
-/**
- * Writes the record of one instruction. `ripLow`/`ripHigh` is the instruction pointer behind the instruction.
- */
+/** Writes the records of one instruction and returns their size in bytes. `rip` is the instruction pointer behind it. */
+export type RecordWriter = (
+  memory: RecordPlace,
+  at: number,
+  d: DecodedInstruction,
+  selection: Selection,
+  index: number,
+  bits: number,
+  rip: bigint,
+) => number;
+
+/** One record for one instruction. */
 export function writeRecord(
   memory: RecordPlace,
   at: number,
@@ -149,8 +162,9 @@ export function writeRecord(
   index: number,
   bits: number,
   rip: bigint,
-): void {
+): number {
   const { u8, u16, i32 } = memory;
+  i32.fill(0, at >> 2, (at + RECORD.size) >> 2);
   u16[(at + RECORD.handler) >> 1] = selection.handler;
   u8[at + RECORD.length] = d.length;
   u8[at + RECORD.index] = index;
@@ -192,6 +206,7 @@ export function writeRecord(
     i32[(at + RECORD.notTaken) >> 2] = 0;
     writeInt64(i32, at + RECORD.target, target);
   }
+  return RECORD.size;
 }
 
 export function writeInt64(i32: Int32Array, at: number, value: bigint): void {

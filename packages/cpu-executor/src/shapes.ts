@@ -167,6 +167,8 @@ export function shapeOf(
     const bits = string === null ? 32 : (STRING_SUFFIX[string[2] as string] as Bits);
     return { mnemonic, bits, operands: [], repeat: effective };
   }
+  // Operands that are only ever a register, or only ever memory.
+  if (form.operands.some((code) => (memory ? /^R[a-z]/ : /^M/).test(code))) return undefined;
   const slots = { used: 0 as 0 | 1 | 2 };
   const operands: Operand[] = [];
   for (const code of form.operands) {
@@ -183,9 +185,6 @@ export function shapeOf(
       repeat: "none",
     };
   }
-  // MOV from a segment register stores 16 bits whatever the operand size (SDM Vol 2, MOV).
-  if (mnemonic === "mov" && memory && /^S[a-z]/.test(form.operands[1] ?? ""))
-    operands[0] = { kind: "memory", bits: 16 };
   const first = operands[0];
   const onlyBranches = form.operands.some((code) => code.startsWith("J")) && mnemonic !== "call";
   if (onlyBranches) return { mnemonic, bits: 32, operands, repeat: "none" };

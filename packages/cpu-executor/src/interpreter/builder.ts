@@ -34,24 +34,24 @@ export class InterpreterBuilder extends SemanticsBuilder {
   readonly code: FunctionBuilder;
   readonly shape: Shape;
   protected readonly flagFunctions: FlagFunctions;
-  readonly #frame: InterpreterFrame;
+  protected readonly frame: InterpreterFrame;
   readonly #memory: TlbAccess;
   /** Bytes from the record that was dispatched to the one of this instruction: not 0 in the second half of a fused pair. */
-  readonly #at: number;
+  protected readonly at: number;
 
   constructor(frame: InterpreterFrame, shape: Shape, previous?: InterpreterBuilder) {
     super();
     this.code = frame.code;
     this.shape = shape;
     this.flagFunctions = frame.flagFunctions;
-    this.#frame = frame;
+    this.frame = frame;
     this.#memory = new TlbAccess(this, frame.context, frame.slow, frame.exits.stop);
-    this.#at = previous === undefined ? 0 : RECORD.size;
+    this.at = previous === undefined ? 0 : RECORD.size;
     if (previous !== undefined) this.knownFlags = previous.knownFlags;
   }
 
   temporary<T extends "i32" | "i64">(type: T): Local<T> {
-    return this.#frame.pool.take(type);
+    return this.frame.pool.take(type);
   }
 
   contextLoad(offset: number, bits: Bits): Value {
@@ -79,35 +79,35 @@ export class InterpreterBuilder extends SemanticsBuilder {
   }
 
   protected readImmediate(bits: Bits, wide: boolean): Value {
-    if (wide) return load.i64(this.#record(), this.#at + RECORD.immediate64);
-    const value = load.i32(this.#record(), this.#at + RECORD.immediate);
+    if (wide) return load.i64(this.#record(), this.at + RECORD.immediate64);
+    const value = load.i32(this.#record(), this.at + RECORD.immediate);
     return bits === 64 ? i64.extendS(value) : widthOf(bits).from32(value);
   }
 
   effectiveAddress(): I64 {
     const register = (field: number): I64 =>
-      load.i64(i32.add(this.#context(), load.u16(this.#record(), this.#at + field)));
-    const scale = i64.extendU(load.u8(this.#record(), this.#at + RECORD.scale));
-    const displacement = load.i64(this.#record(), this.#at + RECORD.displacement);
+      load.i64(i32.add(this.#context(), load.u16(this.#record(), this.at + field)));
+    const scale = i64.extendU(load.u8(this.#record(), this.at + RECORD.scale));
+    const displacement = load.i64(this.#record(), this.at + RECORD.displacement);
     const sum = i64.add(i64.add(register(RECORD.base), displacement), i64.shl(register(RECORD.indexRegister), scale));
     return this.let(this.addressTruncate(sum));
   }
 
   addressTruncate(value: I64): I64 {
-    const shift = i64.extendU(load.u8(this.#record(), this.#at + RECORD.addressShift));
+    const shift = i64.extendU(load.u8(this.#record(), this.at + RECORD.addressShift));
     const kept = this.let(shift);
     return i64.shrU(i64.shl(value, kept), kept);
   }
 
   writeAddressRegister(index: number, value: I64): void {
-    const shift = load.u8(this.#record(), this.#at + RECORD.addressShift);
+    const shift = load.u8(this.#record(), this.at + RECORD.addressShift);
     const keep = select(i32.eq(shift, i32.const(48)), i64.const(~0xffffn), i64.const(0));
     const old = i64.and(this.readRegister(index, 64) as I64, keep);
     this.writeRegister(index, 64, i64.or(old, this.addressTruncate(value)));
   }
 
   operandLinear(offset: I64, bytes: number): I64 {
-    const segment = this.let(i32.add(this.#context(), load.u16(this.#record(), this.#at + RECORD.segment)));
+    const segment = this.let(i32.add(this.#context(), load.u16(this.#record(), this.at + RECORD.segment)));
     const isStack = (): I32 => i32.eq(segment, i32.add(this.#context(), i32.const(CONTEXT.segments + 2 * 16)));
     return this.#linear(segment, 0, offset, bytes, () => select(isStack(), i32.const(12), i32.const(13)));
   }
@@ -138,18 +138,18 @@ export class InterpreterBuilder extends SemanticsBuilder {
 
   stop(status: number, detail: I32): void {
     this.code.store("i32", this.#context(), detail, CONTEXT.stopDetail);
-    this.#frame.exits.stop(i32.const(status));
+    this.frame.exits.stop(i32.const(status));
   }
 
   leave(status: number): void {
-    this.#frame.exits.leave(status);
+    this.frame.exits.leave(status);
   }
 
   branch(condition: I32 | undefined): void {
     const record = this.#record();
-    const taken = (): void => this.#follow(RECORD.taken, load.i64(record, this.#at + RECORD.target));
+    const taken = (): void => this.follow(RECORD.taken, load.i64(record, this.at + RECORD.target));
     if (condition !== undefined && condition.immediate.kind === "i32") {
-      if (condition.immediate.value === 0) this.#follow(RECORD.notTaken, this.nextRip());
+      if (condition.immediate.value === 0) this.follow(RECORD.notTaken, this.nextRip());
       else taken();
       return;
     }
@@ -157,23 +157,23 @@ export class InterpreterBuilder extends SemanticsBuilder {
       taken();
       return;
     }
-    this.code.if(condition, taken, () => this.#follow(RECORD.notTaken, this.nextRip()));
+    this.code.if(condition, taken, () => this.follow(RECORD.notTaken, this.nextRip()));
   }
 
   branchIndirect(target: I64): void {
-    this.#frame.exits.jump(target, i32.const(0));
+    this.frame.exits.jump(target, i32.const(0));
   }
 
   nextRip(): I64 {
-    return load.i64(this.code.get(this.#frame.block), BLOCK.end);
+    return load.i64(this.code.get(this.frame.block), BLOCK.end);
   }
 
   /** Enters the linked block, or looks the target up and lets it be linked. */
-  #follow(link: number, rip: I64): void {
+  protected follow(link: number, rip: I64): void {
     const linked = this.temporary("i32");
-    this.code.set(linked, load.i32(this.#record(), this.#at + link));
-    this.code.if(this.code.get(linked), () => this.#frame.exits.enter(this.code.get(linked)));
-    this.#frame.exits.jump(rip, i32.add(this.#record(), i32.const(this.#at + link)));
+    this.code.set(linked, load.i32(this.#record(), this.at + link));
+    this.code.if(this.code.get(linked), () => this.frame.exits.enter(this.code.get(linked)));
+    this.frame.exits.jump(rip, i32.add(this.#record(), i32.const(this.at + link)));
   }
 
   #linear(segment: I32, at: number, offset: I64, bytes: number, vector: () => I32): I64 {
@@ -189,17 +189,17 @@ export class InterpreterBuilder extends SemanticsBuilder {
   }
 
   #context(): I32 {
-    return this.code.get(this.#frame.context);
+    return this.code.get(this.frame.context);
   }
 
   #record(): I32 {
-    return this.code.get(this.#frame.record);
+    return this.code.get(this.frame.record);
   }
 
   #slotAddress(slot: 0 | 1): I32 {
     return i32.add(
       this.#context(),
-      load.u16(this.#record(), this.#at + (slot === 0 ? RECORD.register0 : RECORD.register1)),
+      load.u16(this.#record(), this.at + (slot === 0 ? RECORD.register0 : RECORD.register1)),
     );
   }
 }

@@ -30,5 +30,5 @@ export function instantiateInterpreter(
 ): { readonly exports: InterpreterExports; readonly keys: readonly string[] } {
   const imports = { host: { memory }, slow: { ...slow } };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
-  return { exports: instance.exports as unknown as InterpreterExports, keys: INTERPRETER_KEYS };
+  return { exports: instance.exports as unknown as InterpreterExports, keys: INTERPRETER_KEYS.split("\n") };
 }

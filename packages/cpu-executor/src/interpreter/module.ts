@@ -31,6 +31,22 @@ export interface InterpreterPlan {
   readonly cold: readonly Handler[];
 }
 
+/** What a variant of the interpreter does differently; the product uses none, `bench executor-shape` measures some. */
+export interface InterpreterVariant {
+  readonly builder: (
+    frame: InterpreterFrame,
+    shape: Shape,
+    previous: InterpreterBuilder | undefined,
+  ) => InterpreterBuilder;
+  /** State that the main function keeps in locals: loaded when it is entered or regains control, stored before it gives control away. */
+  readonly load?: (frame: InterpreterFrame) => void;
+  readonly store?: (frame: InterpreterFrame) => void;
+}
+
+const STANDARD: InterpreterVariant = {
+  builder: (frame, shape, previous) => new InterpreterBuilder(frame, shape, previous),
+};
+
 const entryOf = (shape: Shape): SemanticsEntry => {
   const entry = SEMANTICS[shape.mnemonic];
   if (entry === undefined) throw new RangeError(`no semantics for ${shape.mnemonic}`);
@@ -60,11 +76,15 @@ function dispatch(
   nest(0, []);
 }
 
-function writeHandler(frame: InterpreterFrame, handler: Handler): void {
+function writeHandler(
+  frame: InterpreterFrame,
+  handler: Handler,
+  createBuilder: InterpreterVariant["builder"] = STANDARD.builder,
+): void {
   frame.pool.reset();
   let previous: InterpreterBuilder | undefined;
   for (const shape of handler.shapes) {
-    const builder: InterpreterBuilder = new InterpreterBuilder(frame, shape, previous);
+    const builder: InterpreterBuilder = createBuilder(frame, shape, previous);
     entryOf(shape).write(builder);
     previous = builder;
   }
@@ -114,7 +134,12 @@ function jumpCacheEntry(context: I32, rip: I64): I32 {
 }
 
 /** run(context, block): executes blocks until something needs the caller, and returns a STATUS. */
-function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): FunctionBuilder {
+function writeRun(
+  parts: Parts,
+  plan: InterpreterPlan,
+  cold: FunctionBuilder,
+  variant: InterpreterVariant,
+): FunctionBuilder {
   const code = parts.module.function("interpreter.run", ["i32", "i32"], ["i32"]);
   const context = code.param(0, "i32");
   const block = code.param(1, "i32");
@@ -125,21 +150,28 @@ function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): F
   const linkSite = code.local("i32");
   const pool = new LocalPool(code);
   const contextOf = (): I32 => code.get(context);
-  const saveBudget = (): void => code.store("i32", contextOf(), code.get(budget), CONTEXT.budget);
+  /** What every return does: the state that lives in locals goes to the context. */
+  const save = (): void => {
+    code.store("i32", contextOf(), code.get(budget), CONTEXT.budget);
+    variant.store?.(frame);
+  };
+  const exits: Partial<Exits> = {};
+  const frame: InterpreterFrame = { code, context, record, block, pool, exits: exits as Exits, ...parts };
 
   code.set(budget, load.i32(contextOf(), CONTEXT.budget));
+  variant.load?.(frame);
   code.loop((enter) => {
     code.set(budget, i32.sub(code.get(budget), load.i32(code.get(block), BLOCK.count)));
     code.if(i32.ltS(code.get(budget), i32.const(0)), () => {
       code.set(budget, i32.add(code.get(budget), load.i32(code.get(block), BLOCK.count)));
-      saveBudget();
+      save();
       code.store("i64", contextOf(), load.i64(code.get(block), BLOCK.rip), CONTEXT.rip);
       code.return(i32.const(STATUS.budget));
     });
     code.set(record, i32.add(code.get(block), i32.const(BLOCK.size)));
     code.block((stopped) => {
       code.block((jump) => {
-        const exits: Exits = {
+        Object.assign(exits, {
           stop: (value) => {
             code.set(status, value);
             code.br(stopped);
@@ -154,12 +186,11 @@ function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): F
             code.br(jump);
           },
           leave: (value) => {
-            saveBudget();
+            save();
             code.store("i64", contextOf(), load.i64(code.get(block), BLOCK.end), CONTEXT.rip);
             code.return(i32.const(value));
           },
-        };
-        const frame: InterpreterFrame = { code, context, record, block, pool, exits, ...parts };
+        } satisfies Exits);
         code.loop((next) => {
           const advance = (handler: Handler): void => {
             code.set(record, i32.add(code.get(record), i32.const(RECORD.size * handler.shapes.length)));
@@ -171,13 +202,15 @@ function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): F
             plan.hot.length,
             (position) => {
               const handler = plan.hot[position] as Handler;
-              writeHandler(frame, handler);
+              writeHandler(frame, handler, variant.builder);
               if (endsBlock(handler)) code.unreachable();
               else advance(handler);
             },
             () => {
+              variant.store?.(frame);
               code.set(status, code.call("i32", cold, contextOf(), code.get(record), code.get(block)));
-              code.if(code.get(status), () => exits.stop(i32.sub(code.get(status), i32.const(1))));
+              variant.load?.(frame);
+              code.if(code.get(status), () => frame.exits.stop(i32.sub(code.get(status), i32.const(1))));
               code.set(record, i32.add(code.get(record), i32.const(RECORD.size)));
               code.br(next);
             },
@@ -186,12 +219,12 @@ function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): F
         });
         code.unreachable();
       });
-      writeJump(code, { context, block, budget, rip, linkSite }, enter);
+      writeJump(code, { context, block, rip, linkSite }, enter, save);
     });
     // The instruction at `record` did not happen: take it and those behind it back from the count.
     const index = load.u8(code.get(record), RECORD.index);
     code.set(budget, i32.add(code.get(budget), i32.sub(load.i32(code.get(block), BLOCK.count), index)));
-    saveBudget();
+    save();
     code.store("i32", contextOf(), code.get(record), CONTEXT.stopRecord);
     code.store("i32", contextOf(), code.get(block), CONTEXT.block);
     code.return(code.get(status));
@@ -203,13 +236,12 @@ function writeRun(parts: Parts, plan: InterpreterPlan, cold: FunctionBuilder): F
 interface JumpLocals {
   readonly context: Local<"i32">;
   readonly block: Local<"i32">;
-  readonly budget: Local<"i32">;
   readonly rip: Local<"i64">;
   readonly linkSite: Local<"i32">;
 }
 
 /** Continues at `rip` through the jump cache, linking blocks that are in one page; else returns STATUS.lookup. */
-function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label): void {
+function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label, save: () => void): void {
   const entry = code.local("i32");
   const linear = code.local("i64");
   const found = load.i32(code.get(entry), JUMP_CACHE.offset + JUMP_CACHE.block);
@@ -226,12 +258,15 @@ function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label): void {
     code.br(enter);
   });
   code.store("i64", code.get(l.context), code.get(l.rip), CONTEXT.rip);
-  code.store("i32", code.get(l.context), code.get(l.budget), CONTEXT.budget);
+  save();
   code.return(i32.const(STATUS.lookup));
 }
 
 /** The interpreter as a WebAssembly module: generated from the instruction semantics. */
-export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> {
+export function emitInterpreter(
+  plan: InterpreterPlan,
+  variant: InterpreterVariant = STANDARD,
+): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
   const slow: SlowPath = {
@@ -242,7 +277,7 @@ export function emitInterpreter(plan: InterpreterPlan): Uint8Array<ArrayBuffer> 
   const flagFunctions = defineFlagFunctions(module);
   const parts: Parts = { module, flagFunctions, slow };
   const cold = writeCold(parts, plan.cold, plan.hot.length);
-  module.exportFunction("run", writeRun(parts, plan, cold));
+  module.exportFunction("run", writeRun(parts, plan, cold, variant));
   module.exportFunction("flags", flagFunctions.exported);
   return module.finish();
 }

@@ -99,7 +99,8 @@ export const arithmetic: SemanticsTable = {
         equal,
         () => write(source),
         () => {
-          write(value);
+          // Memory sees a write in any case; a register keeps even its upper half.
+          if (b.operand(0).kind === "memory") write(value);
           b.writeRegister(0, w.bits, value);
         },
       );

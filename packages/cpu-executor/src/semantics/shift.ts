@@ -10,13 +10,18 @@ function count(b: SemanticsBuilder, position: number): I32 {
   return b.let(i32.and(b.read(position) as I32, i32.const(b.shape.bits === 64 ? 63 : 31)));
 }
 
-/** Runs the body unless the count is 0: then neither result nor flags change, though memory is still accessed. */
-function unlessZero(b: SemanticsBuilder, masked: I32, body: () => void): void {
+/**
+ * Runs the body unless the count is 0: then neither result nor flags change, though memory is still accessed, and a 32-bit
+ * register still loses its upper half.
+ */
+function unlessZero(b: SemanticsBuilder, masked: I32, value: Value, body: () => void): void {
+  const unchanged = b.shape.bits === 32 && b.operand(0).kind !== "memory" ? () => b.write(0, value) : undefined;
   if (masked.immediate.kind === "i32") {
     if (masked.immediate.value !== 0) body();
+    else unchanged?.();
     return;
   }
-  b.code.if(masked, body);
+  b.code.if(masked, body, unchanged);
   b.forgetFlags();
 }
 
@@ -26,7 +31,7 @@ const shift =
     const w = b.width;
     const masked = count(b, 1);
     const { value, write } = b.modify(0);
-    unlessZero(b, masked, () => {
+    unlessZero(b, masked, value, () => {
       // The last bit shifted out comes from the value shifted one place less.
       const almost = b.let(w[operation](value, w.from32(i32.sub(masked, i32.const(1)))) as Value);
       const result = b.let(w[operation](almost, w.const(1)) as Value);
@@ -41,7 +46,7 @@ const rotate =
     const w = b.width;
     const masked = count(b, 1);
     const { value, write } = b.modify(0);
-    unlessZero(b, masked, () => {
+    unlessZero(b, masked, value, () => {
       const places = w.from32(w.bits < 32 ? i32.and(masked, i32.const(w.bits - 1)) : masked);
       const result = b.let(w[direction](value, places) as Value);
       write(result);
@@ -59,7 +64,7 @@ const rotateThroughCarry =
     const w = b.width;
     const masked = count(b, 1);
     const { value, write } = b.modify(0);
-    unlessZero(b, masked, () => {
+    unlessZero(b, masked, value, () => {
       const carryIn = b.let(i64.extendU(b.carry()));
       const [result, carry] =
         w.bits === 64
@@ -114,7 +119,7 @@ const doubleShift =
     const masked = count(b, 2);
     const { value, write } = b.modify(0);
     const other = b.let(b.read(1));
-    unlessZero(b, masked, () => {
+    unlessZero(b, masked, value, () => {
       const places = b.let(w.from32(masked));
       const back = w.sub(w.const(w.bits), places);
       const less = w.from32(i32.sub(masked, i32.const(1)));

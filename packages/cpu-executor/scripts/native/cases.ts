@@ -1,0 +1,65 @@
+import { FORMS, type InstructionForm } from "@likex/x86-decoder";
+import { SEMANTICS } from "../../src/semantics/index.ts";
+import { semanticsName, shapeOf } from "../../src/shapes.ts";
+import { nativeState, WINDOW } from "../../test/support/native-state.ts";
+import { Random } from "../../test/support/random.ts";
+import { encode } from "./encode.ts";
+import type { NativeCase } from "./native-oracle.ts";
+
+export interface FormCase extends NativeCase {
+  readonly form: InstructionForm;
+  readonly seed: number;
+}
+
+export type Variant = {
+  readonly form: InstructionForm;
+  readonly size: 16 | 32 | 64;
+  readonly operands: "register" | "memory";
+};
+
+/** Instructions that leave the program's own flow or need privilege: other tests are for those. */
+const isUserForm = (form: InstructionForm): boolean => {
+  const entry = SEMANTICS[semanticsName(form)];
+  return (
+    entry !== undefined &&
+    entry.endsBlock !== true &&
+    form.flow === "next" &&
+    !form.privileged &&
+    !/^(cli|sti)$/.test(form.mnemonic)
+  );
+};
+
+/** Every form, operand size and operand kind that the executor has semantics for and that exists in 64-bit mode. */
+export function variants(): Variant[] {
+  const all: Variant[] = [];
+  for (const form of FORMS.filter(isUserForm)) {
+    for (const size of [16, 32, 64] as const) {
+      for (const operands of ["register", "memory"] as const) {
+        const hasChoice = form.operands.some((code) => /^[EM]/.test(code));
+        if (operands === "memory" && !hasChoice && !form.operands.some((code) => code.startsWith("O"))) continue;
+        if (shapeOf(form, size, operands === "memory", "none") === undefined) continue;
+        const random = new Random(1n);
+        const found = Array.from({ length: 8 }, () => encode(form, size, operands, random, BigInt(WINDOW)));
+        if (found.some((code) => code !== undefined)) all.push({ form, size, operands });
+      }
+    }
+  }
+  return all;
+}
+
+/** The case of a variant that a seed stands for; undefined when its random operands do not make that form. */
+export function caseOf(variant: Variant, seed: number): FormCase | undefined {
+  const random = new Random(BigInt(seed) + 0x5eedn);
+  const code = encode(variant.form, variant.size, variant.operands, random, BigInt(WINDOW + 64 + random.below(64)));
+  if (code === undefined) return undefined;
+  const state = nativeState(seed);
+  return isUndefined(variant, code, state) ? undefined : { form: variant.form, seed, code, state };
+}
+
+/** SHLD and SHRD of 16 bits by more than 16 have no defined result (SDM Vol 2, SHLD). */
+function isUndefined(variant: Variant, code: Uint8Array, state: NativeCase["state"]): boolean {
+  if (variant.size !== 16 || !/^sh[lr]d$/.test(variant.form.mnemonic)) return false;
+  const count =
+    variant.form.operands[2] === "CL" ? Number((state.gpr[1] as bigint) & 31n) : (code.at(-1) as number) & 31;
+  return count > 16;
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type NativeResult, type NativeState, nativeState } from "./native-state.ts";
+
+/**
+ * One recorded execution as a line: code in hexadecimal, seed of the state before, exception vector or -, RFLAGS,
+ * changed registers as number=value, changed window bytes as offset=bytes. Values in hexadecimal, separated by blanks.
+ */
+export function recordLine(code: Uint8Array, seed: number, before: NativeState, after: NativeResult): string {
+  const words = [hex(code), String(seed), after.trap < 0 ? "-" : String(after.trap), after.rflags.toString(16)];
+  after.gpr.forEach((value, i) => {
+    if (value !== before.gpr[i]) words.push(`r${i}=${value.toString(16)}`);
+  });
+  for (let at = 0; at < after.memory.length; at++) {
+    if (after.memory[at] === before.memory[at]) continue;
+    let end = at + 1;
+    while (end < after.memory.length && after.memory[end] !== before.memory[end]) end++;
+    words.push(`m${at}=${hex(after.memory.subarray(at, end))}`);
+    at = end;
+  }
+  return words.join(" ");
+}
+
+export interface Vector {
+  readonly line: string;
+  readonly code: Uint8Array;
+  readonly state: NativeState;
+  readonly result: NativeResult;
+}
+
+function parseLine(line: string): Vector {
+  const [code = "", seed = "", trap = "", rflags = "", ...changes] = line.split(" ");
+  const state = nativeState(Number(seed));
+  const gpr = [...state.gpr];
+  const memory = state.memory.slice();
+  for (const change of changes) {
+    const [place = "", value = ""] = change.split("=");
+    const at = Number(place.slice(1));
+    if (place.startsWith("r")) gpr[at] = BigInt(`0x${value}`);
+    else memory.set(Buffer.from(value, "hex"), at);
+  }
+  const result = { trap: trap === "-" ? -1 : Number(trap), gpr, rflags: Number.parseInt(rflags, 16), memory };
+  return { line, code: Uint8Array.from(Buffer.from(code, "hex")), state, result };
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** The executions recorded on a real processor (vectors/README.md). */
+export function nativeVectors(): Vector[] {
+  const path = fileURLToPath(new URL("../../vectors/native-64.txt", import.meta.url));
+  return readFileSync(path, "utf8").trimEnd().split("\n").map(parseLine);
+}
