@@ -82,7 +82,7 @@ const resolve = (vcpu: Vcpu, operand: GuestOperand, at: number, devices: MemoryO
   const kind = operand.access === "write" ? ACCESS.write : ACCESS.read;
   const access = cpl === CPL_USER ? kind | ACCESS.user : kind;
   const low = Number(BigInt.asIntN(32, linear));
-  const result = mmu.translate(low, Number(BigInt.asIntN(32, linear >> 32n)), access);
+  const result = mmu.translate(low, Number(linear >> 32n) | 0, access);
   if (result === MMU_RESULT.ok) return mmu.hostPage + (low & 0xfff);
   return ~(result === MMU_RESULT.pageFault ? GUEST_ACCESS.pageFault : devices.failure);
 };
