@@ -1,0 +1,10 @@
+import type { Check } from "./check.ts";
+import { tool } from "./tool.ts";
+import { workspacePackages } from "./workspace.ts";
+
+/** What npm would get of each package is complete and its types resolve. */
+export const published = (): readonly Check[] =>
+  workspacePackages("packages").flatMap(({ path, directory }) => [
+    tool(`publint: ${path}`, "publint", ["--strict"], directory),
+    tool(`are the types wrong: ${path}`, "attw", ["--pack", ".", "--profile", "esm-only"], directory),
+  ]);
