@@ -53,6 +53,7 @@ export class Kernel {
   }
 
   dispose(): void {
+    for (const vm of this.#vms) vm.destroy();
     this.#removeNotifier();
     for (const processor of this.#processors.values()) processor.dispose();
     this.space.dispose();

@@ -63,8 +63,11 @@ export class Processor {
 
   /** Enters VMX operation for the first VM. */
   addVm(): void {
+    if (this.#vms === 0) this.#enterVmxOperation();
     this.#vms++;
-    if (this.#vms > 1) return;
+  }
+
+  #enterVmxOperation(): void {
     const region = this.#allocateRegion("vmxon");
     this.#vmxonRegion = region;
     this.cpu.cr0 = 0x80050033;

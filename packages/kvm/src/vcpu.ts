@@ -47,14 +47,17 @@ export class Vcpu implements LoadedVcpu {
     this.id = id;
     const mapping = kernel.space.map({ length: personality.runAreaBytes, backing: "contiguous" });
     this.runAreaAddress = hva(mapping.address);
+    let vmcs: HostPhysicalAddress | undefined;
     let tdp: TdpMmu;
     try {
-      this.vmcs = processor.createVmcs();
+      vmcs = processor.createVmcs();
       tdp = vm.tdp();
     } catch (error) {
+      if (vmcs !== undefined) kernel.memory.releaseFrame(vmcs);
       kernel.space.unmap(this.runAreaAddress, personality.runAreaBytes);
       throw error;
     }
+    this.vmcs = vmcs;
     this.runArea = mapping.hpa as HostPhysicalAddress;
     this.runBytes = kernel.memory.u8.subarray(this.runArea, this.runArea + personality.runAreaBytes);
     kernel.trace?.({ type: "controls", controls: processor.controls });

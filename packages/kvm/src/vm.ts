@@ -28,6 +28,7 @@ export class Vm {
   #tdp: TdpMmu | undefined;
   #references = 1;
   #inveptNeeded = false;
+  #destroyed = false;
 
   constructor(kernel: Kernel, personality: Personality) {
     this.kernel = kernel;
@@ -42,7 +43,7 @@ export class Vm {
 
   put(): void {
     this.#references--;
-    if (this.#references === 0) this.#destroy();
+    if (this.#references === 0) this.destroy();
   }
 
   /** The EPT; its root is made for the first vCPU. */
@@ -138,7 +139,10 @@ export class Vm {
     this.processor.vmx.invept(INVEPT_TYPE.singleContext, this.#tdp.eptPointer);
   }
 
-  #destroy(): void {
+  /** Frees everything, whoever still refers to it. A second call does nothing. */
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
     const { trace } = this.kernel;
     this.kernel.removeVm(this);
     for (const vcpu of this.vcpus.values()) vcpu.destroy();

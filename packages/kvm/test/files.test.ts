@@ -1,3 +1,4 @@
+import { HostMemory } from "@likex/host-memory";
 import { ERRNO, KVM_CAP, KVM_IOCTL } from "@likex/kvm-abi";
 import { describe, expect, it } from "vitest";
 import { EmulatedKvm, MappingAccessError, type UserMapping } from "../src/index.ts";
@@ -172,5 +173,39 @@ describe("/dev/rust_kvm", () => {
     expect(kvm.ioctl(b, KVM_CREATE_VM, 0)).toBe(0);
     kvm.close(a);
     expect(kvm.ioctl(b, KVM_CREATE_VCPU, 0)).toBe(0);
+  });
+});
+
+describe("host memory that runs out", () => {
+  it("is ENOMEM, and what closes gives room again", () => {
+    const kvm = EmulatedKvm.create({ memoryBytes: 2 << 20 });
+    const system = kvm.open("/dev/kvm");
+    const files: number[] = [];
+    let result = 0;
+    let before = 0;
+    while (result >= 0) {
+      before = kvm.hostMemory.framesInUse;
+      const vm = kvm.ioctl(system, KVM_CREATE_VM, 0);
+      result = vm < 0 ? vm : kvm.ioctl(vm, KVM_CREATE_VCPU, 0);
+      files.push(...[vm, result].filter((fd) => fd >= 0));
+    }
+    expect(result).toBe(-ERRNO.ENOMEM);
+    expect(files.length).toBeGreaterThan(20);
+    expect(kvm.hostMemory.framesInUse).toBeLessThanOrEqual(before + 5);
+    for (const fd of files) kvm.close(fd);
+    const vm = kvm.ioctl(system, KVM_CREATE_VM, 0);
+    expect(kvm.ioctl(vm, KVM_CREATE_VCPU, 0)).toBeGreaterThan(0);
+  });
+
+  it("is returned to a memory that the caller provides, when the driver is disposed of", () => {
+    const hostMemory = HostMemory.create({ bytes: 4 << 20 });
+    const before = hostMemory.framesInUse;
+    const kvm = EmulatedKvm.create({ hostMemory });
+    const { vcpu } = openVcpu(kvm);
+    const area = kvm.mmap(vcpu, 12288) as UserMapping;
+    kvm.mmap(-1, 8192);
+    kvm.dispose();
+    area.unmap();
+    expect(hostMemory.framesInUse).toBe(before);
   });
 });
