@@ -1,7 +1,9 @@
-import { ACCESS, MMIO_RESULT, STOP } from "@likex/cpu-executor";
+import { ACCESS, type Cpu, MMIO_RESULT, STOP } from "@likex/cpu-executor";
 import { ERRNO, KVM_EXIT } from "@likex/kvm-abi";
+import { VMCS } from "@likex/vmx";
 import type { DeviceMemory } from "./emulation-mmu.ts";
-import { injectException, internalErrorEmulation, NEXT } from "./exits/exit.ts";
+import { injectException, internalErrorEmulation, NEXT, RFLAGS_RF } from "./exits/exit.ts";
+import { GPR } from "./gpr.ts";
 import type { MmioFragment, MmioState } from "./mmio-state.ts";
 import { RUN } from "./run-area.ts";
 import { PENDING, type Vcpu } from "./vcpu.ts";
@@ -59,7 +61,11 @@ export const emulateMmio = (vcpu: Vcpu): number => {
   const state = vcpu.mmio;
   const devices = new VcpuDevices(vcpu.vm, state);
   state.restart();
+  // The EPT violation saved RF for an instruction that would be fetched again; here it is not.
+  vmx.vmwriteNumber(VMCS.GUEST_RFLAGS, vmx.vmread32(VMCS.GUEST_RFLAGS) & ~RFLAGS_RF);
   vmx.loadGuestState();
+  const count = cpu.getRegister(GPR.rcx);
+  const destination = cpu.getRegister(GPR.rdi);
   mmu.devices = devices;
   const stop = cpu.run(1);
   mmu.devices = undefined;
@@ -68,7 +74,8 @@ export const emulateMmio = (vcpu: Vcpu): number => {
   }
   switch (stop) {
     case STOP.budget:
-      vmx.saveGuestState();
+      if (state.writes.length > 0 && isRepetition(cpu, count, destination)) suspendRepetition(vcpu);
+      else vmx.saveGuestState();
       state.finish();
       return completeMmioWrites(vcpu);
     case STOP.mmio:
@@ -85,6 +92,19 @@ export const emulateMmio = (vcpu: Vcpu): number => {
       state.finish();
       return internalErrorEmulation(vcpu);
   }
+};
+
+/** Of what writes memory only REP MOVS and REP STOS count RCX down and move RDI: one element of theirs is done. */
+const isRepetition = (cpu: Cpu, count: bigint, destination: bigint): boolean =>
+  count - cpu.getRegister(GPR.rcx) === 1n && destination !== cpu.getRegister(GPR.rdi);
+
+/** RIP stays at the instruction, after its last element too: it ends when it is met with RCX 0. */
+const suspendRepetition = (vcpu: Vcpu): void => {
+  const { vmx } = vcpu.vm.processor;
+  const rip = vmx.vmread(VMCS.GUEST_RIP);
+  vmx.saveGuestState();
+  if (rip !== undefined) vmx.vmwrite(VMCS.GUEST_RIP, rip);
+  vmx.vmwriteNumber(VMCS.GUEST_RFLAGS, vmx.vmread32(VMCS.GUEST_RFLAGS) | RFLAGS_RF);
 };
 
 /** Takes the data of the read that the VMM has answered, and goes on with the instruction. */

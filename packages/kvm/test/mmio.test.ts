@@ -55,6 +55,25 @@ describe("device memory on /dev/kvm", () => {
     expect(machine.regs()).toMatchObject({ rip: 0x1009n, rcx: 0n, rsi: 0x9006n, rdi: 0xa006n });
   });
 
+  it("leaves RIP at REP STOSB until it is met with CX 0", () => {
+    const machine = machineFor("bf 00 90 f3 aa f4");
+    for (let left = 2; left >= 0; left--) {
+      expect(machine.step()).toBe(KVM_EXIT.MMIO);
+      expect(machine.describe()).toEqual({ mmio: "write", at: 0x9002n - BigInt(left), data: [0x44] });
+      expect(machine.regs()).toMatchObject({ rip: 0x1003n, rcx: BigInt(left), rflags: 0x10002n });
+    }
+    expect(machine.step()).toBe(KVM_EXIT.HLT);
+    expect(machine.regs()).toMatchObject({ rip: 0x1006n, rcx: 0n, rdi: 0x9003n, rflags: 2n });
+  });
+
+  it("hands over a push to a stack in device memory", () => {
+    const machine = machineFor("bc 02 90 50 f4");
+    machine.step();
+    expect(machine.describe()).toEqual({ mmio: "write", at: 0x9000n, data: [0x44, 0x33] });
+    expect(machine.regs()).toMatchObject({ rip: 0x1004n, rsp: 0x9000n });
+    expect(machine.step()).toBe(KVM_EXIT.HLT);
+  });
+
   it("splits a write at a page border into two exits", () => {
     const machine = machineFor("66 a3 fe 9f f4");
     machine.step();

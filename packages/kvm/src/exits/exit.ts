@@ -7,7 +7,8 @@ import type { Vcpu } from "../vcpu.ts";
 /** What an exit handler returns when it does not return a negated errno. */
 export const NEXT = { user: 0, resume: 1 } as const;
 
-export const RFLAGS_IF: number = 1 << 9;
+export const RFLAGS_IF = 0x200;
+export const RFLAGS_RF = 0x10000;
 const BLOCKED_BY_STI_OR_MOV_SS = 3;
 const CS_LONG = 1 << 13;
 const EFER_LMA = 1 << 10;

@@ -3,12 +3,11 @@ import { VECTOR, VMCS } from "@likex/vmx";
 import { GPR } from "../gpr.ts";
 import { GUEST_ACCESS, type GuestOperand, transferOperand } from "../guest-memory.ts";
 import { PENDING, type Vcpu } from "../vcpu.ts";
-import { advance, injectException, internalErrorEmulation, isLongMode, NEXT } from "./exit.ts";
+import { advance, injectException, internalErrorEmulation, isLongMode, NEXT, RFLAGS_RF } from "./exit.ts";
 import { exitIo } from "./io.ts";
 
 const QUALIFICATION = { sizeMinus1: 7, in: 1 << 3, rep: 1 << 5 } as const;
 const RFLAGS_DF = 1 << 10;
-const RFLAGS_RF = 1 << 16;
 const PAGE = 4096;
 /** Linux reads at most this many bytes ahead for INS. */
 const INS_BYTES = 1024;
