@@ -1,23 +1,19 @@
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { anchors, relativeLinks } from "../lib/markdown.ts";
 import type { Check } from "./check.ts";
 import { exists, filesBelow, repositoryRoot } from "./workspace.ts";
-
-/** Targets of a Markdown text's links that are paths. */
-export function linkedPaths(markdown: string): string[] {
-  const prose = markdown.replace(/```[\s\S]*?```/g, "");
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
-    .map((match) => match[1] as string)
-    .filter((target) => !/^(https?:|mailto:|#)/.test(target))
-    .map((target) => target.split("#")[0] as string);
-}
 
 export const links: Check = {
   name: "links between documents lead somewhere",
   run: () =>
     filesBelow(repositoryRoot, ".md").flatMap((file) =>
-      linkedPaths(readFileSync(file, "utf8"))
-        .filter((target) => !exists(join(dirname(file), target)))
-        .map((target) => `${relative(repositoryRoot, file)}: ${target} does not exist`),
+      relativeLinks(readFileSync(file, "utf8")).flatMap(({ line, path, anchor }) => {
+        const target = path === "" ? file : join(dirname(file), path);
+        const where = `${relative(repositoryRoot, file)}:${line}`;
+        if (!exists(target)) return [`${where}: ${path} does not exist`];
+        if (anchor === "" || !target.endsWith(".md")) return [];
+        return anchors(readFileSync(target, "utf8")).has(anchor) ? [] : [`${where}: no heading #${anchor} in ${path}`];
+      }),
     ),
 };
