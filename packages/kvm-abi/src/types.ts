@@ -46,8 +46,15 @@ type ViewOfNamed<M> = { -readonly [K in ScalarKeys<M>]: ScalarValue<M[K]> } & {
 
 type MembersView<M> = ViewOfNamed<NamedOrEmpty<M>>;
 
-/** A live view of a KVM structure: a property for every field, which reads and writes the bytes beneath. */
-export type View<N extends StructName> = MembersView<MembersOf<N>>;
+/**
+ * A live view of a KVM structure: a property for every field, which reads and writes the bytes beneath.
+ * Of a structure whose name is only known when the program runs it is an object of which no field is known.
+ */
+export type View<N extends StructName> = StructName extends N
+  ? object
+  : N extends StructName
+    ? MembersView<MembersOf<N>>
+    : never;
 
 /** Values for some or all fields of a view of this type, nested as it is. Another view of the same structure is one. */
 export type InitOf<V> = {
@@ -77,5 +84,12 @@ type PathsOf<M> = {
   [K in keyof M & string]: K | ([Nested<M[K]>] extends [never] ? never : `${K}.${Nested<M[K]>}`);
 }[keyof M & string];
 
-/** The name of a field, or of a field within a nested one, such as `io.data_offset` of `kvm_run`. */
-export type FieldPath<N extends StructName> = PathsOf<NamedOrEmpty<MembersOf<N>>>;
+/**
+ * The name of a field, or of a field within a nested one, such as `io.data_offset` of `kvm_run`.
+ * Of a structure whose name is only known when the program runs it is any string.
+ */
+export type FieldPath<N extends StructName> = StructName extends N
+  ? string
+  : N extends StructName
+    ? PathsOf<NamedOrEmpty<MembersOf<N>>>
+    : never;
