@@ -16,6 +16,7 @@ import { PENDING, type Vcpu } from "./vcpu.ts";
 
 /** Instructions of one VM entry, where the caller set no limit: then the entry is repeated. */
 const INSTRUCTIONS_PER_ENTRY = 1 << 30;
+const STALLED_EXITS = 100;
 const BLOCKED_BY_STI_OR_MOV_SS = 3;
 
 /** KVM_RUN: 0 for an exit to the VMM, or the negated errno. */
@@ -51,7 +52,9 @@ const enterUntilExit = (vcpu: Vcpu): number => {
   const { kernel, processor } = vcpu.vm;
   const { vmx, cpu } = processor;
   const { trace, memory } = kernel;
-  const end = cpu.instructionsRetired + kernel.instructionsPerRun;
+  let end = cpu.instructionsRetired + kernel.instructionsPerRun;
+  let retired = cpu.instructionsRetired;
+  let stalled = 0;
   memory.u32[(vcpu.runArea + RUN.exitReason) >> 2] = KVM_EXIT.UNKNOWN;
   trace?.({ type: "vcpu_run", id: vcpu.id, rip: vmx.vmread(VMCS.GUEST_RIP) ?? 0n });
   for (;;) {
@@ -69,6 +72,10 @@ const enterUntilExit = (vcpu: Vcpu): number => {
     const next = handleExit(vcpu, reason);
     if (trace !== undefined && next >= 0) trace({ type: "handled", next: next === NEXT.resume ? "resume" : "user" });
     if (next !== NEXT.resume) return next;
+    // A guest that only faults retires nothing: after a while each of its exits counts as an instruction.
+    stalled = cpu.instructionsRetired === retired ? stalled + 1 : 0;
+    retired = cpu.instructionsRetired;
+    if (stalled > STALLED_EXITS) end--;
   }
 };
 

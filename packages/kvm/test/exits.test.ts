@@ -106,6 +106,13 @@ describe("exceptions", () => {
     expect(machine.regs().rip).toBe(0n);
   });
 
+  it("that need a stack in device memory are a delivery error", () => {
+    const machine = new Machine(bytes("0f 0b"), { at: 0x1000, registers: { rsp: 0x9000n } });
+    expect(machine.step()).toBe(KVM_EXIT.INTERNAL_ERROR);
+    expect(machine.run.internal).toMatchObject({ suberror: KVM_INTERNAL_ERROR.DELIVERY_EV, ndata: 4 });
+    expect(machine.run.internal.data[0]).toBe(0x80000306n);
+  });
+
   it("are raised by an MSR that there is not", () => {
     // mov ecx,0deadbeefh; rdmsr; vector 13 at 0:3000
     const machine = new Machine(bytes("66 b9 ef be ad de 0f 32"), { at: 0x1000, registers: { rsp: 0x2000n } });

@@ -3,7 +3,7 @@ import { VMCS } from "@likex/vmx";
 import { emulateMmio, reportMmio } from "../mmio.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { MAP_RESULT } from "../vm.ts";
-import { NEXT, reinjectInterruptedEvent } from "./exit.ts";
+import { internalErrorDelivery, NEXT, reinjectInterruptedEvent } from "./exit.ts";
 
 /** Bit 1 of the exit qualification: a data write (SDM Vol 3C, table "Exit Qualification for EPT Violations"). */
 const WRITE = 1 << 1;
@@ -18,7 +18,7 @@ export const handleEptViolation = (vcpu: Vcpu): number => {
   const guestPhysicalAddress = vmx.vmreadNumber(VMCS.GUEST_PHYSICAL_ADDRESS);
   const qualification = vmx.vmread32(VMCS.EXIT_QUALIFICATION);
   kernel.trace?.({ type: "ept_violation", guestPhysicalAddress, qualification });
-  reinjectInterruptedEvent(vmx);
+  const duringDelivery = reinjectInterruptedEvent(vmx);
   const isWrite = (qualification & WRITE) !== 0;
   switch (vcpu.vm.mapPage(guestPhysicalAddress, isWrite ? "write" : "read")) {
     case MAP_RESULT.mapped:
@@ -28,6 +28,7 @@ export const handleEptViolation = (vcpu: Vcpu): number => {
     case MAP_RESULT.outOfMemory:
       return -ERRNO.ENOMEM;
     default:
+      if (duringDelivery) return internalErrorDelivery(vcpu);
       return processor.personality.mmio === "emulated"
         ? emulateMmio(vcpu)
         : reportMmio(vcpu, guestPhysicalAddress, isWrite);

@@ -49,16 +49,17 @@ export const injectException = (vmx: Vmx, vector: number, errorCode?: number): v
   vmx.vmwriteNumber(VMCS.VM_ENTRY_INTR_INFO, info >>> 0);
 };
 
-/** An event whose delivery the exit interrupted is delivered again (SDM Vol 3C, "IDT-Vectoring Information"). */
-export const reinjectInterruptedEvent = (vmx: Vmx): void => {
+/** An event whose delivery the exit interrupted is delivered again (SDM Vol 3C, "IDT-Vectoring Information"); true if there is one. */
+export const reinjectInterruptedEvent = (vmx: Vmx): boolean => {
   const info = vmx.vmread32(VMCS.IDT_VECTORING_INFO);
-  if ((info & INTERRUPTION_INFO.valid) === 0) return;
+  if ((info & INTERRUPTION_INFO.valid) === 0) return false;
   // Bit 12 is undefined here and must be 0 there.
   vmx.vmwriteNumber(VMCS.VM_ENTRY_INTR_INFO, (info & ~INTERRUPTION_INFO.nmiUnblocking) >>> 0);
   vmx.vmwriteNumber(VMCS.VM_ENTRY_INSTRUCTION_LEN, vmx.vmread32(VMCS.VM_EXIT_INSTRUCTION_LEN));
   if ((info & INTERRUPTION_INFO.errorCodeValid) !== 0) {
     vmx.vmwriteNumber(VMCS.VM_ENTRY_EXCEPTION_ERROR_CODE, vmx.vmread32(VMCS.IDT_VECTORING_ERROR_CODE));
   }
+  return true;
 };
 
 /** KVM_EXIT_FAIL_ENTRY: `reason` is the VM-instruction error, or the exit reason with bit 31. */
@@ -98,6 +99,17 @@ export const internalErrorEmulation = (vcpu: Vcpu): number => {
     vmx.vmread32(VMCS.IDT_VECTORING_INFO),
     vmx.vmread32(VMCS.VM_EXIT_INTR_INFO),
     vmx.vmread32(VMCS.VM_EXIT_INTR_ERROR_CODE),
+  ]);
+};
+
+/** An event of the guest whose delivery needs device memory, such as a stack there: nothing can carry that out. */
+export const internalErrorDelivery = (vcpu: Vcpu): number => {
+  const { vmx } = vcpu.vm.processor;
+  return setInternalError(vcpu, KVM_INTERNAL_ERROR.DELIVERY_EV, [
+    vmx.vmread32(VMCS.IDT_VECTORING_INFO),
+    vmx.vmread32(VMCS.VM_EXIT_REASON),
+    vmx.vmreadNumber(VMCS.EXIT_QUALIFICATION),
+    vmx.vmreadNumber(VMCS.GUEST_PHYSICAL_ADDRESS),
   ]);
 };
 
