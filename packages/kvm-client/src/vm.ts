@@ -45,8 +45,15 @@ export class Vm {
     const separate = this.#files === "separate";
     const fd = separate ? result : this.fd;
     const driver = this.#driver;
-    const mapping = map(driver, fd, this.#vcpuMmapSize, `the run page of ${asked}`);
-    return new Vcpu({ driver, fd, id, mapping, file: separate ? "own" : "shared" });
+    let mapping: UserMapping | undefined;
+    try {
+      mapping = map(driver, fd, this.#vcpuMmapSize, `the run page of ${asked}`);
+      return new Vcpu({ driver, fd, id, mapping, file: separate ? "own" : "shared" });
+    } catch (error) {
+      mapping?.unmap();
+      if (separate) driver.close(fd);
+      throw error;
+    }
   }
 
   /** Closes the VM's file. The VM itself lives until its vCPUs are closed too. A second call does nothing. */
