@@ -1,1 +1,28 @@
-export {};
+/** A virtual machine monitor: builds a microVM from a configuration, wires its devices, and runs it to a stop. */
+
+export type { MmioHandler, MmioRange, PortHandler, PortRange, PortSize } from "./bus.ts";
+export type { FlatImage, MicroVmConfig, MmioDevice, Personality, PortDevice } from "./config.ts";
+export type { Console } from "./console.ts";
+export {
+  DisposedError,
+  EntryOutsideMemoryError,
+  ImageOutsideMemoryError,
+  InvalidHandlerRangeError,
+  InvalidLimitError,
+  InvalidMemorySlotError,
+  InvalidRegisterValueError,
+  OutsideMemoryError,
+  OverlappingMemorySlotsError,
+  UnknownRegisterError,
+  VmmError,
+} from "./errors.ts";
+export type { MemorySlot } from "./memory-layout.ts";
+export { MicroVm } from "./micro-vm.ts";
+export {
+  CONTROL_REGISTERS,
+  GENERAL_REGISTERS,
+  type RegisterName,
+  type RegisterValues,
+  SEGMENT_REGISTERS,
+} from "./registers.ts";
+export type { RunOptions, RunResult, Stop } from "./run-result.ts";

@@ -1,0 +1,51 @@
+import type { VcpuExit } from "@likex/kvm-client";
+import type { MmioHandler, MmioRange, PortHandler, PortRange } from "./bus.ts";
+import type { Console } from "./console.ts";
+import type { MemorySlot } from "./memory-layout.ts";
+import type { RegisterValues } from "./registers.ts";
+
+/** Which of the two KVM device files: Linux's `/dev/kvm`, or LiKeX's `/dev/rust_kvm`. */
+export type Personality = "kvm" | "rust_kvm";
+
+/** A flat binary, entered in real-address mode. */
+export interface FlatImage {
+  readonly bytes: Uint8Array;
+  /** Guest-physical address of the first byte. Default 0. */
+  readonly loadAddress?: number;
+  /** Guest-physical address of the first instruction, below 4 GiB. Default: the load address. */
+  readonly entry?: number;
+}
+
+/** What {@link MicroVm.create} builds. */
+export interface MicroVmConfig {
+  readonly image: FlatImage;
+  /** Default `kvm`. */
+  readonly personality?: Personality;
+  /** Default: slot 0, 64 KiB at address 0. */
+  readonly memory?: readonly MemorySlot[];
+  /** Over what the image's entry sets (`cs`, `rip`); a register that neither names is 0, RFLAGS is 2. */
+  readonly registers?: RegisterValues;
+  /** What the guest's output becomes. Default: `serial` on `/dev/kvm`, `likex` on `/dev/rust_kvm`. */
+  readonly console?: Console;
+  /** Bytes of output that a result keeps. Default 1 MiB. */
+  readonly outputLimit?: number;
+  /** Told each piece of output as it comes. The bytes are valid during the call. */
+  readonly onOutput?: (bytes: Uint8Array) => void;
+  /** Told each exit before it is handled. The object is reused for the next one. */
+  readonly onExit?: (exit: VcpuExit) => void;
+  readonly ports?: readonly PortDevice[];
+  readonly mmio?: readonly MmioDevice[];
+}
+
+/** A device and its ports. */
+export interface PortDevice extends PortRange {
+  readonly handler: PortHandler;
+}
+
+/** A device and its guest-physical addresses. */
+export interface MmioDevice extends MmioRange {
+  readonly handler: MmioHandler;
+}
+
+export const DEFAULT_MEMORY: readonly MemorySlot[] = [{ slot: 0, guestAddress: 0, size: 0x1_0000 }];
+export const DEFAULT_OUTPUT_LIMIT: number = 1 << 20;

@@ -1,0 +1,212 @@
+import type { KvmDriver, Regs, Sregs, VcpuExit } from "@likex/kvm-client";
+import { loadFlatBinary } from "@likex/loaders";
+import { MmioBus, type MmioHandler, type MmioRange, PortBus, type PortHandler, type PortRange } from "./bus.ts";
+import { DEFAULT_MEMORY, DEFAULT_OUTPUT_LIMIT, type MicroVmConfig } from "./config.ts";
+import { consolePorts, DEFAULT_CONSOLE } from "./console.ts";
+import { DisposedError, InvalidLimitError, OutsideMemoryError } from "./errors.ts";
+import { handleMmioExit, handlePortExit } from "./exit-io.ts";
+import { hex } from "./hex.ts";
+import { applyInitialState, initialState } from "./initial-state.ts";
+import { type Machine, openMachine } from "./machine.ts";
+import { MemoryLayout } from "./memory-layout.ts";
+import { OutputBuffer } from "./output.ts";
+import type { RunOptions, RunResult, Stop } from "./run-result.ts";
+
+/** A virtual machine with one vCPU, its memory and its devices, over any KvmDriver. */
+export class MicroVm {
+  readonly #machine: Machine;
+  readonly #layout: MemoryLayout;
+  readonly #ports = new PortBus();
+  readonly #mmio = new MmioBus();
+  readonly #buses: readonly PortBus[];
+  readonly #outputLimit: number;
+  readonly #onOutput: ((bytes: Uint8Array) => void) | undefined;
+  readonly #onExit: ((exit: VcpuExit) => void) | undefined;
+  #output: OutputBuffer;
+  #stopRequested = false;
+  #disposed = false;
+
+  private constructor(machine: Machine, layout: MemoryLayout, config: MicroVmConfig) {
+    this.#machine = machine;
+    this.#layout = layout;
+    this.#outputLimit = config.outputLimit ?? DEFAULT_OUTPUT_LIMIT;
+    this.#output = new OutputBuffer(this.#outputLimit);
+    this.#onOutput = config.onOutput;
+    this.#onExit = config.onExit;
+    const console = config.console ?? DEFAULT_CONSOLE[config.personality ?? "kvm"];
+    this.#buses = [this.#ports, consolePorts(console, (bytes) => this.#write(bytes))];
+  }
+
+  /**
+   * Checks the configuration, then creates the VM, loads its memory and sets its registers. Nothing of it stays in the
+   * driver when it fails.
+   *
+   * @throws VmmError for what the configuration gets wrong, `LoaderError` (`@likex/loaders`) for its image, `KvmError`
+   * (`@likex/kvm-client`) when the driver refuses a call.
+   */
+  static create(driver: KvmDriver, config: MicroVmConfig): MicroVm {
+    const layout = new MemoryLayout(config.memory ?? DEFAULT_MEMORY);
+    checkLimit("output limit", config.outputLimit ?? DEFAULT_OUTPUT_LIMIT);
+    const { segments, entry } = loadFlatBinary(config.image.bytes, config.image);
+    for (const { address, bytes } of segments) layout.findImage(address, bytes.length);
+    const state = initialState(entry, config.registers ?? {});
+    if (state.address !== undefined) layout.checkEntry(state.address);
+    const machine = openMachine(driver, config.personality ?? "kvm", layout);
+    try {
+      const vm = new MicroVm(machine, layout, config);
+      for (const device of config.ports ?? []) vm.onPort(device, device.handler);
+      for (const device of config.mmio ?? []) vm.onMmio(device, device.handler);
+      for (const { address, bytes } of segments) vm.writeMemory(address, bytes);
+      applyInitialState(machine.vcpu, state);
+      return vm;
+    } catch (error) {
+      machine.close();
+      throw error;
+    }
+  }
+
+  /** Puts a device on I/O ports. @throws InvalidHandlerRangeError. */
+  onPort(range: PortRange, handler: PortHandler): void {
+    this.#ports.add(range, handler);
+  }
+
+  /** Puts a device at guest-physical addresses that no slot has. @throws InvalidHandlerRangeError. */
+  onMmio(range: MmioRange, handler: MmioHandler): void {
+    this.#mmio.add(range, handler);
+  }
+
+  /**
+   * Runs the guest, and its devices with it, to a stop. What the guest does wrong is in the result.
+   *
+   * @throws InvalidLimitError; DisposedError; `KvmError` when KVM_RUN itself is refused.
+   */
+  run({ exitLimit = Number.POSITIVE_INFINITY }: RunOptions = {}): RunResult {
+    this.#checkUsable();
+    if (exitLimit !== Number.POSITIVE_INFINITY) checkLimit("exit limit", exitLimit);
+    const { vcpu } = this.#machine;
+    this.#output = new OutputBuffer(this.#outputLimit);
+    this.#stopRequested = false;
+    let stop: Stop | undefined;
+    let exits = 0;
+    while (stop === undefined) {
+      const exit = vcpu.run();
+      exits += 1;
+      this.#onExit?.(exit);
+      stop = this.#handle(exit);
+      if (stop === undefined && this.#stopRequested) stop = { reason: "stopped" };
+      if (stop === undefined && exits >= exitLimit) stop = { reason: "exitLimit" };
+    }
+    const registers = vcpu.getRegs();
+    return {
+      ...stop,
+      exits,
+      rip: registers.rip,
+      registers,
+      specialRegisters: vcpu.getSregs(),
+      output: this.#output.toBytes(),
+      outputDropped: this.#output.dropped,
+    };
+  }
+
+  /** Ends `run()` after the exit that is being handled: for handlers. */
+  stop(): void {
+    this.#stopRequested = true;
+  }
+
+  /** The general registers. */
+  get registers(): Regs {
+    this.#checkUsable();
+    return this.#machine.vcpu.getRegs();
+  }
+
+  /** Segments, descriptor tables and control registers. */
+  get specialRegisters(): Sregs {
+    this.#checkUsable();
+    return this.#machine.vcpu.getSregs();
+  }
+
+  /** Copies `length` bytes of guest memory out. @throws OutsideMemoryError. */
+  readMemory(address: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.#eachPart(address, length, (mapping, slotOffset, runOffset, partLength) => {
+      bytes.set(mapping.read(slotOffset, partLength), runOffset);
+    });
+    return bytes;
+  }
+
+  /** Copies bytes into guest memory, read-only slots included. @throws OutsideMemoryError. */
+  writeMemory(address: number, bytes: Uint8Array): void {
+    this.#eachPart(address, bytes.length, (mapping, slotOffset, runOffset, partLength) => {
+      mapping.write(slotOffset, bytes.subarray(runOffset, runOffset + partLength));
+    });
+  }
+
+  /** Closes what the driver holds for this machine. A second call does nothing; any other use throws DisposedError. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#machine.close();
+  }
+
+  #handle(exit: VcpuExit): Stop | undefined {
+    switch (exit.reason) {
+      case "io":
+        handlePortExit(exit, this.#buses);
+        return undefined;
+      case "mmio":
+        if (exit.data.length === 0) return { reason: "deviceMemory", physAddr: exit.physAddr, isWrite: exit.isWrite };
+        handleMmioExit(exit, this.#mmio);
+        return undefined;
+      case "hlt":
+      case "shutdown":
+        return { reason: exit.reason };
+      case "intr":
+        return { reason: "interrupted" };
+      case "failEntry":
+        return { reason: "failEntry", hardwareEntryFailureReason: exit.hardwareEntryFailureReason };
+      case "internalError":
+        return { reason: "internalError", suberror: exit.suberror, data: [...exit.data] };
+      case "systemEvent":
+        return { reason: "systemEvent", type: exit.type };
+      case "unknown":
+        return { reason: "unhandledExit", exit: "unknown", code: exit.hardwareExitReason };
+      default:
+        return {
+          reason: "unhandledExit",
+          exit: exit.reason,
+          code: exit.reason === "other" ? BigInt(exit.exitReason) : 0n,
+        };
+    }
+  }
+
+  #write(bytes: Uint8Array): void {
+    for (const byte of bytes) this.#output.push(byte);
+    this.#onOutput?.(bytes);
+  }
+
+  #eachPart(
+    address: number,
+    length: number,
+    visit: (mapping: Machine["mappings"][number], slotOffset: number, runOffset: number, length: number) => void,
+  ): void {
+    this.#checkUsable();
+    const parts = this.#layout.find(address, length);
+    if (parts === undefined) {
+      throw new OutsideMemoryError(`${length} bytes at ${hex(address)} are not all in the memory slots.`);
+    }
+    for (const part of parts) {
+      const mapping = this.#machine.mappings[part.index];
+      if (mapping !== undefined) visit(mapping, part.slotOffset, part.runOffset, part.length);
+    }
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw new DisposedError("This MicroVm was disposed of. Create another one.");
+  }
+}
+
+function checkLimit(what: string, limit: number): void {
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    throw new InvalidLimitError(`The ${what} is ${limit}. Give a positive integer, or leave it out.`);
+  }
+}
