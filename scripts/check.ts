@@ -12,7 +12,7 @@ const checks: readonly Check[] = [
   tool("types: packages and apps", "tsc", ["-b"]),
   tool("types: tests, benches and scripts", "tsc", ["-p", "tsconfig.tests.json"]),
   tool("format and lint", "biome", ["check", "--error-on-warnings"]),
-  tool("unused files, exports and dependencies", "knip", []),
+  tool("unused files, exports and dependencies", "knip", ["--no-config-hints"]),
   generated,
   floors,
   browser,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { examples } from "../lib/markdown.ts";
 import type { Check } from "./check.ts";
 import { exists, filesBelow, workspacePackages } from "./workspace.ts";
 
@@ -11,8 +12,8 @@ export const packageContents: Check = {
       const readme = join(directory, "README.md");
       if (!exists(readme)) return [`${path} has no README.md`];
       const problems: string[] = [];
-      if (!readFileSync(readme, "utf8").includes("```ts\n"))
-        problems.push(`${path}/README.md has no example in a ts block`);
+      if (examples(readFileSync(readme, "utf8")).length === 0)
+        problems.push(`${path}/README.md has no example: a ts block with a text block of its output after it`);
       if (filesBelow(join(directory, "test"), ".test.ts").length === 0) problems.push(`${path} has no tests`);
       return problems;
     }),
