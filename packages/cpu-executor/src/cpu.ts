@@ -318,7 +318,7 @@ export class Cpu extends CpuState {
     source.limit = source.bits === 64 ? (1n << 64n) - 1n : BigInt(this.segmentLimit(SEGMENT.cs));
     const linear = source.bits === 64 ? source.rip : BigInt.asUintN(32, base + source.rip);
     source.linearLow = Number(BigInt.asIntN(32, linear));
-    source.linearHigh = Number(BigInt.asIntN(32, linear >> 32n));
+    source.linearHigh = Number(linear >> 32n) | 0;
     const page = this.#tlb.fetch(source.linearLow, source.linearHigh);
     if (page <= 0) return undefined;
     source.host = page + (source.linearLow & 0xfff);

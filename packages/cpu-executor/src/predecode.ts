@@ -211,5 +211,5 @@ export function writeRecord(
 
 export function writeInt64(i32: Int32Array, at: number, value: bigint): void {
   i32[at >> 2] = Number(BigInt.asIntN(32, value));
-  i32[(at + 4) >> 2] = Number(BigInt.asIntN(32, value >> 32n));
+  i32[(at + 4) >> 2] = Number(value >> 32n) | 0;
 }

@@ -130,7 +130,7 @@ export class CpuState {
 
   setSegment(index: number, segment: SegmentRegister): void {
     const low = Number(BigInt.asIntN(32, segment.base));
-    const high = Number(BigInt.asIntN(32, segment.base >> 32n));
+    const high = Number(segment.base >> 32n) | 0;
     this.setSegmentRaw(index, segment.selector, low, high, segment.limit, segment.accessRights);
   }
 

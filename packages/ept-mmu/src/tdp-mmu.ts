@@ -55,7 +55,7 @@ const SLOTS = 512;
 const HIGH_UNIT = 2 ** 32;
 
 const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
-const high = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
+const high = (value: bigint): number => Number(value >> 32n) | 0;
 
 /** Builds the EPT of one virtual machine, 4 KiB at a time, tables on demand. */
 export class TdpMmu {

@@ -116,7 +116,7 @@ export class GuestState {
     configuration.eptPointer = secondaryControls(vmcs) & CPU_BASED2.enableEpt ? vmcs.number(F.EPT_POINTER) : 0;
     configuration.cr0 = cpu.cr0;
     configuration.cr3Low = Number(BigInt.asIntN(32, cpu.cr3));
-    configuration.cr3High = Number(BigInt.asIntN(32, cpu.cr3 >> 32n));
+    configuration.cr3High = Number(cpu.cr3 >> 32n) | 0;
     configuration.cr4 = cpu.cr4;
     configuration.efer = cpu.efer;
     this.#mmu.configure(configuration);

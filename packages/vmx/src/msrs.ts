@@ -197,7 +197,7 @@ export class MsrFile {
     if (!isCanonical(base)) return false;
     const { cpu } = this.#guest;
     const low = Number(BigInt.asIntN(32, base));
-    const high = Number(BigInt.asIntN(32, base >> 32n));
+    const high = Number(base >> 32n) | 0;
     const limit = cpu.segmentLimit(index);
     cpu.setSegmentRaw(index, cpu.segmentSelector(index), low, high, limit, cpu.segmentAccessRights(index));
     return true;
