@@ -40,6 +40,8 @@ interface Area {
   readonly table: PageTable;
 }
 
+/** 1 TiB: page numbers of a mapping stay small integers. */
+const LARGEST_MAPPING = 2 ** 40;
 const FIRST_ADDRESS = 0x7f0000000000;
 
 /** A process's user space: mappings of pages to frames, as mmap makes them, with copy-on-write forks. */
@@ -58,8 +60,8 @@ export class AddressSpace {
   /** Throws InvalidMemoryArgumentError for a range that cannot be or overlaps, OutOfHostMemoryError for a contiguous one without room. */
   map(options: MapOptions): Mapping {
     const length = Math.ceil(options.length / PAGE_SIZE) * PAGE_SIZE;
-    if (!(length > 0) || length > USER_LIMIT)
-      throw new InvalidMemoryArgumentError(`a mapping of ${options.length} bytes was asked: give 1 or more`);
+    if (!(length > 0) || length > LARGEST_MAPPING)
+      throw new InvalidMemoryArgumentError(`a mapping of ${options.length} bytes was asked: give 1 to 2^40`);
     const start = options.at ?? this.#place(length);
     if (start % PAGE_SIZE !== 0 || start < 0 || start + length > USER_LIMIT)
       throw new InvalidMemoryArgumentError(

@@ -29,6 +29,7 @@ export class HostMemory {
   readonly u64: BigUint64Array;
   readonly view: DataView;
   readonly #frames: FrameAllocator;
+  readonly #noteFreed = (address: HostPhysicalAddress): void => this.noteWrite(address);
   /** For each frame: bit 0 watched, the bits above its version. */
   readonly #code: Uint32Array;
   #zero: HostPhysicalAddress | undefined;
@@ -88,14 +89,21 @@ export class HostMemory {
     this.#frames.retain(address);
   }
 
+  /** One more reference to every frame number of the list; 0 stands for no frame. */
+  retainFrameNumbers(frames: Uint32Array): void {
+    this.#frames.retainAll(frames);
+  }
+
   releaseFrame(address: HostPhysicalAddress): void {
     if (this.#frames.release(address)) this.noteWrite(address);
   }
 
+  /** Drops a reference of each of `count` frames side by side. */
   releaseFrames(address: HostPhysicalAddress, count: number): void {
-    for (let i = 0; i < count; i++) this.releaseFrame((address + i * PAGE_SIZE) as HostPhysicalAddress);
+    this.#frames.releaseRun(address, count, this.#noteFreed);
   }
 
+  /** References to a frame, 0 when it is free. Forked address spaces that share a page table count as one. */
   references(address: HostPhysicalAddress): number {
     return this.#frames.references(address);
   }
