@@ -1,0 +1,107 @@
+import type { MicroVm, RunResult } from "@likex/vmm-runner";
+import { HOST_RUN_TIMEOUT_MS } from "../drivers.ts";
+import { EXIT_CODE, type ExitCode } from "../exit-codes.ts";
+import type { RunFlags } from "./run-options.ts";
+
+/** How a run ended: the exit code, and for every end but HLT a sentence or two. */
+export interface StopReport {
+  readonly exitCode: ExitCode;
+  readonly message?: string;
+}
+
+const LONGEST_INSTRUCTION = 15;
+const CR0_PG = 1n << 31n;
+/** KVM_INTERNAL_ERROR_EMULATION. */
+const EMULATION = 1;
+/** VM-exit reason "exception or NMI" and the vector of #UD in the VM-exit interruption information. */
+const EXCEPTION_EXIT = 0n;
+const VECTOR_UD = 6n;
+
+const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
+
+/** RIP's linear address, and the bytes there: what the guest was about to execute, or has just executed. */
+function codeAt(vm: MicroVm, { rip, specialRegisters: { cs, cr0 } }: RunResult): { place: string; bytes: string } {
+  const linear = cs.base + rip;
+  const place = cs.base === 0n ? hex(rip) : `${hex(linear)} (${cs.selector.toString(16)}:${rip.toString(16)})`;
+  if ((cr0 & CR0_PG) !== 0n || linear > 0xffff_ffffn) return { place, bytes: "" };
+  for (let length = LONGEST_INSTRUCTION; length > 0; length -= 1) {
+    try {
+      const bytes = Array.from(vm.readMemory(Number(linear), length), (byte) => byte.toString(16).padStart(2, "0"));
+      return { place, bytes: bytes.join(" ") };
+    } catch {
+      // The memory ends before the longest instruction would.
+    }
+  }
+  return { place, bytes: "" };
+}
+
+/** What to tell the user about a run. */
+export function describeStop(vm: MicroVm, result: RunResult, flags: RunFlags): StopReport {
+  if (result.reason === "hlt") return { exitCode: EXIT_CODE.ok };
+  const { place, bytes } = codeAt(vm, result);
+  const code = bytes === "" ? "" : ` The bytes there: ${bytes}.`;
+  switch (result.reason) {
+    case "shutdown":
+      return {
+        exitCode: EXIT_CODE.shutdown,
+        message: `The guest shut down at ${place}: an exception could not be delivered (triple fault).${code}`,
+      };
+    case "exitLimit":
+      return {
+        exitCode: EXIT_CODE.exitLimit,
+        message: `The guest made ${result.exits} exits without halting; it is at ${place}. Raise --exit-limit to let it go on.`,
+      };
+    case "interrupted":
+      return {
+        exitCode: EXIT_CODE.instructionLimit,
+        message:
+          flags.kvm === "host"
+            ? `The guest ran ${HOST_RUN_TIMEOUT_MS / 1000} seconds without an exit; it is at ${place}.${code}`
+            : `The guest executed ${flags.instructionLimit} instructions without an exit; it is at ${place}. Raise --instruction-limit to let it go on.${code}`,
+      };
+    case "failEntry":
+      return {
+        exitCode: EXIT_CODE.entryFailure,
+        message: `The processor refused the guest's state (VM entry failed, ${hex(result.hardwareEntryFailureReason)}). Check the values given with --reg.`,
+      };
+    case "internalError":
+      return describeInternalError(result, place, code);
+    case "deviceMemory":
+      return {
+        exitCode: EXIT_CODE.unknownExit,
+        message: `The guest ${result.isWrite ? "wrote to" : "read from"} ${hex(result.physAddr)} (at ${place}), which no memory slot backs${result.isWrite ? " with writable memory" : ""}. Give it a --slot, or use --personality kvm, which treats it as a device.`,
+      };
+    case "systemEvent":
+      return {
+        exitCode: EXIT_CODE.unknownExit,
+        message: `The guest asked for system event ${result.type} at ${place}.`,
+      };
+    case "stopped":
+      return { exitCode: EXIT_CODE.unknownExit, message: `The run was stopped at ${place}.` };
+    case "unhandledExit":
+      return {
+        exitCode: EXIT_CODE.unknownExit,
+        message: `The guest stopped at ${place} with an exit that likex does not handle: ${result.exit} ${hex(result.code)}.`,
+      };
+  }
+}
+
+function describeInternalError(
+  { suberror, data }: Extract<RunResult, { reason: "internalError" }>,
+  place: string,
+  code: string,
+): StopReport {
+  const [, exitReason, , , interruption = 0n] = data;
+  if (suberror === EMULATION && exitReason === EXCEPTION_EXIT && (interruption & 0xffn) === VECTOR_UD) {
+    return {
+      exitCode: EXIT_CODE.undefinedInstruction,
+      message: `The guest executed an undefined instruction at ${place}.${code}`,
+    };
+  }
+  const what = suberror === EMULATION ? "the instruction there cannot be emulated" : `suberror ${suberror}`;
+  const words = data.map(hex).join(" ");
+  return {
+    exitCode: EXIT_CODE.internalError,
+    message: `KVM cannot go on with the guest at ${place}: ${what} (data ${words}).${code}`,
+  };
+}
