@@ -1,0 +1,4 @@
+; Never stops and never exits.
+bits 16
+again:  inc ax
+        jmp again
