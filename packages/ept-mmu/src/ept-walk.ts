@@ -1,9 +1,13 @@
 import type { HostMemory } from "@likex/host-memory";
 import { EPT_EXIT, EPT_PTE, EPT_VIOLATION, EPTP_ACCESSED_DIRTY } from "./ept-entry.ts";
+import { indexAt } from "./index-at.ts";
 
 const { read: R, write: W, execute: X } = EPT_PTE;
 const FRAME = 0x1000;
 const HIGH_UNIT = 2 ** 32;
+
+/** Bits of the page number below a leaf, by level. */
+const OFFSET_MASK = [0, 0, 0x1ff000, 0x3ffff000];
 
 /** Bits 51:32 of an address, above the processor's physical address width. */
 const reservedHigh = (width: number): number => (0xfffff & ~((1 << Math.max(0, width - 32)) - 1)) >>> 0;
@@ -34,6 +38,11 @@ export class EptWalker {
     this.#reservedHigh = reservedHigh(physicalAddressWidth);
   }
 
+  /** EPTP bit 6 is set. */
+  get tracksAccess(): boolean {
+    return this.#tracksAccess;
+  }
+
   configure(eptPointer: number): void {
     this.#root = eptPointer - (eptPointer % FRAME);
     this.#tracksAccess = (eptPointer & EPTP_ACCESSED_DIRTY) !== 0;
@@ -41,11 +50,13 @@ export class EptWalker {
 
   /** Translates the page of a guest-physical address for an access (read 1, write 2, execute 4; several may be asked). */
   walk(guestPhysical: number, access: number): number {
+    // Bits 51:48 are not translated: a 4-level EPT covers 48 bits.
+    const guestHigh = Math.floor(guestPhysical / HIGH_UNIT);
+    const guestLow = guestPhysical | 0;
     let table = this.#root;
     let allowed = R | W | X;
     for (let level = 4; level >= 1; level--) {
-      const shift = 12 + 9 * (level - 1);
-      const at = (table + (Math.floor(guestPhysical / 2 ** shift) & 511) * 8) >>> 2;
+      const at = (table + indexAt(guestLow, guestHigh, level) * 8) >>> 2;
       const low = this.#u32[at];
       const high = this.#u32[at + 1];
       if (low === undefined || high === undefined) return EPT_EXIT.misconfiguration;
@@ -62,13 +73,14 @@ export class EptWalker {
         continue;
       }
       if ((access & ~allowed) !== 0) return this.#violation(access, allowed);
-      const size = 2 ** shift;
-      const page = address + (guestPhysical % size) - (guestPhysical % FRAME);
+      const page = address + (guestLow & (OFFSET_MASK[level] as number));
       if (page >= this.#bytes) return EPT_EXIT.misconfiguration;
       this.hostPage = page;
       this.permissions = this.#track(at, low, access, allowed);
+      return 0;
     }
-    return 0;
+    // Level 1 always ends the walk above.
+    return EPT_EXIT.misconfiguration;
   }
 
   /** Sets accessed and dirty flags; a page that is not dirty yet grants no writes beyond the one asked for. */

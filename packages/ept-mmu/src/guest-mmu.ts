@@ -39,9 +39,12 @@ export class GuestMmu {
   readonly #guest: GuestWalker;
   #usesEpt = false;
   #pages = false;
+  /** Host-physical and guest-physical address of the 4 KiB page last translated. */
   hostPage = 0;
   guestPage = 0;
+  /** ACCESS bits that the page grants. */
   permissions = 0;
+  /** Error code of the last page fault (SDM Vol 3A, 4.7). */
   pageFaultErrorCode = 0;
   /** Basic exit reason of the last stop: 48 EPT violation, 49 EPT misconfiguration. */
   stopReason = 0;
@@ -57,7 +60,7 @@ export class GuestMmu {
     this.#memory = memory;
     this.#ept = new EptWalker(memory, options.physicalAddressWidth ?? 46);
     this.#guest = new GuestWalker(
-      memory.u32,
+      memory,
       (guestPhysical, access) => this.#toHost(guestPhysical, access),
       () => this.hostPage,
     );
@@ -67,7 +70,7 @@ export class GuestMmu {
     this.#usesEpt = configuration.eptPointer !== 0;
     this.#ept.configure(configuration.eptPointer);
     this.#pages = configuration.cr0 >>> 0 >= CR0_PG;
-    this.#guest.configure(configuration);
+    this.#guest.configure(configuration, this.#usesEpt && this.#ept.tracksAccess);
   }
 
   /** Translates the page of a linear address (two int32) for one kind of access and ACCESS.user; a TRANSLATION. */
@@ -83,7 +86,7 @@ export class GuestMmu {
         return TRANSLATION.pageFault;
       }
       if (result === PAGE_WALK.stop) {
-        this.qualification |= EPT_VIOLATION.linearAddressValid;
+        this.#qualify(EPT_VIOLATION.linearAddressValid);
         return TRANSLATION.stop;
       }
       guestPhysical = this.#guest.page;
@@ -95,7 +98,7 @@ export class GuestMmu {
     if (this.#toHost(guestPhysical, access & ALL) === 0) {
       const offset = linearLow & (PAGE - 1);
       this.guestPhysicalAddress = guestPhysical + offset;
-      this.qualification |= EPT_VIOLATION.linearAddressValid | EPT_VIOLATION.finalAddress;
+      this.#qualify(EPT_VIOLATION.linearAddressValid | EPT_VIOLATION.finalAddress);
       return TRANSLATION.stop;
     }
     this.guestPage = guestPhysical;
@@ -114,10 +117,16 @@ export class GuestMmu {
       return this.#stop(EPT_EXIT.violation, guestPhysical, access);
     }
     const reason = this.#ept.walk(guestPhysical, access);
-    if (reason !== 0) return this.#stop(reason, guestPhysical, this.#ept.qualification);
+    if (reason !== 0)
+      return this.#stop(reason, guestPhysical, reason === EPT_EXIT.violation ? this.#ept.qualification : 0);
     this.hostPage = this.#ept.hostPage;
     this.permissions = this.#ept.permissions;
     return 1;
+  }
+
+  /** Only EPT violations have an exit qualification. */
+  #qualify(bits: number): void {
+    if (this.stopReason === EPT_EXIT.violation) this.qualification |= bits;
   }
 
   #stop(reason: number, guestPhysical: number, qualification: number): number {

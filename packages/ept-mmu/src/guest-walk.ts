@@ -1,3 +1,6 @@
+import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
+import { indexAt } from "./index-at.ts";
+
 /** How a walk of the guest's paging structures ended. */
 export const PAGE_WALK = { ok: 0, fault: 1, stop: 2 } as const;
 
@@ -28,9 +31,11 @@ interface PagingRegisters {
 
 /**
  * Walks the guest's 4-level paging structures (SDM Vol 3A, 4.5), each access to them through `toHost`, which returns
- * 0 when it stops. `hostPage` is read through the translator's owner.
+ * 0 when it stops. `hostPage` is where it leaves the host page. Entries are read; they are written only when an accessed
+ * or dirty flag is missing, so paging structures may lie in memory that the EPT write-protects.
  */
 export class GuestWalker {
+  readonly #memory: HostMemory;
   readonly #u32: Uint32Array;
   readonly #toHost: (guestPhysical: number, access: number) => number;
   readonly #hostPage: () => number;
@@ -38,17 +43,22 @@ export class GuestWalker {
   #isLongMode = false;
   #protectsSupervisorWrites = false;
   #hasNoExecute = false;
+  /** ACCESS bits that reading an entry asks of the EPT. */
+  #entryAccess = READ;
   page = 0;
   permissions = 0;
   errorCode = 0;
 
-  constructor(u32: Uint32Array, toHost: (guestPhysical: number, access: number) => number, hostPage: () => number) {
-    this.#u32 = u32;
+  constructor(memory: HostMemory, toHost: (guestPhysical: number, access: number) => number, hostPage: () => number) {
+    this.#memory = memory;
+    this.#u32 = memory.u32;
     this.#toHost = toHost;
     this.#hostPage = hostPage;
   }
 
-  configure(registers: PagingRegisters): void {
+  /** With accessed and dirty flags for EPT, accesses to paging structures count as writes (SDM Vol 3C, 28.3.3.2). */
+  configure(registers: PagingRegisters, eptTracksAccess: boolean): void {
+    this.#entryAccess = eptTracksAccess ? READ | WRITE : READ;
     this.#root = (registers.cr3High & 0xfffff) * HIGH_UNIT + ((registers.cr3Low & ~0xfff) >>> 0);
     this.#isLongMode = (registers.efer & EFER_LMA) !== 0;
     this.#protectsSupervisorWrites = (registers.cr0 & CR0_WP) !== 0;
@@ -65,7 +75,7 @@ export class GuestWalker {
     for (let level = 4; level >= 1; level--) {
       const index = indexAt(linearLow, linearHigh, level);
       const entryAddress = table + index * 8;
-      if (this.#toHost(entryAddress, READ | WRITE) === 0) return PAGE_WALK.stop;
+      if (this.#toHost(entryAddress, this.#entryAccess) === 0) return PAGE_WALK.stop;
       const at = (this.#hostPage() + (entryAddress % 4096)) >>> 2;
       const low = this.#u32[at] as number;
       const high = this.#u32[at + 1] as number;
@@ -80,7 +90,7 @@ export class GuestWalker {
       executable &&= !noExecute;
       const address = (high & 0xfffff) * HIGH_UNIT + ((low & ~0xfff) >>> 0);
       if (level > 1 && !isLarge) {
-        this.#u32[at] = low | PTE.accessed;
+        if (!this.#setFlags(entryAddress, at, low, PTE.accessed)) return PAGE_WALK.stop;
         table = address;
         continue;
       }
@@ -91,13 +101,25 @@ export class GuestWalker {
         ((access & EXECUTE) === 0 || executable);
       if (!isAllowed) return this.#fault(access, ERROR.present);
       const isDirty = (access & WRITE) !== 0 || (low & PTE.dirty) !== 0;
-      this.#u32[at] = low | PTE.accessed | (isDirty ? PTE.dirty : 0);
+      const flags = PTE.accessed | (isDirty ? PTE.dirty : 0);
+      if (!this.#setFlags(entryAddress, at, low, flags)) return PAGE_WALK.stop;
       this.permissions = READ | (writes && isDirty ? WRITE : 0) | (executable ? EXECUTE : 0);
       const size = 2 ** (12 + 9 * (level - 1));
       const offset = (linearLow & ~0xfff) >>> 0;
       this.page = address - (address % size) + (offset % size);
+      return PAGE_WALK.ok;
     }
-    return PAGE_WALK.ok;
+    // Level 1 always ends the walk above.
+    return PAGE_WALK.stop;
+  }
+
+  /** False when the EPT forbids the write that missing flags need. */
+  #setFlags(entryAddress: number, at: number, low: number, flags: number): boolean {
+    if ((low & flags) === flags) return true;
+    if (this.#toHost(entryAddress, READ | WRITE) === 0) return false;
+    this.#u32[at] = low | flags;
+    this.#memory.noteWrite((at * 4) as HostPhysicalAddress);
+    return true;
   }
 
   #fault(access: number, base: number): number {
@@ -108,12 +130,4 @@ export class GuestWalker {
       ((access & EXECUTE) !== 0 && this.#hasNoExecute ? ERROR.fetch : 0);
     return PAGE_WALK.fault;
   }
-}
-
-/** Nine bits of a linear address: the index into the table of a level. */
-function indexAt(low: number, high: number, level: number): number {
-  if (level === 1) return (low >>> 12) & 511;
-  if (level === 2) return (low >>> 21) & 511;
-  if (level === 3) return ((low >>> 30) | (high << 2)) & 511;
-  return (high >>> 7) & 511;
 }

@@ -1,5 +1,6 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { EPT_PTE } from "./ept-entry.ts";
+import { indexAt } from "./index-at.ts";
 
 /** Bits that software puts into the entries it builds; address bits are added. */
 export interface SpteFormat {
@@ -57,22 +58,41 @@ const HIGH_UNIT = 2 ** 32;
 const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
 const high = (value: bigint): number => Number(value >> 32n) | 0;
 
+const MMU_WRITABLE_HIGH = high(MMU_WRITABLE);
+
 /** Builds the EPT of one virtual machine, 4 KiB at a time, tables on demand. */
 export class TdpMmu {
   readonly #memory: HostMemory;
   readonly #i32: Int32Array;
   readonly #u32: Uint32Array;
-  readonly #format: SpteFormat;
+  /** Halves of the entries' bits as int32: bigint operations are too slow for each page. */
+  readonly #nonLeafLow: number;
+  readonly #nonLeafHigh: number;
+  readonly #leafLow: number;
+  readonly #leafHigh: number;
+  readonly #writeLow: number;
+  readonly #writeHigh: number;
+  readonly #executeLow: number;
+  readonly #executeHigh: number;
   readonly #trace: ((event: TdpMapEvent) => void) | undefined;
   readonly rootHpa: HostPhysicalAddress;
   #tables = 1;
+  #span = SLOTS;
 
   /** Throws OutOfHostMemoryError when there is no frame for the root, as `map` does for the other tables. */
   constructor(memory: HostMemory, options: TdpMmuOptions) {
     this.#memory = memory;
     this.#i32 = memory.i32;
     this.#u32 = memory.u32;
-    this.#format = options.format;
+    const { nonLeaf, leaf, writeBits, executeBits } = options.format;
+    this.#nonLeafLow = low(nonLeaf);
+    this.#nonLeafHigh = high(nonLeaf);
+    this.#leafLow = low(leaf);
+    this.#leafHigh = high(leaf);
+    this.#writeLow = low(writeBits);
+    this.#writeHigh = high(writeBits);
+    this.#executeLow = low(executeBits);
+    this.#executeHigh = high(executeBits);
     this.#trace = options.trace;
     this.rootHpa = memory.allocateFrame();
   }
@@ -96,19 +116,26 @@ export class TdpMmu {
       if (((this.#u32[at] as number) & EPT_PTE.mmuPresent) === 0) {
         const child = this.#memory.allocateFrame();
         this.#tables++;
-        this.#i32[at] = low(this.#format.nonLeaf) | child;
-        this.#i32[at + 1] = high(this.#format.nonLeaf);
+        this.#i32[at] = this.#nonLeafLow | child;
+        this.#i32[at + 1] = this.#nonLeafHigh;
       }
       this.#emit(level, gfn, table, index);
       table = this.#address(at);
     }
-    let bits = this.#format.leaf;
-    if (!permissions.write) bits &= ~this.#format.writeBits;
-    if (!permissions.execute) bits &= ~this.#format.executeBits;
+    let leafLow = this.#leafLow;
+    let leafHigh = this.#leafHigh;
+    if (!permissions.write) {
+      leafLow &= ~this.#writeLow;
+      leafHigh &= ~this.#writeHigh;
+    }
+    if (!permissions.execute) {
+      leafLow &= ~this.#executeLow;
+      leafHigh &= ~this.#executeHigh;
+    }
     const index = indexOf(gfn, 1);
     const at = (table + index * 8) >> 2;
-    this.#i32[at] = low(bits) | (pfn << 12);
-    this.#i32[at + 1] = high(bits) | Math.floor(pfn / 2 ** 20);
+    this.#i32[at] = leafLow | (pfn << 12);
+    this.#i32[at + 1] = leafHigh | Math.floor(pfn / 2 ** 20);
     this.#emit(1, gfn, table, index);
   }
 
@@ -124,7 +151,7 @@ export class TdpMmu {
   writeProtect(gfn: number, count: number): boolean {
     return this.#forLeaves(gfn, count, (at) => {
       this.#i32[at] = (this.#i32[at] as number) & ~EPT_PTE.write;
-      this.#i32[at + 1] = (this.#i32[at + 1] as number) & ~high(MMU_WRITABLE);
+      this.#i32[at + 1] = (this.#i32[at + 1] as number) & ~MMU_WRITABLE_HIGH;
     });
   }
 
@@ -154,7 +181,7 @@ export class TdpMmu {
     const end = gfn + count;
     for (let next = gfn; next < end; ) {
       const table = this.#leafTable(next);
-      const tableEnd = Math.min(end, next - (next % SLOTS) + SLOTS);
+      const tableEnd = Math.min(end, next - (next % this.#span) + this.#span);
       for (; table !== 0 && next < tableEnd; next++) {
         const at = (table + indexOf(next, 1) * 8) >> 2;
         if (((this.#u32[at] as number) & EPT_PTE.mmuPresent) === 0) continue;
@@ -166,14 +193,18 @@ export class TdpMmu {
     return changed;
   }
 
-  /** The level 1 table of a guest frame, or 0. */
+  /** The level 1 table of a guest frame, or 0. `#span`: guest frames around it of which the same is true. */
   #leafTable(gfn: number): number {
     let table: number = this.rootHpa;
     for (let level = 4; level > 1; level--) {
       const at = (table + indexOf(gfn, level) * 8) >> 2;
-      if (((this.#u32[at] as number) & EPT_PTE.mmuPresent) === 0) return 0;
+      if (((this.#u32[at] as number) & EPT_PTE.mmuPresent) === 0) {
+        this.#span = SLOTS ** (level - 1);
+        return 0;
+      }
       table = this.#address(at);
     }
+    this.#span = SLOTS;
     return table;
   }
 
@@ -191,4 +222,4 @@ export class TdpMmu {
 }
 
 /** Index of a guest frame's entry in its table of a level. */
-const indexOf = (gfn: number, level: number): number => Math.floor(gfn / 2 ** (9 * (level - 1))) & (SLOTS - 1);
+const indexOf = (gfn: number, level: number): number => indexAt(gfn << 12, Math.floor(gfn / 2 ** 20), level);

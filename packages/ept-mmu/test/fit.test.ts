@@ -1,0 +1,17 @@
+import { HostMemory } from "@likex/host-memory";
+import { expect, expectTypeOf, it } from "vitest";
+import { ACCESS as EXECUTOR_ACCESS, MMU_RESULT, type Mmu } from "../../cpu-executor/src/mmu.ts";
+import type { VmxMmu } from "../../vmx/src/processor.ts";
+import { ACCESS, GuestMmu, TRANSLATION } from "../src/index.ts";
+
+it("the guest's MMU is what the executor and VMX ask for", () => {
+  expectTypeOf<GuestMmu>().toExtend<Mmu>();
+  expectTypeOf<GuestMmu>().toExtend<VmxMmu>();
+  const mmu: Mmu & VmxMmu = new GuestMmu(HostMemory.create({ bytes: 1 << 20 }));
+  expect(mmu.translate(0, 0, EXECUTOR_ACCESS.read)).toBe(MMU_RESULT.ok);
+});
+
+it("accesses and results have the executor's numbers", () => {
+  expect(ACCESS).toEqual(EXECUTOR_ACCESS);
+  expect(MMU_RESULT).toMatchObject(TRANSLATION);
+});
