@@ -1,4 +1,4 @@
-/** What the exit code of `likex` says. 2 to 9: the command was not run. 10 to 19: how the guest ended. */
+/** What the exit code of `likex` says. 2 to 9: the command could not be carried out. 10 to 16: how the guest ended. */
 export const EXIT_CODE = {
   ok: 0,
   likexFailed: 1,
@@ -17,12 +17,13 @@ export const EXIT_CODE = {
   exitLimit: 14,
   instructionLimit: 15,
   unknownExit: 16,
+  unsupported: 17,
   brokenPipe: 141,
 } as const;
 
 export type ExitCode = (typeof EXIT_CODE)[keyof typeof EXIT_CODE];
 
-/** The table that `likex run --help` and the README show. */
+/** The table that `likex help exit-codes` shows. */
 export const EXIT_CODE_MEANING: readonly (readonly [code: number, meaning: string])[] = [
   [EXIT_CODE.ok, "the guest halted (HLT), or the command did what was asked"],
   [EXIT_CODE.likexFailed, "likex itself failed: a bug"],
@@ -41,6 +42,7 @@ export const EXIT_CODE_MEANING: readonly (readonly [code: number, meaning: strin
   [EXIT_CODE.exitLimit, "the exit limit was reached (--exit-limit)"],
   [EXIT_CODE.instructionLimit, "the instruction limit was reached (--instruction-limit)"],
   [EXIT_CODE.unknownExit, "an exit reason that likex does not handle"],
+  [EXIT_CODE.unsupported, "this machine lacks what likex requires (likex doctor)"],
   [130, "ended by Ctrl-C"],
   [EXIT_CODE.brokenPipe, "the reader of the output went away"],
 ];

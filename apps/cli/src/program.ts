@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { doctorCommand } from "./commands/doctor.ts";
 import { exitCodesCommand } from "./commands/exit-codes.ts";
 import { runCommand } from "./commands/run.ts";
 import { describeError } from "./describe-error.ts";
@@ -11,6 +12,7 @@ Examples:
   $ likex run                # run the built-in program
   $ likex run hello.bin      # run a flat binary
   $ likex run --trace log    # show every step below the system calls
+  $ likex doctor             # show what this machine offers
   $ likex help run           # options and examples of a command
   $ likex help exit-codes    # what the exit codes say`;
 
@@ -30,7 +32,12 @@ export function likex(args: readonly string[], terminal: Terminal): number {
     .version(version(), "-V, --version")
     .helpCommand("help [command]", "show the help of a command")
     .addHelpText("after", HELP);
-  for (const command of [runCommand(terminal, setExitCode), exitCodesCommand(terminal)]) program.addCommand(command);
+  const commands = [
+    runCommand(terminal, setExitCode),
+    doctorCommand(terminal, setExitCode),
+    exitCodesCommand(terminal),
+  ];
+  for (const command of commands) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => terminal.output.write(text),

@@ -13,6 +13,8 @@ const LONGEST_INSTRUCTION = 15;
 const CR0_PG = 1n << 31n;
 /** KVM_INTERNAL_ERROR_EMULATION. */
 const EMULATION = 1;
+/** KVM_INTERNAL_ERROR_DELIVERY_EV. */
+const DELIVERY_EVENT = 3;
 /** VM-exit reason "exception or NMI" and the vector of #UD in the VM-exit interruption information. */
 const EXCEPTION_EXIT = 0n;
 const VECTOR_UD = 6n;
@@ -91,6 +93,7 @@ function describeInternalError(
   place: string,
   code: string,
 ): StopReport {
+  if (suberror === DELIVERY_EVENT) return describeUndelivered(data, place, code);
   const [, exitReason, , , interruption = 0n] = data;
   if (suberror === EMULATION && exitReason === EXCEPTION_EXIT && (interruption & 0xffn) === VECTOR_UD) {
     return {
@@ -103,5 +106,21 @@ function describeInternalError(
   return {
     exitCode: EXIT_CODE.internalError,
     message: `KVM cannot go on with the guest at ${place}: ${what} (data ${words}).${code}`,
+  };
+}
+
+/** An event that could not be delivered, by its IDT-vectoring information: most often there is no stack. */
+function describeUndelivered(data: readonly bigint[], place: string, code: string): StopReport {
+  const vector = (data[0] ?? 0n) & 0xffn;
+  const why = `could not be delivered, as its stack or its handler is not in memory.${code}`;
+  if (vector === VECTOR_UD) {
+    return {
+      exitCode: EXIT_CODE.undefinedInstruction,
+      message: `The guest executed an undefined instruction at ${place}, and the exception ${why}`,
+    };
+  }
+  return {
+    exitCode: EXIT_CODE.internalError,
+    message: `Interrupt or exception ${vector} of the guest at ${place} ${why}`,
   };
 }
