@@ -188,10 +188,7 @@ export class Cpu extends CpuState {
       (this.memory.i32[budgetAt] as number)--;
       return RUNNING;
     }
-    if (status === STATUS.codeWrite) {
-      this.#codeWritten();
-      return RUNNING;
-    }
+    if (status === STATUS.codeWrite) return this.#repeatUnwatched(budgetAt);
     if (status === STATUS.stopped) return this.stop.kind;
     return this.#stopException(this.#detail(), -1);
   }
