@@ -1,0 +1,6 @@
+.code16
+.intel_syntax noprefix
+sti
+hlt
+cli
+hlt

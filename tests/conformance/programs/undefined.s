@@ -1,0 +1,3 @@
+.code16
+.intel_syntax noprefix
+ud2
