@@ -39,7 +39,7 @@ const HINTS: Readonly<Record<string, string>> = {
   "open EACCES": "The device file may not be opened; join its group (often kvm), or use the emulated driver.",
   "open EBUSY": "Another hypervisor holds the virtualization extensions; stop it, or use the emulated driver.",
   "KVM_CREATE_VM EINVAL": "The machine type is not one that KVM knows; use 0.",
-  "KVM_CREATE_VM ENOENT": "The device file has a VM already; open the file again for another.",
+  "KVM_CREATE_VM EEXIST": "The device file has a VM already; open the file again for another.",
   "KVM_CREATE_VCPU EEXIST": "A vCPU with this id exists; use another id, or the Vcpu that was created with it.",
   "KVM_CREATE_VCPU EINVAL": "The id is out of range; stay below KVM_CAP_MAX_VCPU_ID.",
   "KVM_CREATE_VCPU ENOENT": "There is no VM yet; call createVm() first.",
