@@ -204,6 +204,7 @@ export class Cpu extends CpuState {
 
   #codeWritten(): void {
     this.memory.noteWrite(this.#tlb.codePage as HostPhysicalAddress);
+    this.#tlb.restartDevices();
     this.#dropCached();
   }
 

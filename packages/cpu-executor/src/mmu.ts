@@ -33,6 +33,8 @@ export interface Mmu {
   readonly pageFaultErrorCode: number;
   /** Reads device memory into data[0..size); returns a MMIO_RESULT. */
   mmioRead?(guestPhysical: number, size: number, data: Uint8Array): number;
+  /** The instruction that read device memory is started again, for it writes code: its reads must be answered as before. */
+  mmioRestart?(): void;
   /** Writes data[0..size) to device memory; returns a MMIO_RESULT. */
   mmioWrite?(guestPhysical: number, size: number, data: Uint8Array): number;
 }

@@ -120,6 +120,11 @@ export class SoftTlb {
     return 0;
   }
 
+  /** Device memory must answer an instruction that starts again as it did before. */
+  restartDevices(): void {
+    this.#mmu.mmioRestart?.();
+  }
+
   #device(guestPhysical: number, data: Uint8Array, access: number): number {
     const result =
       access === ACCESS.write

@@ -9,6 +9,8 @@ export interface DeviceMemory {
   /** Reads or writes device memory; a MMIO_RESULT. */
   read(guestPhysical: number, size: number, data: Uint8Array): number;
   write(guestPhysical: number, size: number, data: Uint8Array): number;
+  /** The instruction starts again: its reads are answered as before, its writes were not made. */
+  restart(): void;
 }
 
 /** EPT violation qualification bits: the access, and whether the address is what a linear one translates to (SDM Vol 3C, table 28-7). */
@@ -50,6 +52,10 @@ export class EmulationMmu implements Mmu {
 
   mmioWrite(guestPhysical: number, size: number, data: Uint8Array): number {
     return this.devices?.write(guestPhysical, size, data) ?? MMIO_RESULT.stop;
+  }
+
+  mmioRestart(): void {
+    this.devices?.restart();
   }
 
   /** Each round maps one page that the walk needs: at most its tables and the page itself. */

@@ -43,6 +43,10 @@ class VcpuDevices implements DeviceMemory {
     return MMIO_RESULT.done;
   }
 
+  restart(): void {
+    this.#state.restart();
+  }
+
   write(guestPhysical: number, size: number, data: Uint8Array): number {
     for (let done = 0; done < size; done += FRAGMENT_BYTES) {
       const end = Math.min(size, done + FRAGMENT_BYTES);

@@ -54,3 +54,5 @@ export const RUN: Readonly<Record<RunField, number>> = {
 
 /** IA32_APIC_BASE of the boot processor: enabled, at its architectural address (SDM Vol 3A, "Local APIC Status and Location"). */
 export const APIC_BASE = 0xfee00900;
+/** … of every other processor. */
+export const APIC_BASE_NOT_BOOT = 0xfee00800;

@@ -17,9 +17,11 @@ const AT = {
 } as const;
 const BITMAP_BYTES = 32;
 const LARGEST_CR8 = 15n;
+/** Physical addresses are taken for 36 bits wide as long as no CPUID table says otherwise. */
+const PHYSICAL_ADDRESS = 0xf_ffff_ffffn;
 /** IA32_APIC_BASE bits that must be 0: 7:0, 9, x2APIC enable (there is none), and above the physical address. */
-const APIC_BASE_RESERVED = ~0x3fff_ffff_f900n;
-const CR3_RESERVED = ~0x3fff_ffff_ffffn;
+const APIC_BASE_RESERVED = ~(PHYSICAL_ADDRESS & ~0x6ffn);
+const CR3_RESERVED = ~PHYSICAL_ADDRESS;
 
 /** KVM_GET_SREGS. */
 export const getSregs = (vcpu: Vcpu, out: DataView): void => {
@@ -56,7 +58,7 @@ export const setSregs = (vcpu: Vcpu, sregs: DataView): number => {
   const efer = sregs.getBigUint64(AT.efer, true);
   vmx.vmwrite(VMCS.GUEST_IA32_EFER, efer);
   followLongMode(vmx, Number(efer & 0xffff_ffffn));
-  writeCr0(vmx, Number(sregs.getBigUint64(AT.cr0, true)) | CR0.ET);
+  writeCr0(vmx, Number(sregs.getBigUint64(AT.cr0, true)));
   writeCr4(vmx, Number(sregs.getBigUint64(AT.cr4, true)));
   const vector = firstBit(sregs);
   if (vector >= 0) {

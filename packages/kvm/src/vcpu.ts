@@ -3,7 +3,7 @@ import { type HostPhysicalAddress, type HostVirtualAddress, hva } from "@likex/h
 import { GPR } from "./gpr.ts";
 import { MmioState } from "./mmio-state.ts";
 import type { LoadedVcpu } from "./processor.ts";
-import { APIC_BASE, RUN } from "./run-area.ts";
+import { APIC_BASE, APIC_BASE_NOT_BOOT, RUN } from "./run-area.ts";
 import type { Vm } from "./vm.ts";
 
 /** What KVM_RUN must finish before the guest goes on: the exit that the VMM has just answered. */
@@ -17,8 +17,8 @@ export class Vcpu implements LoadedVcpu {
   readonly registers: Uint32Array = new Uint32Array(32);
   cr2 = 0n;
   cr8 = 0;
-  /** IA32_APIC_BASE: below 2^46. */
-  apicBase: number = APIC_BASE;
+  /** IA32_APIC_BASE: below 2^36. */
+  apicBase: number;
   readonly breakpoints: bigint[] = [0n, 0n, 0n, 0n];
   dr6 = 0xffff0ff0;
   launched = false;
@@ -45,6 +45,7 @@ export class Vcpu implements LoadedVcpu {
     const { personality } = processor;
     this.vm = vm;
     this.id = id;
+    this.apicBase = id === 0 ? APIC_BASE : APIC_BASE_NOT_BOOT;
     const mapping = kernel.space.map({ length: personality.runAreaBytes, backing: "contiguous" });
     this.runAreaAddress = hva(mapping.address);
     let vmcs: HostPhysicalAddress | undefined;

@@ -168,6 +168,13 @@ export const REGISTER_CASES: readonly Case[] = [
     cr3: "0xfff0000000001000",
     cs: flatCode({ l: 1, db: 0 }),
   }),
+  special("long mode with a cr3 above 36 bits", {
+    cr0: PG,
+    cr4: PAE,
+    efer: LMA,
+    cr3: "0x1000001000",
+    cs: flatCode({ l: 1, db: 0 }),
+  }),
   special("32-bit paging", { cr0: PG, cr3: 0x1000, cs: flatCode({ db: 1 }) }),
   special("PAE paging", { cr0: PG, cr4: PAE, cr3: 0x1000, cs: flatCode({ db: 1 }) }),
   ...(["cr0", "cr4", "efer", "apic_base"] as const).map(eachBit),
