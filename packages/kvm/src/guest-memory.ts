@@ -42,6 +42,10 @@ class MemoryOnly implements DeviceMemory {
   write(): number {
     return MMIO_RESULT.stop;
   }
+
+  restart(): void {
+    // No read was answered.
+  }
 }
 
 /**

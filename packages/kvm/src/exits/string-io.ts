@@ -68,6 +68,7 @@ export const completeStringIn = (vcpu: Vcpu): number => {
     step(vcpu, GPR.rdi);
   }
   if (!vcpu.ioIsRep || remaining(vcpu) === 0) advance(vcpu, vcpu.ioInstructionLength);
+  else suspendRepetition(vcpu);
   return NEXT.resume;
 };
 

@@ -78,6 +78,16 @@ export const PORT_CASES: readonly Case[] = [
     ],
   },
   {
+    name: "ports: OUTS and INS of device memory",
+    steps: [
+      ...machine(program("device-strings")),
+      ...runAndProvide("outsb reads", "5a"),
+      ...runs("outsb writes to the port"),
+      ...runAndProvide("insb reads from the port", "77"),
+      ...runs("insb writes", "hlt"),
+    ],
+  },
+  {
     name: "ports: immediate_exit completes an IN and runs nothing more",
     steps: [
       ...machine(program("in-sizes")),
