@@ -92,7 +92,8 @@ const checkControlRegisters = (context: CheckContext): string => {
   if (entry & VM_ENTRY.loadDebugControls && vmcs.high(F.GUEST_DR7) !== 0) return "guest DR7";
   if (!isCanonical(vmcs, F.GUEST_SYSENTER_ESP)) return "guest IA32_SYSENTER_ESP";
   if (!isCanonical(vmcs, F.GUEST_SYSENTER_EIP)) return "guest IA32_SYSENTER_EIP";
-  if (entry & VM_ENTRY.loadPat && !isPatValid(vmcs.wide(F.GUEST_IA32_PAT))) return "guest IA32_PAT";
+  if (entry & VM_ENTRY.loadPat && !isPatValid(vmcs.low(F.GUEST_IA32_PAT), vmcs.high(F.GUEST_IA32_PAT)))
+    return "guest IA32_PAT";
   if (entry & VM_ENTRY.loadEfer) {
     const efer = vmcs.low(F.GUEST_IA32_EFER);
     if (vmcs.high(F.GUEST_IA32_EFER) !== 0 || (efer & ~EFER.defined) !== 0) return "guest IA32_EFER: reserved bits";

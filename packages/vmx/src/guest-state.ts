@@ -1,5 +1,5 @@
 import { secondaryControls } from "./control-checks.ts";
-import { ACTIVITY_STATE, CPU_BASED2, INTERRUPTIBILITY, VM_ENTRY, VM_EXIT } from "./controls.ts";
+import { CPU_BASED2, INTERRUPTIBILITY, VM_ENTRY, VM_EXIT } from "./controls.ts";
 import { DIRTY } from "./dirty.ts";
 import { SEGMENTS } from "./guest-segment-checks.ts";
 import { EFER } from "./host-checks.ts";
@@ -186,10 +186,5 @@ export class GuestState {
     }
     vmcs.setLow(F.GUEST_GDTR_LIMIT, cpu.gdtrLimit);
     vmcs.setLow(F.GUEST_IDTR_LIMIT, cpu.idtrLimit);
-  }
-
-  /** An event or an interrupt ends HLT. */
-  activate(): void {
-    this.activity = ACTIVITY_STATE.active;
   }
 }

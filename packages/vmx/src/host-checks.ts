@@ -13,13 +13,12 @@ export const isCanonical = (vmcs: Vmcs, offset: number): boolean => {
   return high < 0x8000 || high >= 0xffff8000;
 };
 
-/** Each byte of IA32_PAT is a memory type: UC 0, WC 1, WT 4, WP 5, WB 6, UC- 7. */
-export const isPatValid = (pat: bigint): boolean => {
-  for (let shift = 0n; shift < 64n; shift += 8n) {
-    if (![0, 1, 4, 5, 6, 7].includes(Number((pat >> shift) & 0xffn))) return false;
-  }
-  return true;
-};
+/** Each byte of IA32_PAT, given as its two halves, is a memory type: UC 0, WC 1, WT 4, WP 5, WB 6, UC- 7. */
+export const isPatValid = (low: number, high: number): boolean => areMemoryTypes(low) && areMemoryTypes(high);
+
+/** Four bytes: none above 7, and bit 1 of each only together with bit 2, so neither 2 nor 3. */
+const areMemoryTypes = (bytes: number): boolean =>
+  (bytes & 0xf8f8f8f8) === 0 && ((bytes << 1) & 0x04040404 & ~bytes) === 0;
 
 /** CR0 and CR4 against IA32_VMX_CRx_FIXED0 and FIXED1; `exempt` bits are not looked at. */
 export const isFixed = (vmcs: Vmcs, offset: number, range: ControlRange, exempt: number): boolean => {
@@ -45,7 +44,8 @@ const checkHostRegisters = ({ vmcs, capabilities, physicalLimit }: CheckContext)
   if (!isCanonical(vmcs, F.HOST_IA32_SYSENTER_ESP)) return "host IA32_SYSENTER_ESP";
   if (!isCanonical(vmcs, F.HOST_IA32_SYSENTER_EIP)) return "host IA32_SYSENTER_EIP";
   const exit = vmcs.low(F.VM_EXIT_CONTROLS);
-  if (exit & VM_EXIT.loadPat && !isPatValid(vmcs.wide(F.HOST_IA32_PAT))) return "host IA32_PAT";
+  if (exit & VM_EXIT.loadPat && !isPatValid(vmcs.low(F.HOST_IA32_PAT), vmcs.high(F.HOST_IA32_PAT)))
+    return "host IA32_PAT";
   if (exit & VM_EXIT.loadEfer) {
     const efer = vmcs.low(F.HOST_IA32_EFER);
     if (vmcs.high(F.HOST_IA32_EFER) !== 0 || (efer & ~EFER.defined) !== 0) return "host IA32_EFER: reserved bits";

@@ -110,7 +110,7 @@ export class MsrFile {
       case MSR.IA32_SYSENTER_EIP:
         return this.#writeCanonical(F.GUEST_SYSENTER_EIP, value);
       case MSR.IA32_PAT:
-        if (!isPatValid(value)) return false;
+        if (!isPatValid(Number(value & 0xffffffffn), Number(value >> 32n))) return false;
         vmcs.setWide(F.GUEST_IA32_PAT, value);
         return true;
       case MSR.IA32_EFER:
