@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { disasmCommand } from "./commands/disasm.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { exitCodesCommand } from "./commands/exit-codes.ts";
 import { runCommand } from "./commands/run.ts";
@@ -12,6 +13,7 @@ Examples:
   $ likex run                # run the built-in program
   $ likex run hello.bin      # run a flat binary
   $ likex run --trace log    # show every step below the system calls
+  $ likex disasm hello.bin   # list its instructions
   $ likex doctor             # show what this machine offers
   $ likex help run           # options and examples of a command
   $ likex help exit-codes    # what the exit codes say`;
@@ -34,6 +36,7 @@ export function likex(args: readonly string[], terminal: Terminal): number {
     .addHelpText("after", HELP);
   const commands = [
     runCommand(terminal, setExitCode),
+    disasmCommand(terminal),
     doctorCommand(terminal, setExitCode),
     exitCodesCommand(terminal),
   ];

@@ -1,31 +1,21 @@
-import pc from "picocolors";
 import { describe, expect, it } from "vitest";
 import { EXIT_CODE, EXIT_CODE_MEANING } from "../src/exit-codes.ts";
-import { likex } from "../src/program.ts";
-import type { Terminal } from "../src/terminal.ts";
-
-/** Runs the command in this process. */
-function run(...args: string[]): { code: number; output: string; errors: string } {
-  const written = { output: "", errors: "" };
-  const stream = (name: keyof typeof written): Terminal["output"] => ({
-    colors: pc.createColors(false),
-    write: (data) => {
-      written[name] += typeof data === "string" ? data : new TextDecoder().decode(data);
-    },
-  });
-  const code = likex(args, { output: stream("output"), errors: stream("errors") });
-  return { code, ...written };
-}
+import { runHere as run } from "./run-here.ts";
 
 describe("help", () => {
-  it.each([["--help"], ["help"], ["run", "--help"], ["help", "run"], ["help", "doctor"], ["help", "exit-codes"]])(
-    "has examples: likex %s %s",
-    (...args) => {
-      const { code, output, errors } = run(...args);
-      expect({ code, errors }).toEqual({ code: 0, errors: "" });
-      expect(output).toMatch(/\nExamples:\n {2}\$ likex /);
-    },
-  );
+  it.each([
+    ["--help"],
+    ["help"],
+    ["run", "--help"],
+    ["help", "run"],
+    ["help", "disasm"],
+    ["help", "doctor"],
+    ["help", "exit-codes"],
+  ])("has examples: likex %s %s", (...args) => {
+    const { code, output, errors } = run(...args);
+    expect({ code, errors }).toEqual({ code: 0, errors: "" });
+    expect(output).toMatch(/\nExamples:\n {2}\$ likex /);
+  });
 
   it("is what likex alone prints, on stderr, as nothing was asked", () => {
     const { code, output, errors } = run();

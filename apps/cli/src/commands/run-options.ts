@@ -2,6 +2,7 @@ import type { Console, MemorySlot, Personality } from "@likex/vmm-runner";
 import { BUILTIN_PROGRAM } from "../builtin-program.ts";
 import type { DriverName } from "../drivers.ts";
 import { UsageError } from "../errors.ts";
+import { EXIT_CODE } from "../exit-codes.ts";
 import { readProgramFile } from "../input/program-file.ts";
 import type { SlotOption } from "../input/slots.ts";
 
@@ -35,7 +36,11 @@ export function memorySlots(flags: RunFlags, hasFile: boolean): readonly MemoryS
 
 /** The program's bytes: of the file, which may not be larger than the memory, or the built-in ones. */
 export function programBytes(file: string | undefined, guestBytes: number): Uint8Array {
-  return file === undefined ? BUILTIN_PROGRAM.bytes : readProgramFile(file, guestBytes);
+  if (file === undefined) return BUILTIN_PROGRAM.bytes;
+  return readProgramFile(file, guestBytes, {
+    message: `the ${guestBytes} bytes of guest memory. Give more with --memory or --slot.`,
+    exitCode: EXIT_CODE.imageOutsideMemory,
+  });
 }
 
 /** Register values by name; the built-in program's own come first. */

@@ -1,4 +1,6 @@
-import type { MicroVm, RunResult } from "@likex/vmm-runner";
+import { type MicroVm, OutsideMemoryError, type RunResult } from "@likex/vmm-runner";
+import { disassemble } from "../disassembly/disassemble.ts";
+import type { Bits } from "../disassembly/operands.ts";
 import { HOST_RUN_TIMEOUT_MS } from "../drivers.ts";
 import { EXIT_CODE, type ExitCode } from "../exit-codes.ts";
 import type { RunFlags } from "./run-options.ts";
@@ -11,6 +13,7 @@ export interface StopReport {
 
 const LONGEST_INSTRUCTION = 15;
 const CR0_PG = 1n << 31n;
+const EFER_LMA = 1n << 10n;
 /** KVM_INTERNAL_ERROR_EMULATION. */
 const EMULATION = 1;
 /** KVM_INTERNAL_ERROR_DELIVERY_EV. */
@@ -21,27 +24,42 @@ const VECTOR_UD = 6n;
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
-/** RIP's linear address, and the bytes there: what the guest was about to execute, or has just executed. */
-function codeAt(vm: MicroVm, { rip, specialRegisters: { cs, cr0 } }: RunResult): { place: string; bytes: string } {
+/** Where the guest is, and what is there: the instruction that it was about to execute, or has just executed. */
+interface CodePlace {
+  readonly place: string;
+  /** A sentence after a blank; empty where nothing can be read. */
+  readonly code: string;
+}
+
+function codeAt(vm: MicroVm, { rip, specialRegisters: { cs, cr0, efer } }: RunResult): CodePlace {
   const linear = cs.base + rip;
   const place = cs.base === 0n ? hex(rip) : `${hex(linear)} (${cs.selector.toString(16)}:${rip.toString(16)})`;
-  if ((cr0 & CR0_PG) !== 0n || linear > 0xffff_ffffn) return { place, bytes: "" };
-  for (let length = LONGEST_INSTRUCTION; length > 0; length -= 1) {
+  if ((cr0 & CR0_PG) !== 0n || linear > 0xffff_ffffn) return { place, code: "" };
+  const bytes = readUpTo(vm, Number(linear), LONGEST_INSTRUCTION);
+  const bits: Bits = (efer & EFER_LMA) !== 0n && cs.l === 1 ? 64 : cs.db === 1 ? 32 : 16;
+  const [line] = disassemble(bytes, bits, rip);
+  if (line === undefined) return { place, code: "" };
+  const isKnown = !line.text.startsWith("db ");
+  const shown = Array.from(isKnown ? line.bytes : bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return { place, code: isKnown ? ` There: ${shown}, ${line.text}.` : ` The bytes there: ${shown}.` };
+}
+
+/** As many bytes of guest memory as there are, up to `length`. */
+function readUpTo(vm: MicroVm, address: number, length: number): Uint8Array {
+  for (let available = length; available > 0; available -= 1) {
     try {
-      const bytes = Array.from(vm.readMemory(Number(linear), length), (byte) => byte.toString(16).padStart(2, "0"));
-      return { place, bytes: bytes.join(" ") };
-    } catch {
-      // The memory ends before the longest instruction would.
+      return vm.readMemory(address, available);
+    } catch (error) {
+      if (!(error instanceof OutsideMemoryError)) throw error;
     }
   }
-  return { place, bytes: "" };
+  return new Uint8Array(0);
 }
 
 /** What to tell the user about a run. */
 export function describeStop(vm: MicroVm, result: RunResult, flags: RunFlags): StopReport {
   if (result.reason === "hlt") return { exitCode: EXIT_CODE.ok };
-  const { place, bytes } = codeAt(vm, result);
-  const code = bytes === "" ? "" : ` The bytes there: ${bytes}.`;
+  const { place, code } = codeAt(vm, result);
   switch (result.reason) {
     case "shutdown":
       return {

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { CliError } from "../errors.ts";
-import { EXIT_CODE } from "../exit-codes.ts";
+import { EXIT_CODE, type ExitCode } from "../exit-codes.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
@@ -17,6 +17,12 @@ const REASONS: Readonly<Record<string, string>> = {
 export function describeFileError(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return REASONS[code] ?? (code === "" ? String(error) : code);
+}
+
+/** What is wrong with a file that is too large: the end of a sentence, and the exit code. */
+export interface TooLarge {
+  readonly message: string;
+  readonly exitCode: ExitCode;
 }
 
 const CHUNK_BYTES = 1 << 20;
@@ -51,8 +57,12 @@ function readFile(path: string, limit: number): Uint8Array {
   }
 }
 
-/** Reads a program of at most `limit` bytes. "-" is standard input. @throws CliError. */
-export function readProgramFile(path: string, limit: number): Uint8Array {
+/**
+ * Reads a file of at most `limit` bytes; "-" is standard input.
+ *
+ * @throws CliError; for a larger file `tooLarge`, given what is said of it.
+ */
+export function readProgramFile(path: string, limit: number, tooLarge: TooLarge): Uint8Array {
   let bytes: Uint8Array;
   try {
     bytes = readFile(path, limit);
@@ -61,10 +71,7 @@ export function readProgramFile(path: string, limit: number): Uint8Array {
   }
   if (bytes.length === 0) throw new CliError(`${path} is empty: there is no program in it.`, EXIT_CODE.file);
   if (bytes.length > limit) {
-    throw new CliError(
-      `${path} has more than the ${limit} bytes of guest memory. Give more with --memory or --slot.`,
-      EXIT_CODE.imageOutsideMemory,
-    );
+    throw new CliError(`${path} has more than ${tooLarge.message}`, tooLarge.exitCode);
   }
   return bytes;
 }
