@@ -137,7 +137,7 @@ export const DIFFERENCES: readonly Difference[] = [
     case: "stops: an undefined instruction without a vector table",
     fields: ["shutdown.regs.rflags", "again.regs.rflags"],
     cause: "wrong",
-    reason: "KVM takes #UD itself and sets RF when it injects it",
+    reason: "KVM takes #UD itself and sets RF when it injects it; our VM entry does not keep RF",
   },
 ];
 
