@@ -87,6 +87,3 @@ for (const [index, field] of VMCS_FIELDS.entries()) {
 
 /** Index in VMCS_FIELDS of an encoding, access type included; -1 if there is no such component. */
 export const fieldIndexOf = (encoding: number): number => byEncoding[encoding] ?? -1;
-
-/** Looks a field up by encoding (either access type). */
-export const fieldOf = (encoding: number): VmcsField | undefined => VMCS_FIELDS[fieldIndexOf(encoding)];
