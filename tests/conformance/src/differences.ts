@@ -41,7 +41,7 @@ export const DIFFERENCES: readonly Difference[] = [
     case: "modes: from real to protected mode",
     fields: ["*"],
     cause: "absent",
-    reason: "the processor has no LGDT, MOV to CR0 and SMSW",
+    reason: "the processor has no LGDT and no far jump in protected mode",
   },
   {
     case: "modes: an entry state that no processor accepts",
