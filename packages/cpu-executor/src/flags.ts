@@ -24,8 +24,6 @@ export const FLAG_KIND = {
 
 export type FlagKind = keyof typeof FLAG_KIND;
 
-export const FLAG_KINDS: readonly FlagKind[] = Object.keys(FLAG_KIND) as FlagKind[];
-
 /** x86 condition codes (SDM Vol 1, appendix B): the low four bits of Jcc, SETcc and CMOVcc opcodes. */
 export const CONDITIONS = [
   "o",

@@ -97,9 +97,9 @@ export class Machine {
       limit: (1n << 64n) - 1n,
       nextPage: () => this.base + (rip & ~0xfff) + 4096,
     };
-    const epoch = this.memory.watchEpoch;
+    const epoch = this.memory.watchEpoch + this.code.generation;
     const block = this.code.find(source);
-    if (this.memory.watchEpoch !== epoch) this.tlb.flush();
+    if (this.memory.watchEpoch + this.code.generation !== epoch) this.tlb.flush();
     if (this.code.isKept(source) && !this.regions.has(rip)) {
       i32[cached] = rip;
       i32[cached + 1] = 0;
