@@ -446,7 +446,7 @@ swapgs|||cpl0|0F 01 (F8) o64
 rdtscp|||feature=rdtscp|0F 01 (F9)
 monitorx|||feature=monitorx|NP 0F 01 (FA)
 mwaitx|||feature=monitorx|NP 0F 01 (FB)
-clzero|||feature=clzero|NP 0F 01 (FC)
+clzero|||feature=clzero|0F 01 (FC)
 rdpru|||feature=rdpru|NP 0F 01 (FD)
 invlpgb|||feature=invlpgb cpl0|NP 0F 01 (FE)
 tlbsync|||feature=invlpgb cpl0|NP 0F 01 (FF)
@@ -515,7 +515,7 @@ umonitor|r:Ra||feature=waitpkg|F3 0F AE /6
 prefetch|n:Mb|||0F 0D /0
 prefetchw|n:Mb|||0F 0D /1
 prefetchwt1|n:Mb|||0F 0D /2
-prefetch|n:Mb|||0F 0D /3
+prefetchw|n:Mb|||0F 0D /3
 prefetch|n:Mb|||0F 0D /4
 prefetch|n:Mb|||0F 0D /5
 prefetch|n:Mb|||0F 0D /6
