@@ -40,7 +40,7 @@ export class RealMachine {
   }
 
   /** Moves past the instruction that exited. */
-  skip(): void {
+  advance(): void {
     this.write("GUEST_RIP", BigInt(this.number("GUEST_RIP") + this.number("VM_EXIT_INSTRUCTION_LEN")));
   }
 

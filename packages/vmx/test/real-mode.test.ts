@@ -22,11 +22,11 @@ describe("a real-mode guest on the project's processor", () => {
     expect(guest.number("GUEST_RIP")).toBe(5);
     expect(guest.cpu.getRegister(0)).toBe(0x34n);
 
-    guest.skip();
+    guest.advance();
     expect(guest.enter()).toBe(EXIT_REASON.CPUID);
     expect([guest.number("GUEST_RIP"), guest.number("VM_EXIT_INSTRUCTION_LEN")]).toEqual([6, 2]);
 
-    guest.skip();
+    guest.advance();
     expect(guest.enter()).toBe(EXIT_REASON.EXCEPTION_OR_NMI);
     expect(guest.number("VM_EXIT_INTR_INFO")).toBe(0x80000306);
     expect(guest.number("GUEST_RIP")).toBe(8);
