@@ -2,7 +2,8 @@ import { ACCESS, type Cpu, MMIO_RESULT, STOP } from "@likex/cpu-executor";
 import { ERRNO, KVM_EXIT } from "@likex/kvm-abi";
 import { VMCS } from "@likex/vmx";
 import type { DeviceMemory } from "./emulation-mmu.ts";
-import { injectException, internalErrorEmulation, NEXT, RFLAGS_RF } from "./exits/exit.ts";
+import { emulationFailure } from "./exits/emulation-failure.ts";
+import { injectException, NEXT, RFLAGS_RF } from "./exits/exit.ts";
 import { GPR } from "./gpr.ts";
 import type { MmioFragment, MmioState } from "./mmio-state.ts";
 import { RUN } from "./run-area.ts";
@@ -94,7 +95,7 @@ export const emulateMmio = (vcpu: Vcpu): number => {
     }
     default:
       state.finish();
-      return internalErrorEmulation(vcpu);
+      return emulationFailure(vcpu);
   }
 };
 
@@ -130,7 +131,7 @@ export const completeMmioWrites = (vcpu: Vcpu): number => {
 
 const exitMmioRead = (vcpu: Vcpu): number => {
   const { wanted } = vcpu.mmio;
-  if (wanted === undefined) return internalErrorEmulation(vcpu);
+  if (wanted === undefined) return emulationFailure(vcpu);
   vcpu.pending = PENDING.mmioRead;
   return exitMmio(vcpu, { ...wanted, data: new Uint8Array(FRAGMENT_BYTES) }, 0);
 };

@@ -130,4 +130,16 @@ describe("device memory on /dev/rust_kvm", () => {
     expect(machine.step()).toBe(KVM_EXIT.HLT);
     expect(machine.regs().rax).toBe(0xabcdn);
   });
+
+  it("OUTS from device memory is an internal error with the instruction's bytes", () => {
+    // mov si,0x8000; outsb; hlt
+    const code = [0xbe, 0x00, 0x80, 0x6e, 0xf4];
+    const machine = new Machine(code, { personality: "kvm", at: 0x1000 });
+    expect(machine.step()).toBe(KVM_EXIT.INTERNAL_ERROR);
+    const { internal } = machine.run;
+    expect(internal).toMatchObject({ suberror: KVM_INTERNAL_ERROR.EMULATION, ndata: 8 });
+    expect(internal.data[0]).toBe(1n);
+    // Size 15, then the bytes from OUTSB on.
+    expect(internal.data[1]! & 0xffffffn).toBe(0xf46e0fn);
+  });
 });

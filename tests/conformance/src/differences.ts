@@ -128,12 +128,6 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: "a port string instruction whose memory is a device's is an internal error",
   },
   {
-    case: "ports: INS backward",
-    fields: ["then.internal.ndata"],
-    cause: "wrong",
-    reason: "an emulation failure for which bytes were fetched reports them: 8 words, not 6",
-  },
-  {
     case: "stops: an undefined instruction without a vector table",
     fields: ["shutdown.regs.rflags", "again.regs.rflags"],
     cause: "wrong",

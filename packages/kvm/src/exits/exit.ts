@@ -1,4 +1,4 @@
-import { KVM_EXIT, KVM_INTERNAL_ERROR } from "@likex/kvm-abi";
+import { KVM_EXIT, KVM_INTERNAL_ERROR, KVM_INTERNAL_ERROR_EMULATION_FLAG } from "@likex/kvm-abi";
 import { INTERRUPTION_INFO, INTERRUPTION_TYPE, VMCS, type Vmx } from "@likex/vmx";
 import { CR0 } from "../control-registers.ts";
 import { RUN } from "../run-area.ts";
@@ -75,7 +75,7 @@ export const failEntry = (vcpu: Vcpu, reason: number): number => {
   return NEXT.user;
 };
 
-const setInternalError = (vcpu: Vcpu, suberror: number, data: readonly number[]): number => {
+const setInternalError = (vcpu: Vcpu, suberror: number, data: readonly (number | bigint)[]): number => {
   const { u32 } = vcpu.vm.kernel.memory;
   const area = vcpu.runArea;
   u32[(area + RUN.exitReason) >> 2] = KVM_EXIT.INTERNAL_ERROR;
@@ -83,17 +83,23 @@ const setInternalError = (vcpu: Vcpu, suberror: number, data: readonly number[])
   u32[(area + RUN.internalNdata) >> 2] = data.length;
   for (const [index, value] of data.entries()) {
     const at = (area + RUN.internalData + index * 8) >> 2;
-    u32[at] = value;
-    u32[at + 1] = Math.floor(value / 0x1_0000_0000);
+    const wide = BigInt(value);
+    u32[at] = Number(wide & 0xffffffffn);
+    u32[at + 1] = Number(wide >> 32n);
   }
   return NEXT.user;
 };
 
-/** An instruction that the hypervisor would have to emulate and cannot: flags, then what the exit was. */
-export const internalErrorEmulation = (vcpu: Vcpu): number => {
+/**
+ * An instruction that the hypervisor would have to emulate and cannot: flags, then what the exit was. In between the
+ * instruction, where it was read: a byte with its size and fifteen of its bytes.
+ */
+export const internalErrorEmulation = (vcpu: Vcpu, instruction?: Uint8Array): number => {
   const { vmx } = vcpu.vm.processor;
+  const words = instruction === undefined ? [] : [...new BigUint64Array(instruction.buffer, instruction.byteOffset, 2)];
   return setInternalError(vcpu, KVM_INTERNAL_ERROR.EMULATION, [
-    0,
+    instruction === undefined ? 0 : KVM_INTERNAL_ERROR_EMULATION_FLAG.INSTRUCTION_BYTES,
+    ...words,
     vmx.vmread32(VMCS.VM_EXIT_REASON),
     vmx.vmreadNumber(VMCS.EXIT_QUALIFICATION),
     vmx.vmread32(VMCS.IDT_VECTORING_INFO),

@@ -3,7 +3,8 @@ import { VECTOR, VMCS } from "@likex/vmx";
 import { GPR } from "../gpr.ts";
 import { GUEST_ACCESS, type GuestOperand, transferOperand } from "../guest-memory.ts";
 import { PENDING, type Vcpu } from "../vcpu.ts";
-import { advance, injectException, internalErrorEmulation, isLongMode, NEXT, RFLAGS_RF } from "./exit.ts";
+import { emulationFailure } from "./emulation-failure.ts";
+import { advance, injectException, isLongMode, NEXT, RFLAGS_RF } from "./exit.ts";
 import { exitIo } from "./io.ts";
 
 const QUALIFICATION = { sizeMinus1: 7, in: 1 << 3, rep: 1 << 5 } as const;
@@ -111,7 +112,7 @@ const transfer = (vcpu: Vcpu, segment: number, index: number, data: number, acce
     case GUEST_ACCESS.outOfMemory:
       return -ERRNO.ENOMEM;
     default:
-      return internalErrorEmulation(vcpu);
+      return emulationFailure(vcpu);
   }
 };
 
