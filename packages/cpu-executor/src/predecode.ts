@@ -1,4 +1,4 @@
-import { type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
+import { BASE_RIP, type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
 import { CONTEXT, SEGMENT_SLOT } from "./context.ts";
 import { fusedKey, isFusable } from "./plan.ts";
 import { RECORD } from "./record.ts";
@@ -185,7 +185,7 @@ export function writeRecord(
   i32[(at + RECORD.immediate) >> 2] = selection.farPointerSegment < 0 ? d.immediate : selection.farPointerSegment;
   i32[(at + RECORD.taken) >> 2] = d.immediate2;
   if (selection.usesMemory) {
-    const ripRelative = d.base === 16;
+    const ripRelative = d.base === BASE_RIP;
     u16[(at + RECORD.base) >> 1] = d.base < 0 || ripRelative ? CONTEXT.zero : CONTEXT.gpr + d.base * 8;
     u16[(at + RECORD.indexRegister) >> 1] = d.index < 0 ? CONTEXT.zero : CONTEXT.gpr + d.index * 8;
     u8[at + RECORD.scale] = d.scaleShift;

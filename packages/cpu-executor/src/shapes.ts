@@ -74,6 +74,7 @@ export function semanticsName(form: InstructionForm): string {
   if (mnemonic === "pop" && (SELECTORS.has(first) || first.startsWith("S"))) return "popSegment";
   if (mnemonic === "jmp" && /^[AEM]p$/.test(first)) return "jmpFar";
   if (mnemonic === "call" && /^[AEM]p$/.test(first)) return "callFar";
+  if (mnemonic === "reservednop") return "nop";
   return mnemonic;
 }
 
@@ -88,6 +89,8 @@ function operandOf(
     slots.used = slot === 0 ? 1 : 2;
     return { kind: "register", bits, slot };
   };
+  // A selector in a register of the operand size, or in a word of memory: only 16 bits count.
+  if (code === "Rv/Mw") return memory ? { kind: "memory", bits: 16 } : takeSlot(16);
   if (code === "1") return { kind: "constant", bits: 8, value: 1 };
   const fixed = FIXED[code];
   if (fixed !== undefined) {
@@ -167,6 +170,8 @@ export function shapeOf(
     const bits = string === null ? 32 : (STRING_SUFFIX[string[2] as string] as Bits);
     return { mnemonic, bits, operands: [], repeat: effective };
   }
+  // NOP does nothing with its operands, so one handler serves them all.
+  if (mnemonic === "nop") return { mnemonic, bits: 32, operands: [], repeat: "none" };
   // Operands that are only ever a register, or only ever memory.
   if (form.operands.some((code) => (memory ? /^R[a-z]/ : /^M/).test(code))) return undefined;
   const slots = { used: 0 as 0 | 1 | 2 };

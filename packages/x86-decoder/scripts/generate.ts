@@ -2,11 +2,15 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MAPS } from "../src/layout.ts";
 import { parseTable, type TableForm } from "./table/form.ts";
-import { formBits } from "./table/form-bits.ts";
+import { formBits, formRules } from "./table/form-bits.ts";
 import { buildTree } from "./table/tree.ts";
 
 /** Writes src/generated/ from instructions/; with --check only compares and exits 1 on a difference. */
-const FILES = ["one-byte", "0f", "0f38-0f3a"];
+const FILES = [
+  ...["one-byte", "0f", "0f38-0f3a", "system", "x87", "mmx", "3dnow", "sse", "sse2", "sse3-sse4", "crypto", "padlock"],
+  ...["bmi-tbm", "avx", "avx2", "fma", "vex-other", "xop", "amx"],
+  ...["opmask", "avx512f", "avx512bw", "avx512dq", "avx512fp16", "avx512-other"],
+];
 
 const path = (relative: string): string => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 
@@ -30,23 +34,32 @@ const tables = (forms: readonly TableForm[]): string => `${MARK}
 /** Roots by mode, map and opcode, then nodes; the format is in layout.ts. */
 export const TREE: Uint16Array = Uint16Array.from(${numbers(buildTree(forms, MAPS))});
 
-/** One FORM_BITS word per form. */
-export const BITS: Uint32Array = Uint32Array.from(${numbers(forms.map(formBits))});
+/** One FORM_BITS word per form number; number 0 is no form. */
+export const BITS: Int32Array = Int32Array.from(${numbers([0, ...forms.map(formBits)])});
+
+/** One RULES word per form number. */
+export const FORM_RULES: Int32Array = Int32Array.from(${numbers([0, ...forms.map(formRules)])});
 `;
+
+const signature = (form: TableForm): string => form.operands.map((code, i) => `${form.access[i]}:${code}`).join(" ");
 
 const formLine = (form: TableForm): string =>
-  [
-    form.mnemonic,
-    form.operands.map((code, i) => `${form.access[i]}:${code}`).join(" "),
-    form.flags,
-    form.attributes.join(" "),
-    form.encoding,
-  ].join("|");
+  [form.mnemonic, form.implied, form.flags, form.attributes.join(" "), form.encoding].join("|");
 
-const information = (forms: readonly TableForm[]): string => `${MARK}
-/** A line per form: mnemonic|operands|flags|attributes|encoding, as in the instruction table. */
+function information(forms: readonly TableForm[]): string {
+  const signatures = [...new Set(["", ...forms.map(signature)])];
+  const number = new Map(signatures.map((text, i) => [text, i]));
+  return `${MARK}
+/** A line per form number from 1 on: mnemonic|implied|flags|attributes|encoding, as in the instruction table. */
 export const FORM_LINES = \`${forms.map(formLine).join("\n")}\`;
+
+/** Lists of operands, each with its access; number 0 has none. */
+export const SIGNATURES: readonly string[] = \`${signatures.join("\n")}\`.split("\\n");
+
+/** Index in SIGNATURES per form number. */
+export const FORM_SIGNATURE: Uint16Array = Uint16Array.from(${numbers([0, ...forms.map((form) => number.get(signature(form)) ?? 0)])});
 `;
+}
 
 const forms = FILES.flatMap((name) => parseTable(readFileSync(path(`instructions/${name}.txt`), "utf8")));
 const outputs: Readonly<Record<string, string>> = {

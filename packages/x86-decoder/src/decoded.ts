@@ -1,12 +1,43 @@
+import { BITS } from "./generated/decode-tables.ts";
+import { FORM_BITS, IMMEDIATE } from "./layout.ts";
+import { createInstructionRows, type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "./rows.ts";
+
 /** What a decoding attempt came to. */
 export const DECODE_STATUS = {
   ok: 0,
-  /** No instruction of the table has this encoding in this mode. */
+  /** No instruction of the table has this encoding in this mode; INVALID_REASON says why. */
   invalid: 1,
   /** The bytes end before the instruction does; with more bytes it may be valid or invalid. */
   truncated: 2,
   /** The instruction would be longer than 15 bytes (SDM Vol 2, 2.3.11: #GP). */
   tooLong: 3,
+} as const;
+
+/** Why bytes are no instruction. */
+export const INVALID_REASON = {
+  none: 0,
+  /** No instruction has this opcode with these prefixes, in this mode. */
+  opcode: 1,
+  /** LOCK with an instruction or operand that does not allow it (SDM Vol 2A, LOCK). */
+  lock: 2,
+  /** 66, F2, F3, LOCK or REX before VEX, EVEX or XOP (SDM Vol 2, 2.3.2 to 2.3.4). */
+  prefixBeforeVex: 3,
+  /** Reserved bits of EVEX, or REX.W where it must not be. */
+  reservedBits: 4,
+  /** VEX.vvvv or EVEX.V' is set though the instruction has no such operand (SDM Vol 2, 2.3.5.6). */
+  vvvv: 5,
+  /** A register that does not exist: a control, debug, segment, opmask or tile register. */
+  register: 6,
+  /** Masking or zeroing where it is not allowed, or no mask where it is required (SDM Vol 2, 2.7.11). */
+  mask: 7,
+  /** EVEX.b where there is neither broadcast nor rounding (SDM Vol 2, 2.7.11). */
+  broadcast: 8,
+  /** Registers that must differ are the same (gathers, tiles, complex multiplication). */
+  sameRegister: 9,
+  /** A register operand where memory with a SIB byte, or 32- or 64-bit addressing, is required. */
+  addressing: 10,
+  /** The instruction would be longer than 15 bytes. */
+  tooLong: 11,
 } as const;
 
 /** Bits of `DecodedInstruction.prefixes`. Of several F2 and F3 the last one counts (the other bit is clear). */
@@ -22,6 +53,7 @@ export const PREFIX = {
   addressSize: 16,
   /** A REX prefix directly before the opcode. */
   rex: 32,
+  /** REX.W, VEX.W, EVEX.W or XOP.W. */
   rexW: 64,
 } as const;
 
@@ -29,12 +61,15 @@ export const PREFIX = {
 export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
 
 /** `base` of an address relative to the next instruction. */
-export const BASE_RIP = 16;
+export const BASE_RIP = 32;
 
 /** `base` or `index` that is absent. */
 export const NO_REGISTER = -1;
 
-/** One decoded instruction. The decoder overwrites every field for DECODE_STATUS.ok; otherwise the fields mean nothing. */
+/** In rows, where registers have six bits: `base` or `index` that is absent. */
+export const ROW_NO_REGISTER = 63;
+
+/** One decoded instruction. The decoder overwrites every field for DECODE_STATUS.ok; otherwise only `reason` has a meaning. */
 export interface DecodedInstruction {
   /** Index in FORMS. */
   form: number;
@@ -55,17 +90,19 @@ export interface DecodedInstruction {
   segmentPrefix: number;
   /** ModRM.mod; 3: register. Without a ModRM byte 3, or 0 for a direct offset (O operands). */
   mod: number;
-  /** ModRM.reg with REX.R, 0 to 15; a segment register's number 0 to 5. */
+  /** ModRM.reg with REX.R and EVEX.R', 0 to 31; a segment register's number 0 to 5. */
   reg: number;
-  /** Number of a register operand in ModRM.rm (when mod is 3) or in the opcode, with REX.B: 0 to 15. */
+  /** Number of a register operand in ModRM.rm (when mod is 3) or in the opcode, with REX.B and EVEX.X: 0 to 31. */
   rm: number;
-  /** Base register 0 to 15, NO_REGISTER or BASE_RIP. */
+  /** Register in VEX.vvvv with EVEX.V', 0 to 31; 0 in encodings without it. */
+  vvvv: number;
+  /** Base register 0 to 31, NO_REGISTER or BASE_RIP. */
   base: number;
-  /** Index register 0 to 15 or NO_REGISTER. */
+  /** Index register 0 to 31 (a vector register in VSIB forms) or NO_REGISTER. */
   index: number;
   /** Logarithm of the index's scale, 0 to 3. */
   scaleShift: number;
-  /** int32; for O operands the low 32 bits of the offset. Add it modulo the address size. */
+  /** int32; for O operands the low 32 bits of the offset. disp8*N is multiplied out. Add it modulo the address size. */
   displacement: number;
   /** High half of a 64-bit offset (O operands), otherwise the displacement's sign. */
   displacementHigh: number;
@@ -73,8 +110,24 @@ export interface DecodedInstruction {
   immediate: number;
   /** High half of the immediate. */
   immediateHigh: number;
-  /** Second immediate: ENTER's nesting level, a far pointer's selector. */
+  /** Second immediate: ENTER's nesting level, a far pointer's selector, INSERTQ's index. */
   immediate2: number;
+  /** ENCODING: legacy, 3DNow!, VEX, EVEX or XOP. */
+  encoding: number;
+  /** Vector length in bits: 128, 256 or 512; 128 in legacy encodings. */
+  vectorLength: number;
+  /** Opmask register 1 to 7, 0: none. */
+  mask: number;
+  /** Whether elements that the mask excludes become zero. */
+  zeroing: boolean;
+  /** EVEX.b: broadcast with a memory operand, otherwise rounding or exceptions suppressed. */
+  evexB: boolean;
+  /** EVEX.L'L as encoded: the rounding mode when `evexB` is set and the form has embedded rounding. */
+  rounding: number;
+  /** INVALID_REASON. */
+  reason: number;
+  /** The decoder's own row. */
+  readonly row: InstructionRows;
 }
 
 /** A record for `decodeInto` to fill; one serves any number of calls. */
@@ -90,6 +143,7 @@ export function createDecodedInstruction(): DecodedInstruction {
     mod: 0,
     reg: 0,
     rm: 0,
+    vvvv: 0,
     base: 0,
     index: 0,
     scaleShift: 0,
@@ -98,5 +152,55 @@ export function createDecodedInstruction(): DecodedInstruction {
     immediate: 0,
     immediateHigh: 0,
     immediate2: 0,
+    encoding: 0,
+    vectorLength: 0,
+    mask: 0,
+    zeroing: false,
+    evexB: false,
+    rounding: 0,
+    reason: 0,
+    row: createInstructionRows(1),
   };
+}
+
+/** Absent registers are 63 in six bits and -1 here. */
+const registerOrNone = (field: number): number => (field === ROW_NO_REGISTER ? NO_REGISTER : field);
+
+/** Takes row `i` apart into `out`. */
+export function unpackRow(rows: InstructionRows, i: number, out: DecodedInstruction): void {
+  const flags = rows.flags[i]!;
+  const registers = rows.registers[i]!;
+  const immediate = rows.immediate[i]!;
+  const displacement = rows.displacement[i]!;
+  out.form = rows.form[i]!;
+  out.length = rows.length[i]!;
+  out.operandSize = 16 << ((flags >> ROW_FLAGS.operandSizeShift) & 3);
+  out.addressSize = 16 << ((flags >> ROW_FLAGS.addressSizeShift) & 3);
+  out.prefixes = flags & 0x7f;
+  out.segment = (flags >> ROW_FLAGS.segmentShift) & 7;
+  out.segmentPrefix = ((flags >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
+  out.mod = registers & 3;
+  out.reg = (registers >> ROW_REGISTERS.regShift) & 31;
+  out.rm = (registers >> ROW_REGISTERS.rmShift) & 31;
+  out.vvvv = (registers >> ROW_REGISTERS.vvvvShift) & 31;
+  out.index = registerOrNone((registers >> ROW_REGISTERS.indexShift) & 63);
+  out.base = registerOrNone((registers >> ROW_REGISTERS.baseShift) & 63);
+  out.scaleShift = registers >>> ROW_REGISTERS.scaleShift;
+  out.displacement = displacement;
+  out.displacementHigh = displacement >> 31;
+  out.immediate = immediate;
+  out.immediateHigh = 0;
+  out.immediate2 = 0;
+  const kind = (BITS[out.form]! >> FORM_BITS.immediateShift) & FORM_BITS.immediateMask;
+  if (kind === IMMEDIATE.moffs) out.displacementHigh = rows.immediate2[i]!;
+  else if (kind === IMMEDIATE.farPointer || kind === IMMEDIATE.wordAndByte || kind === IMMEDIATE.twoBytes) {
+    out.immediate2 = rows.immediate2[i]!;
+  } else if (kind !== IMMEDIATE.none) out.immediateHigh = rows.immediate2[i]!;
+  out.encoding = (flags >> ROW_FLAGS.encodingShift) & 7;
+  out.vectorLength = 128 << ((flags >> ROW_FLAGS.vectorLengthShift) & 3);
+  out.mask = (flags >> ROW_FLAGS.maskShift) & 7;
+  out.zeroing = (flags & ROW_FLAGS.zeroing) !== 0;
+  out.evexB = (flags & ROW_FLAGS.evexB) !== 0;
+  out.rounding = (flags >> ROW_FLAGS.roundingShift) & 3;
+  out.reason = 0;
 }

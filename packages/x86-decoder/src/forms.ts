@@ -1,7 +1,7 @@
-import { FORM_LINES } from "./generated/form-lines.ts";
+import { FORM_LINES, FORM_SIGNATURE, SIGNATURES } from "./generated/form-lines.ts";
 
 /** How an instruction uses an operand: reads it, writes it, both, each only under a condition (c), or only its address (n). */
-export type OperandAccess = "r" | "w" | "rw" | "cr" | "cw" | "n";
+export type OperandAccess = "r" | "w" | "rw" | "cr" | "cw" | "rcw" | "n";
 
 /** Where control goes when it does not simply continue behind the instruction. */
 export type ControlFlow =
@@ -36,6 +36,10 @@ export interface InstructionForm {
   readonly operands: readonly string[];
   /** How each operand is used. */
   readonly access: readonly OperandAccess[];
+  /** Registers and memory that it uses without naming them, as the instruction table writes them. */
+  readonly implied: string;
+  /** The last column of the instruction table, its words. */
+  readonly attributes: readonly string[];
   readonly flags: FlagsUse;
   /** Whether a LOCK prefix is allowed with a memory destination. */
   readonly lock: boolean;
@@ -71,16 +75,19 @@ function flagsOf(text: string): FlagsUse {
 }
 
 function parseForm(line: string, id: number): InstructionForm {
-  const [mnemonic = "", operands = "", flags = "", attributes = "", encoding = ""] = line.split("|");
+  const [mnemonic = "", implied = "", flags = "", attributes = "", encoding = ""] = line.split("|");
   const words = attributes.split(" ");
   const attributeValue = (name: string): string | undefined =>
     words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
-  const parts = operands === "" ? [] : operands.split(" ").map((word) => word.split(":"));
+  const signature = SIGNATURES[FORM_SIGNATURE[id] ?? 0] ?? "";
+  const parts = signature === "" ? [] : signature.split(" ").map((word) => word.split(":"));
   return {
     id,
     mnemonic,
     operands: parts.map((part) => part[1] ?? ""),
     access: parts.map((part) => part[0] as OperandAccess),
+    implied,
+    attributes: words,
     flags: flagsOf(flags),
     lock: words.includes("lock"),
     privileged: words.includes("cpl0"),
@@ -90,5 +97,8 @@ function parseForm(line: string, id: number): InstructionForm {
   };
 }
 
-/** Every form that the decoder knows, by form number. */
-export const FORMS: readonly InstructionForm[] = /* @__PURE__ */ FORM_LINES.split("\n").map(parseForm);
+/** What form number 0 stands for: bytes that are no instruction. */
+const NO_FORM = "(bad)||||";
+
+/** Every form that the decoder knows, by form number; number 0 stands for bytes that are no instruction. */
+export const FORMS: readonly InstructionForm[] = /* @__PURE__ */ [NO_FORM, ...FORM_LINES.split("\n")].map(parseForm);

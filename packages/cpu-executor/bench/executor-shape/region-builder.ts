@@ -1,5 +1,5 @@
 import { type FunctionBuilder, type I32, type I64, i32, i64, type Local } from "@likex/wasm-emitter";
-import type { DecodedInstruction } from "@likex/x86-decoder";
+import { BASE_RIP, type DecodedInstruction } from "@likex/x86-decoder";
 import { CONTEXT } from "../../src/context.ts";
 import {
   type FlagFunctions,
@@ -151,7 +151,7 @@ export class RegionBuilder extends SemanticsBuilder {
 
   effectiveAddress(): I64 {
     const d = this.#instruction.decoded;
-    let sum: I64 = i64.const(d.base === 16 ? d.displacement + this.#next : d.displacement);
+    let sum: I64 = i64.const(d.base === BASE_RIP ? d.displacement + this.#next : d.displacement);
     if (d.base >= 0 && d.base < 16) sum = i64.add(this.readRegister(d.base, 64) as I64, sum);
     if (d.index >= 0) sum = i64.add(sum, i64.shl(this.readRegister(d.index, 64) as I64, i64.const(d.scaleShift)));
     return this.let(this.addressTruncate(sum));
