@@ -54,6 +54,13 @@ export function randomBytes(numbers: Numbers): Uint8Array {
   return padded(bytes, numbers);
 }
 
+/** A byte of an encoding: what is fixed of it; `random` bits are free. The opcode may have a REX prefix before it. */
+interface Step {
+  readonly value: number;
+  readonly random: number;
+  readonly isOpcode: boolean;
+}
+
 /** A form's encoding column, worked out for making samples of it. */
 interface Pattern {
   readonly form: InstructionForm;
@@ -64,9 +71,16 @@ interface Pattern {
     readonly map: number;
     readonly w: readonly number[];
   };
-  readonly tokens: readonly string[];
+  readonly steps: readonly Step[];
+  readonly operandSize: 0 | 16 | 64;
+  /** The opcode behind the operands of 3DNow!. */
+  readonly suffix?: number;
   readonly usesVvvv: boolean;
   readonly needsMask: boolean;
+  /** Its operands are three tiles that must differ: only eight exist, so R and B stay clear most of the time. */
+  readonly hasTiles: boolean;
+  /** Memory by vector index or for tiles: ModRM.rm must be 100. */
+  readonly needsSib: boolean;
 }
 
 const MAPS: Readonly<Record<string, number>> = {
@@ -82,6 +96,28 @@ const MAPS: Readonly<Record<string, number>> = {
 const PREFIX_BITS: Readonly<Record<string, number>> = { NP: 0, "66": 1, F3: 2, F2: 3 };
 const LENGTH_BITS: Readonly<Record<string, readonly number[]>> = { LIG: [0, 1, 2, 3], L0: [0], L1: [1] };
 
+function stepsOf(tokens: readonly string[], legacy: boolean): Pick<Pattern, "steps" | "operandSize" | "suffix"> {
+  const is3dNow = tokens[0] === "0F" && tokens[1] === "0F";
+  const steps: Step[] = [];
+  let opcodeSeen = !legacy;
+  tokens.forEach((token, i) => {
+    const byte = /^([0-9A-F]{2})(\+r)?$/.exec(token);
+    const modrm = /^\(([0-9A-F]{2})(\+i)?\)$/.exec(token);
+    const value = Number.parseInt((byte ?? modrm)?.[1] ?? "", 16);
+    if (byte !== null && !(is3dNow && i === 2)) {
+      const isPrefix = !opcodeSeen && /^(66|F2|F3)$/.test(token) && /^[0-9A-F]{2}/.test(tokens[i + 1] ?? "");
+      steps.push({ value, random: byte[2] === undefined ? 0 : 7, isOpcode: !isPrefix && !opcodeSeen });
+      opcodeSeen ||= !isPrefix;
+    } else if (modrm !== null) steps.push({ value, random: modrm[2] === undefined ? 0 : 7, isOpcode: false });
+    else if (/^\/[0-7]$/.test(token)) steps.push({ value: Number(token[1]) << 3, random: 0xc7, isOpcode: false });
+  });
+  return {
+    steps,
+    operandSize: tokens.includes("os16") ? 16 : tokens.includes("os64") ? 64 : 0,
+    ...(is3dNow ? { suffix: Number.parseInt(tokens[2] ?? "", 16) } : {}),
+  };
+}
+
 function patternOf(form: InstructionForm): Pattern {
   const tokens = form.encoding.split(" ");
   const match = /^(VEX|EVEX|XOP)\.([^.]*)\.([^.]*)\.([^.]*)(?:\.(W.*))?$/.exec(tokens[0] ?? "");
@@ -89,12 +125,14 @@ function patternOf(form: InstructionForm): Pattern {
     form,
     usesVvvv: form.operands.some((code) => /^(H|B|KH|TH)/.test(code)),
     needsMask: form.attributes.includes("k!"),
+    hasTiles: form.operands.includes("TU"),
+    needsSib: form.operands.some((code) => /\/vm|Msib/.test(code)) && form.encoding.includes("/r"),
   };
-  if (match === null) return { ...common, tokens };
+  if (match === null) return { ...common, ...stepsOf(tokens, true) };
   const [, space, length = "", pp = "", map = "", w] = match;
   return {
     ...common,
-    tokens: tokens.slice(1),
+    ...stepsOf(tokens.slice(1), false),
     vector: {
       space: space as "VEX" | "EVEX" | "XOP",
       lengths: LENGTH_BITS[length] ?? length.split("/").map((text) => Math.log2(Number(text) / 128)),
@@ -108,14 +146,15 @@ function patternOf(form: InstructionForm): Pattern {
 /** Patterns of all forms, by form number from 1 on at index 0. */
 export const PATTERNS: readonly Pattern[] = FORMS.slice(1).map(patternOf);
 
-function vectorPrefix({ vector, usesVvvv, needsMask }: Pattern, bits: Bits, numbers: Numbers): number[] {
+function vectorPrefix({ vector, usesVvvv, needsMask, hasTiles }: Pattern, bits: Bits, numbers: Numbers): number[] {
   if (vector === undefined) return [];
   const { space, pp, map } = vector;
   const w = numbers.of(vector.w);
   const length = numbers.of(vector.lengths);
   const vvvv = usesVvvv || numbers.chance(30) ? numbers.below(16) : 15;
   // Outside of 64-bit mode R and X must be set for VEX and EVEX to be what they are.
-  const rxb = bits === 64 || space === "XOP" ? numbers.below(8) << 5 : 0xc0 | (numbers.below(2) << 5);
+  const free = bits === 64 && hasTiles && !numbers.chance(4) ? 0xe0 : numbers.below(8) << 5;
+  const rxb = bits === 64 || space === "XOP" ? free : 0xc0 | (numbers.below(2) << 5);
   if (space === "EVEX") {
     const b = numbers.chance(3) ? 0x10 : 0;
     const v = numbers.chance(4) ? 0 : 8;
@@ -136,33 +175,21 @@ function vectorPrefix({ vector, usesVvvv, needsMask }: Pattern, bits: Bits, numb
 
 /** An encoding of a form in a mode, nearly always a valid one, with up to two prefixes before it and random bytes behind. */
 export function formBytes(pattern: Pattern, bits: Bits, numbers: Numbers): Uint8Array {
-  const { tokens } = pattern;
+  const { steps, operandSize, suffix } = pattern;
   const bytes: number[] = [];
   if (numbers.chance(3)) bytes.push(numbers.of(LEGACY_PREFIXES));
   if (numbers.chance(9)) bytes.push(numbers.of(LEGACY_PREFIXES));
   bytes.push(...vectorPrefix(pattern, bits, numbers));
-  const is3dNow = tokens[0] === "0F" && tokens[1] === "0F";
-  let suffix: number | undefined;
-  let opcodeSeen = pattern.vector !== undefined;
-  tokens.forEach((token, i) => {
-    const byte = /^([0-9A-F]{2})(\+r)?$/.exec(token);
-    const fixedModrm = /^\(([0-9A-F]{2})(\+i)?\)$/.exec(token);
-    const isPrefix = !opcodeSeen && /^(66|F2|F3)$/.test(token) && /^[0-9A-F]{2}/.test(tokens[i + 1] ?? "");
-    if (byte !== null && is3dNow && i === 2) suffix = Number.parseInt(token, 16);
-    else if (byte !== null) {
-      if (!isPrefix && !opcodeSeen) {
-        opcodeSeen = true;
-        if (tokens.includes("os16") && bits !== 16 && numbers.below(8) !== 0) bytes.push(0x66);
-        if (bits === 64 && (numbers.chance(3) || (tokens.includes("os64") && numbers.chance(2)))) {
-          bytes.push(0x40 | numbers.below(16) | (tokens.includes("os64") ? 8 : 0));
-        }
+  for (const { value, random, isOpcode } of steps) {
+    if (isOpcode) {
+      if (operandSize === 16 && bits !== 16 && !numbers.chance(8)) bytes.push(0x66);
+      if (bits === 64 && (numbers.chance(3) || (operandSize === 64 && numbers.chance(2)))) {
+        bytes.push(0x40 | numbers.below(16) | (operandSize === 64 ? 8 : 0));
       }
-      bytes.push(Number.parseInt(byte[1] as string, 16) + (byte[2] === undefined ? 0 : numbers.below(8)));
-    } else if (/^\/[0-7]$/.test(token)) bytes.push((numbers.below(256) & ~0x38) | (Number(token[1]) << 3));
-    else if (fixedModrm !== null) {
-      bytes.push(Number.parseInt(fixedModrm[1] as string, 16) + (fixedModrm[2] === undefined ? 0 : numbers.below(8)));
     }
-  });
+    bytes.push(random === 0 ? value : value | (numbers.below(256) & random));
+  }
+  if (pattern.needsSib && numbers.below(8) !== 0) bytes.push((numbers.below(256) & 0x38) | numbers.of([0x04, 0x44, 0x84]));
   if (suffix !== undefined) bytes.push(numbers.below(256) | 0xc0, suffix);
   return padded(bytes, numbers);
 }

@@ -88,6 +88,7 @@ const SIZES: Readonly<Record<string, readonly [number, Triple]>> = {
   oo: [SELECTOR.operandSize, all(64)],
   v: [SELECTOR.operandSize, [2, 4, 8]],
   z: [SELECTOR.operandSize, [2, 4, 4]],
+  zx: [SELECTOR.operandSize, [2, 4, 4]],
   y: [SELECTOR.operandSize, [4, 4, 8]],
   p: [SELECTOR.operandSize, [4, 6, 10]],
   bs: [SELECTOR.operandSize, [2, 4, 8]],
@@ -191,6 +192,8 @@ export function parseOperandCode(code: string, isSecondImmediate: boolean): Oper
   const { selector, classes } = classesOf(entry[1], size);
   let [source] = entry;
   if (second?.startsWith("M") && source === SOURCE.rm) source = SOURCE.rmOrMemory;
+  // A branch target is as wide as the operand size; XBEGIN's is never cut to 16 bits (SDM Vol 2, XBEGIN).
+  if (source === SOURCE.branch) return make(source, SELECTOR.operandSize, classes, size === "zx" ? [4, 4, 8] : [2, 4, 8]);
   if (source === SOURCE.immediate && isSecondImmediate) source = SOURCE.secondImmediate;
   // Immediates are extended to the operand size.
   if (size === "z" && method === "I") return make(source, selector, classes, [2, 4, 8]);

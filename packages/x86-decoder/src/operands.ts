@@ -159,7 +159,12 @@ export function readOperands(rows: InstructionRows, i: number, out: OperandList)
       case SOURCE.branch:
       case SOURCE.farPointer:
         out.kind[n] = source === SOURCE.branch ? OPERAND_KIND.branch : OPERAND_KIND.farPointer;
-        out.size[n] = ((flags >> ROW_FLAGS.modeShift) & 3) === 2 ? 8 : 2 << operandSize;
+        out.size[n] =
+          ((flags >> ROW_FLAGS.modeShift) & 3) === 2
+            ? 8
+            : source === SOURCE.branch
+              ? DESCRIPTORS[at + 5 + chosen]!
+              : 2 << operandSize;
         break;
       default:
         out.kind[n] = OPERAND_KIND.immediate;

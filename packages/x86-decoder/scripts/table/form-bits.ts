@@ -11,6 +11,7 @@ const IMMEDIATE_KINDS: Readonly<Record<string, number>> = {
   Iv: IMMEDIATE.upTo64,
   Jb: IMMEDIATE.signedByte,
   Jz: IMMEDIATE.branch,
+  Jzx: IMMEDIATE.branch,
   Ap: IMMEDIATE.farPointer,
   "Iw Ib": IMMEDIATE.wordAndByte,
   "Ib Ib": IMMEDIATE.twoBytes,

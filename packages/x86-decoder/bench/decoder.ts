@@ -1,0 +1,62 @@
+import { parseArgs } from "node:util";
+import { measure, type Measurement } from "./measure.ts";
+import { realCode } from "./real-code.ts";
+import { workloads } from "./workloads.ts";
+
+const USAGE = `Decoding of real code, beside iced-x86 in the same run: CPU time per instruction, medians of interleaved rounds.
+
+  pnpm bench decoder [--rounds N] [--json]
+
+  batch          decodeBatch, beside decodeOut and length
+  operands       decodeBatch and all explicit operands, beside decodeOut and the getters for them
+  format-intel   decodeBatch and the Intel text, beside decodeOut and the Intel formatter
+
+The code is that of the programs that are found: node, libc, python. A ratio is our time divided by iced-x86's.`;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "9" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+function print(code: string, results: readonly Measurement[]): void {
+  console.log(code);
+  for (const { name, ours, theirs } of results) {
+    const times = theirs / ours;
+    console.log(
+      `  ${name.padEnd(14)} ${ours.toFixed(1).padStart(7)} ns   iced-x86 ${theirs.toFixed(1).padStart(7)} ns   ratio ${(ours / theirs).toFixed(3)}: ${times.toFixed(1)} times as fast`,
+    );
+  }
+}
+
+function main(): number {
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const rounds = Number(values.rounds);
+  if (!Number.isSafeInteger(rounds) || rounds < 1) {
+    console.error(`bench decoder: --rounds ${values.rounds}: a whole number from 1 on is wanted`);
+    return 2;
+  }
+  const programs = realCode();
+  const all = programs.map(({ path, bytes }) => ({ path, results: measure(workloads(bytes), rounds) }));
+  if (values.json) {
+    const results = all.flatMap(({ results }, i) =>
+      results.map(({ name, ours, theirs }) => ({
+        // The first program's results have the plain names.
+        name: i === 0 ? name : `${name}/${programs[i]?.name}`,
+        value: ours,
+        unit: "ns",
+        peer: "iced-x86",
+        ratio: ours / theirs,
+      })),
+    );
+    console.log(JSON.stringify({ name: "decoder", ok: true, skipped: [], results }));
+  } else for (const { path, results } of all) print(path, results);
+  return 0;
+}
+
+process.exitCode = main();
