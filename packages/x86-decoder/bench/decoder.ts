@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { measure, type Measurement } from "./measure.ts";
+import { type Measurement, measure } from "./measure.ts";
 import { realCode } from "./real-code.ts";
 import { workloads } from "./workloads.ts";
 

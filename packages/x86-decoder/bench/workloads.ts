@@ -51,37 +51,41 @@ export function workloads(bytes: Uint8Array): Workload[] {
     {
       name: "batch",
       instructions,
-      ours: () => void eachBatch((count) => {
-        for (let i = 0; i < count; i++) sum += rows.length[i]!;
-      }),
-      theirs: () => eachCounted(({ length }) => {
-        sum += length;
-      }),
+      ours: () =>
+        void eachBatch((count) => {
+          for (let i = 0; i < count; i++) sum += rows.length[i]!;
+        }),
+      theirs: () =>
+        eachCounted(({ length }) => {
+          sum += length;
+        }),
     },
     {
       name: "operands",
       instructions,
-      ours: () => void eachBatch((count) => {
-        for (let i = 0; i < count; i++) {
-          readOperands(rows, i, list);
-          sum += rows.form[i]! + rows.length[i]!;
-          for (let n = 0; n < list.count; n++) {
-            sum += list.kind[n]! + list.register[n]! + list.size[n]!;
-            if (list.kind[n] === 1) sum += list.index[n]! + (rows.registers[i]! >>> 29) + rows.displacement[i]!;
+      ours: () =>
+        void eachBatch((count) => {
+          for (let i = 0; i < count; i++) {
+            readOperands(rows, i, list);
+            sum += rows.form[i]! + rows.length[i]!;
+            for (let n = 0; n < list.count; n++) {
+              sum += list.kind[n]! + list.register[n]! + list.size[n]!;
+              if (list.kind[n] === 1) sum += list.index[n]! + (rows.registers[i]! >>> 29) + rows.displacement[i]!;
+            }
           }
-        }
-      }),
-      theirs: () => eachCounted((i) => {
-        sum += i.code + i.length;
-        const count = i.opCount;
-        for (let n = 0; n < count; n++) {
-          const kind = i.opKind(n);
-          if (kind === iced.OpKind.Register) sum += i.opRegister(n);
-          else if (kind === iced.OpKind.Memory) {
-            sum += i.memoryBase + i.memoryIndex + i.memoryIndexScale + i.memoryDisplSize + i.memorySize;
+        }),
+      theirs: () =>
+        eachCounted((i) => {
+          sum += i.code + i.length;
+          const count = i.opCount;
+          for (let n = 0; n < count; n++) {
+            const kind = i.opKind(n);
+            if (kind === iced.OpKind.Register) sum += i.opRegister(n);
+            else if (kind === iced.OpKind.Memory) {
+              sum += i.memoryBase + i.memoryIndex + i.memoryIndexScale + i.memoryDisplSize + i.memorySize;
+            }
           }
-        }
-      }),
+        }),
     },
   ];
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { MAPS } from "../src/layout.ts";
+import { FORM_BITS, MAPS } from "../src/layout.ts";
 import { parseTable, type TableForm } from "./table/form.ts";
 import { formBits, formRules } from "./table/form-bits.ts";
 import { buildTree } from "./table/tree.ts";
@@ -34,8 +34,8 @@ const tables = (forms: readonly TableForm[]): string => `${MARK}
 /** Roots by mode, map and opcode, then nodes; the format is in layout.ts. */
 export const TREE: Uint16Array = Uint16Array.from(${numbers(buildTree(forms, MAPS))});
 
-/** One FORM_BITS word per form number; number 0 is no form. */
-export const BITS: Int32Array = Int32Array.from(${numbers([0, ...forms.map(formBits)])});
+/** One FORM_BITS word per form number; number 0 is no form, and not short. */
+export const BITS: Int32Array = Int32Array.from(${numbers([FORM_BITS.notShort, ...forms.map(formBits)])});
 
 /** One RULES word per form number. */
 export const FORM_RULES: Int32Array = Int32Array.from(${numbers([0, ...forms.map(formRules)])});

@@ -189,7 +189,8 @@ export function formBytes(pattern: Pattern, bits: Bits, numbers: Numbers): Uint8
     }
     bytes.push(random === 0 ? value : value | (numbers.below(256) & random));
   }
-  if (pattern.needsSib && numbers.below(8) !== 0) bytes.push((numbers.below(256) & 0x38) | numbers.of([0x04, 0x44, 0x84]));
+  if (pattern.needsSib && numbers.below(8) !== 0)
+    bytes.push((numbers.below(256) & 0x38) | numbers.of([0x04, 0x44, 0x84]));
   if (suffix !== undefined) bytes.push(numbers.below(256) | 0xc0, suffix);
   return padded(bytes, numbers);
 }

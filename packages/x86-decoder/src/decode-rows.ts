@@ -1,53 +1,66 @@
-import { INVALID_REASON, PREFIX, SEGMENT } from "./decoded.ts";
-import { violation } from "./form-rules.ts";
-import { BITS, FORM_RULES, TREE } from "./generated/decode-tables.ts";
-import { ENCODING, FORM_BITS, IMMEDIATE, MAP_INDEX, MAPS, NODE, NODE_BIT, RULES, SPECIAL_REG } from "./layout.ts";
-import { BYTE_KIND, byteKinds } from "./prefixes.ts";
-import { type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "./rows.ts";
+import { PREFIX, SEGMENT } from "./constants.ts";
+import { decodeLong } from "./decode-long.ts";
+import * as tables from "./decode-tables.ts";
+import * as generated from "./generated/decode-tables.ts";
+import { FORM_BITS, IMMEDIATE, MAPS as MAP_COUNT, NODE, NODE_BIT as NODE_MARK } from "./layout.ts";
+import { ROW_FLAGS, ROW_REGISTERS } from "./row-fields.ts";
+import type { InstructionRows } from "./rows.ts";
 
-/** The longest instruction, in bytes (SDM Vol 2, 2.3.11). */
-const MAX_LENGTH = 15;
+// Constants of this module V8 puts into the code as numbers and addresses; imported ones and fields of objects it loads
+// at each use, which made the short path half as slow again (`pnpm bench decoder`).
+const { BITS, TREE } = generated;
+const { EXTEND_SHIFT, MODRM_REX_B, MODRM_ROW_64, MODRM_ROW_LEGACY, MODRM_TAIL, NO_BASE, NO_INDEX } = tables;
+const { TAIL } = tables;
+const MAPS = MAP_COUNT;
+const NODE_BIT = NODE_MARK;
 
 /** More than any read can reach from the start of an instruction: 15 bytes of prefixes, then 3 + 1 + 1 + 4 + 8. */
 export const READ_AHEAD = 32;
 
-const KINDS_LEGACY: Uint8Array = /* @__PURE__ */ byteKinds(32);
-const KINDS_64: Uint8Array = /* @__PURE__ */ byteKinds(64);
+/** Equal to no byte's upper half. */
+const NO_REX_ROW = 0x100;
+const FORM_MODRM = FORM_BITS.modrm;
+const FORM_REGISTER = FORM_BITS.registerInOpcode;
+const IMMEDIATE_64 = IMMEDIATE.upTo64;
+const FORM_IMMEDIATE = FORM_BITS.immediateShift;
+const FORM_NOT_SHORT = FORM_BITS.notShort;
+const FORM_SIZE_64 = FORM_BITS.default64 | FORM_BITS.force64;
+const FLAGS_OPERAND_SIZE = ROW_FLAGS.operandSizeShift;
+const SIZE_64 = 2 << ROW_FLAGS.operandSizeShift;
+const PREFIX_REX = PREFIX.rex;
+const NODE_REG = NODE.reg;
+const NODE_MOD = NODE.mod;
+const NODE_MOD_REG = NODE.modReg;
+const NODE_PREFIX = NODE.prefix;
+const TAIL_SIZE = TAIL.sizeMask;
+const TAIL_SIB = TAIL.sib;
+const TAIL_STACK = TAIL.stackSegment;
+const REX_R_SHIFT = ROW_REGISTERS.regShift + 1;
+const RM_SHIFT = ROW_REGISTERS.rmShift;
+const BASE_SHIFT = ROW_REGISTERS.baseShift;
+const INDEX_SHIFT = ROW_REGISTERS.indexShift;
+const SCALE_SHIFT = ROW_REGISTERS.scaleShift;
+const NO_MODRM = 3 | NO_BASE | NO_INDEX;
+const DS_TO_SS = (SEGMENT.ds ^ SEGMENT.ss) << ROW_FLAGS.segmentShift;
 
-/** Base and index of the eight 16-bit addressing forms (SDM Vol 2, table 2-1); 63: none. */
-const BASE_16: Uint8Array = /* @__PURE__ */ Uint8Array.of(3, 3, 5, 5, 6, 7, 5, 3);
-const INDEX_16: Uint8Array = /* @__PURE__ */ Uint8Array.of(6, 7, 6, 7, 63, 63, 63, 63);
-
-/** Control registers that exist: CR0, CR2, CR3, CR4, CR8. */
-const CONTROL_REGISTERS = 0x11d;
-
-const MAP_3DNOW = MAP_INDEX["legacy 3DNow"]!;
-/** Maps from here on are those of VEX, EVEX and XOP. */
-const FIRST_VECTOR_MAP = MAP_INDEX["VEX 0F"]!;
-const MAP_VEX = MAP_INDEX["VEX 0F"]! - 1;
-const MAP_EVEX = MAP_INDEX["EVEX 0F"]! - 1;
-const MAP_EVEX_5 = MAP_INDEX["EVEX MAP5"]! - 5;
-const MAP_XOP = MAP_INDEX["XOP X8"]! - 8;
+/** Immediates by kind, with an operand size of 32 or 64 bits; one that could have 64 bits has 32. */
+const ofKind = (table: Int32Array): Int32Array =>
+  Int32Array.from({ length: 8 }, (_, kind) => table[(kind === IMMEDIATE.upTo64 ? IMMEDIATE.upTo32 : kind) * 4 + 1]!);
+const SHORT_IMMEDIATE_BYTES: Int32Array = /* @__PURE__ */ ofKind(tables.IMMEDIATE_BYTES);
+const SHORT_IMMEDIATE_MASK: Int32Array = /* @__PURE__ */ ofKind(tables.IMMEDIATE_MASK);
+const SHORT_IMMEDIATE_SIGN: Int32Array = /* @__PURE__ */ ofKind(tables.IMMEDIATE_SIGN);
 
 const SEGMENT_DS = SEGMENT.ds << ROW_FLAGS.segmentShift;
-const SEGMENT_SS = SEGMENT.ss << ROW_FLAGS.segmentShift;
-const SEGMENT_ES = SEGMENT.es << ROW_FLAGS.segmentShift;
-const SEGMENT_MASK = 7 << ROW_FLAGS.segmentShift;
-
-/** base and index absent. */
-const NO_BASE = 63 << ROW_REGISTERS.baseShift;
-const NO_INDEX = 63 << ROW_REGISTERS.indexShift;
 
 /**
  * The decoder: fills rows of `out` from row `row` on with the instructions that start in bytes[at .. startLimit), each of
  * which may read up to `at` + READ_AHEAD, until the rows are full or an instruction reaches beyond `end`. Returns the
  * number of the first row that is not filled; `out.next` is the offset behind the last instruction. Offsets in rows are
  * `origin` more than positions in `bytes`.
- *
- * One function with everything in locals: split up, it is 1.5 times slower (`pnpm bench decoder`).
  */
 export function decodeRows(
   bytes: Uint8Array,
+  view: DataView,
   at: number,
   startLimit: number,
   end: number,
@@ -59,465 +72,96 @@ export function decodeRows(
   const { offset, length, form, flags: rowFlags, registers: rowRegisters, capacity } = out;
   const { displacement: rowDisplacement, immediate: rowImmediate, immediate2: rowImmediate2 } = out;
   const mode64 = bits === 64;
-  const kinds = mode64 ? KINDS_64 : KINDS_LEGACY;
   const roots = mode64 ? MAPS * 256 : 0;
-  // Sizes as 16 << n.
-  const defaultSize = bits === 16 ? 0 : 1;
-  const initialFlags = (bits >> 5) << ROW_FLAGS.modeShift;
-  const defaultAddress = bits >> 5;
-  const otherAddress = bits === 32 ? 0 : 1;
+  const modrmRow = mode64 ? MODRM_ROW_64 : MODRM_ROW_LEGACY;
+  const rexRow = mode64 ? 0x40 : NO_REX_ROW;
+  // Without prefixes but REX the operand size is 32 bits, or 64 with REX.W.
+  const shortFlags = ((bits >> 5) << ROW_FLAGS.modeShift) | ((bits >> 5) << ROW_FLAGS.addressSizeShift) | SEGMENT_DS;
+  const shortSize = mode64 ? FORM_SIZE_64 : 0;
 
   while (at < startLimit && row < capacity) {
-    let next = at;
-    let flags = initialFlags;
-    let rex = 0;
-    // Fifth bits of register numbers: 1 for ModRM.reg, 2 for ModRM.rm as a register, 4 for vvvv or a vector index.
-    let high = 0;
-    let segment = -1;
-    let map = 0;
-    let pp = 0;
-    let vectorLength = 0;
-    let vvvv = 0;
-    let modrm = -1;
-    let reason: number = INVALID_REASON.opcode;
-    let opcode = bytes[next++]!;
-    let kind = kinds[opcode]!;
-
-    invalid: {
-      if (kind !== BYTE_KIND.opcode) {
-        // Prefixes, in any order; a REX prefix counts only directly before the opcode (SDM Vol 2, 2.2.1).
-        while (kind <= BYTE_KIND.lastPrefix && kind !== BYTE_KIND.opcode) {
-          if (kind === BYTE_KIND.rex) {
-            rex = opcode;
-          } else {
-            rex = 0;
-            if (kind <= BYTE_KIND.lastSegment) {
-              flags = (flags & ~(7 << ROW_FLAGS.segmentPrefixShift)) | (kind << ROW_FLAGS.segmentPrefixShift);
-              if (!mode64 || kind > SEGMENT.ds + 1) segment = kind - 1;
-            } else if (kind === BYTE_KIND.operandSize) flags |= PREFIX.operandSize;
-            else if (kind === BYTE_KIND.addressSize) flags |= PREFIX.addressSize;
-            else if (kind === BYTE_KIND.lock) flags |= PREFIX.lock;
-            else if (kind === BYTE_KIND.rep) flags = (flags & ~PREFIX.repne) | PREFIX.rep;
-            else flags = (flags & ~PREFIX.rep) | PREFIX.repne;
-          }
-          if (next - at >= MAX_LENGTH) {
-            reason = INVALID_REASON.tooLong;
-            break invalid;
-          }
-          opcode = bytes[next++]!;
-          kind = kinds[opcode]!;
-        }
-        if (rex !== 0) flags |= (rex & 8) !== 0 ? PREFIX.rex | PREFIX.rexW : PREFIX.rex;
-        if ((flags & (PREFIX.rep | PREFIX.repne | PREFIX.operandSize)) !== 0) {
-          pp = (flags & PREFIX.rep) !== 0 ? 2 : (flags & PREFIX.repne) !== 0 ? 3 : 1;
-        }
-        if (kind === BYTE_KIND.escape) {
-          opcode = bytes[next++]!;
-          map = 1;
-          if (opcode === 0x38 || opcode === 0x3a) {
-            map = opcode === 0x38 ? 2 : 3;
-            opcode = bytes[next++]!;
-          } else if (opcode === 0x0f) map = MAP_3DNOW;
-        } else if (kind !== BYTE_KIND.opcode && (mode64 || bytes[next]! >= 0xc0 || kind === BYTE_KIND.xop)) {
-          // VEX, EVEX and XOP. Outside of 64-bit mode, LES, LDS and BOUND with a register are what they take the place of.
-          if (kind !== BYTE_KIND.xop || (bytes[next]! & 0x1f) >= 8) {
-            if ((flags & (PREFIX.lock | PREFIX.rep | PREFIX.repne | PREFIX.operandSize)) !== 0 || rex !== 0) {
-              reason = INVALID_REASON.prefixBeforeVex;
-              break invalid;
-            }
-            const p0 = bytes[next++]!;
-            if (kind === BYTE_KIND.vex2) {
-              rex = mode64 ? (~p0 >> 5) & 4 : 0;
-              vvvv = (~p0 >> 3) & 15;
-              vectorLength = (p0 >> 2) & 1;
-              pp = p0 & 3;
-              map = MAP_VEX + 1;
-              flags |= ENCODING.VEX << ROW_FLAGS.encodingShift;
-            } else {
-              rex = mode64 ? (~p0 >> 5) & 7 : 0;
-              const p1 = bytes[next++]!;
-              vvvv = (~p1 >> 3) & 15;
-              pp = p1 & 3;
-              rex |= (p1 >> 4) & 8;
-              if (kind === BYTE_KIND.evex) {
-                const p2 = bytes[next++]!;
-                const m = p0 & 7;
-                if ((p0 & 8) !== 0 || (p1 & 4) === 0 || m === 0 || m === 4 || m === 7) {
-                  reason = INVALID_REASON.reservedBits;
-                  break invalid;
-                }
-                if (mode64) high = ((~p0 >> 4) & 1) | ((rex & 2) !== 0 ? 2 : 0) | ((~p2 >> 1) & 4);
-                else if ((p2 & 8) === 0) {
-                  reason = INVALID_REASON.vvvv;
-                  break invalid;
-                }
-                vectorLength = (p2 >> 5) & 3;
-                map = m < 4 ? MAP_EVEX + m : MAP_EVEX_5 + m;
-                flags |=
-                  (ENCODING.EVEX << ROW_FLAGS.encodingShift) |
-                  ((p2 & 7) << ROW_FLAGS.maskShift) |
-                  (vectorLength << ROW_FLAGS.roundingShift);
-                if ((p2 & 0x10) !== 0) flags |= ROW_FLAGS.evexB;
-                if ((p2 & 0x80) !== 0) flags |= ROW_FLAGS.zeroing;
-              } else {
-                vectorLength = (p1 >> 2) & 1;
-                const m = p0 & 0x1f;
-                if (kind === BYTE_KIND.vex3) {
-                  if (m === 0 || m > 3) {
-                    reason = INVALID_REASON.reservedBits;
-                    break invalid;
-                  }
-                  map = MAP_VEX + m;
-                  flags |= ENCODING.VEX << ROW_FLAGS.encodingShift;
-                } else {
-                  if (m > 10) {
-                    reason = INVALID_REASON.reservedBits;
-                    break invalid;
-                  }
-                  map = MAP_XOP + m;
-                  flags |= ENCODING.XOP << ROW_FLAGS.encodingShift;
-                }
-              }
-              if ((rex & 8) !== 0) flags |= PREFIX.rexW;
-            }
-            opcode = bytes[next++]!;
-          }
-        }
-      }
-
-      // Sizes as 16 << n, here only by prefixes.
-      let operandSize = (flags & PREFIX.operandSize) !== 0 ? defaultSize ^ 1 : defaultSize;
-      if ((rex & 8) !== 0 && mode64) operandSize = 2;
-
-      // Down the tree to the form.
-      let suffix = next;
-      if (map === MAP_3DNOW) {
-        // The opcode stands behind the operands: find out where.
-        modrm = bytes[next]!;
-        const rm = modrm & 7;
-        const mod = modrm >> 6;
-        suffix = next + 1;
-        if (mod !== 3) {
-          if (((flags & PREFIX.addressSize) !== 0 ? otherAddress : defaultAddress) === 0) {
-            suffix += mod === 1 ? 1 : mod === 2 || rm === 6 ? 2 : 0;
-          } else {
-            const sib = rm === 4 ? bytes[suffix++]! & 7 : rm;
-            suffix += mod === 1 ? 1 : mod === 2 || sib === 5 ? 4 : 0;
-          }
-        }
-        opcode = bytes[suffix]!;
-        flags |= ENCODING["3DNow"] << ROW_FLAGS.encodingShift;
-      }
-      let entry = TREE[roots + (map << 8) + opcode]!;
+    if (bits !== 16) {
+      // The short path: REX at most, one- or two-byte opcodes, ModRM, a plain immediate. Nine of ten instructions of real
+      // code come through here; with few variables alive it takes half the time of the long one.
+      let opcode = bytes[at]!;
+      // 1 for a REX prefix: half of all instructions have one, which no branch predictor foresees.
+      const isRex = (((opcode & 0xf0) ^ rexRow) - 1) >>> 31;
+      const rex = opcode & -isRex;
+      let next = at + isRex;
+      opcode = bytes[next++]!;
+      if (opcode === 0x0f) opcode = 0x100 + bytes[next++]!;
+      let entry = TREE[roots + opcode]!;
       while (entry >= NODE_BIT) {
         const node = entry - NODE_BIT;
-        let child = 0;
-        switch (TREE[node]!) {
-          case NODE.prefix:
-            child = pp;
-            break;
-          case NODE.mod:
-            modrm = bytes[next]!;
-            child = modrm >= 0xc0 ? 1 : 0;
-            break;
-          case NODE.reg:
-            modrm = bytes[next]!;
-            child = (modrm >> 3) & 7;
-            break;
-          case NODE.modReg:
-            modrm = bytes[next]!;
-            child = ((modrm >> 3) & 7) + (modrm >= 0xc0 ? 8 : 0);
-            break;
-          case NODE.modrm:
-            modrm = bytes[next]!;
-            child = modrm >= 0xc0 ? (modrm & 63) + 8 : (modrm >> 3) & 7;
-            break;
-          case NODE.operandSize:
-            child = operandSize;
-            break;
-          case NODE.length:
-            modrm = bytes[next]!;
-            child = (flags & ROW_FLAGS.evexB) !== 0 && modrm >= 0xc0 ? 2 : vectorLength;
-            break;
-          case NODE.w:
-            child = (rex >> 3) & 1;
-            break;
-          default:
-            child = rex & 1;
-        }
-        entry = TREE[node + 1 + child]!;
-      }
-      if (entry === 0) {
-        if (modrm >= 0) next = (map === MAP_3DNOW ? suffix : next) + 1;
-        break invalid;
+        const kind = TREE[node]!;
+        if (kind === NODE_REG) entry = TREE[node + 1 + ((bytes[next]! >> 3) & 7)]!;
+        else if (kind === NODE_MOD) entry = TREE[node + 1 + (bytes[next]! >= 0xc0 ? 1 : 0)]!;
+        else if (kind === NODE_PREFIX) entry = TREE[node + 1]!;
+        else if (kind === NODE_MOD_REG) {
+          entry = TREE[node + 1 + ((bytes[next]! >> 3) & 7) + (bytes[next]! >= 0xc0 ? 8 : 0)]!;
+        } else entry = 0;
       }
       const info = BITS[entry]!;
-
-      if ((info & (FORM_BITS.force64 | FORM_BITS.default64 | FORM_BITS.consumes66)) !== 0) {
-        if ((info & FORM_BITS.consumes66) !== 0 && (rex & 8) === 0) operandSize = defaultSize;
-        if (mode64) {
-          if ((info & FORM_BITS.force64) !== 0) operandSize = 2;
-          else if ((info & FORM_BITS.default64) !== 0 && operandSize === 1) operandSize = 2;
-        }
-      }
-      const addressSize = (flags & PREFIX.addressSize) !== 0 ? otherAddress : defaultAddress;
-      flags |= (operandSize << ROW_FLAGS.operandSizeShift) | (addressSize << ROW_FLAGS.addressSizeShift);
-      flags |= segment < 0 ? SEGMENT_DS : segment << ROW_FLAGS.segmentShift;
-
-      let registers = 3 | NO_BASE | NO_INDEX;
-      let displacement = 0;
-      if ((info & FORM_BITS.modrm) !== 0) {
-        modrm = bytes[next++]!;
-        let mod = modrm >> 6;
-        let reg = ((modrm >> 3) & 7) | ((rex & 4) << 1) | ((high & 1) << 4);
-        const rm = (modrm & 7) | ((rex & 1) << 3);
-        const special = (info >> FORM_BITS.specialRegShift) & FORM_BITS.specialRegMask;
-        if (special !== SPECIAL_REG.none) {
-          if (special <= SPECIAL_REG.segmentDestination) {
-            reg &= 7;
-            if (reg > SEGMENT.gs || (special === SPECIAL_REG.segmentDestination && reg === SEGMENT.cs)) {
-              reason = INVALID_REASON.register;
-              break invalid;
-            }
-          } else if (
-            special === SPECIAL_REG.below16
-              ? reg > 15
-              : special === SPECIAL_REG.control
-                ? ((CONTROL_REGISTERS >> reg) & 1) === 0
-                : reg > 7
-          ) {
-            reason = INVALID_REASON.register;
-            break invalid;
-          }
-          // ModRM.mod is ignored (SDM Vol 2, MOV to and from control and debug registers).
-          if ((info & FORM_BITS.ignoresMod) !== 0) mod = 3;
-        }
-        if ((flags & PREFIX.lock) !== 0 && ((info & FORM_BITS.lock) === 0 || mod === 3)) {
-          reason = INVALID_REASON.lock;
-          break invalid;
-        }
-        if (mod !== 3) {
-          let displacementSize = mod === 1 ? 1 : mod === 2 ? 4 : 0;
-          let base = rm;
-          registers = NO_INDEX;
-          if (addressSize !== 0) {
-            let low = modrm & 7;
-            if (low === 4) {
-              const sib = bytes[next++]!;
-              low = sib & 7;
-              base = low | ((rex & 1) << 3);
-              let index = ((sib >> 3) & 7) | ((rex & 2) << 2);
-              if ((info & FORM_BITS.vsib) !== 0) index |= (high & 4) << 2;
-              else if (index === 4) index = 63;
-              registers = (index << ROW_REGISTERS.indexShift) | ((sib >> 6) << ROW_REGISTERS.scaleShift);
-              if (low === 5 && mod === 0) {
-                base = 63;
-                displacementSize = 4;
-              }
-            } else if (low === 5 && mod === 0) {
-              base = mode64 ? 32 : 63;
-              displacementSize = 4;
-            }
-            if (segment < 0 && (base === 4 || base === 5)) flags ^= SEGMENT_DS ^ SEGMENT_SS;
-          } else {
-            const form16 = modrm & 7;
-            if (form16 === 6 && mod === 0) {
-              displacementSize = 2;
+      if ((info & FORM_NOT_SHORT) === 0) {
+        let registers = NO_MODRM;
+        let displacement = 0;
+        let flags = shortFlags | ((rex >> 1) & PREFIX_REX) | ((rex & 8) << 3);
+        if ((info & FORM_MODRM) !== 0) {
+          const modrm = bytes[next++]!;
+          const tail = MODRM_TAIL[modrm]!;
+          registers = modrmRow[modrm]! | (MODRM_REX_B[modrm]! & -(rex & 1)) | ((rex & 4) << REX_R_SHIFT);
+          let size = tail & TAIL_SIZE;
+          if ((tail & TAIL_SIB) !== 0) {
+            const sib = bytes[next++]!;
+            let base = (sib & 7) | ((rex & 1) << 3);
+            let index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+            if (index === 4) index = 63;
+            if (modrm < 0x40 && (sib & 7) === 5) {
               base = 63;
-            } else {
-              base = BASE_16[form16]!;
-              registers = INDEX_16[form16]! << ROW_REGISTERS.indexShift;
-              if (segment < 0 && base === 5) flags ^= SEGMENT_DS ^ SEGMENT_SS;
-              if (mod === 2) displacementSize = 2;
-            }
+              size = 4;
+            } else if (base === 4 || base === 5) flags ^= DS_TO_SS;
+            registers =
+              (registers & ~NO_INDEX) | (base << BASE_SHIFT) | (index << INDEX_SHIFT) | ((sib >> 6) << SCALE_SHIFT);
+          } else if ((tail & TAIL_STACK) !== 0 && (rex & 1) === 0) flags ^= DS_TO_SS;
+          if (size !== 0) {
+            const shift = EXTEND_SHIFT[size]!;
+            displacement = (view.getInt32(next, true) << shift) >> shift;
+            next += size;
           }
-          registers |= base << ROW_REGISTERS.baseShift;
-          if (displacementSize === 1) displacement = (bytes[next++]! << 24) >> 24;
-          else if (displacementSize === 4) {
-            displacement =
-              bytes[next]! | (bytes[next + 1]! << 8) | (bytes[next + 2]! << 16) | (bytes[next + 3]! << 24);
-            next += 4;
-          } else if (displacementSize === 2) {
-            displacement = bytes[next]! | (bytes[next + 1]! << 8);
-            if (base !== 63) displacement = (displacement << 16) >> 16;
-            next += 2;
-          }
+        } else if ((info & FORM_REGISTER) !== 0) registers |= ((opcode & 7) | ((rex & 1) << 3)) << RM_SHIFT;
+        let immediate = 0;
+        let immediate2 = 0;
+        const immediateKind = (info >> FORM_IMMEDIATE) & 7;
+        if (immediateKind !== 0) {
+          const size = SHORT_IMMEDIATE_BYTES[immediateKind]!;
+          const shift = EXTEND_SHIFT[size]!;
+          const extended = (view.getInt32(next, true) << shift) >> shift;
+          immediate = extended & SHORT_IMMEDIATE_MASK[immediateKind]!;
+          immediate2 = (extended >> 31) & SHORT_IMMEDIATE_SIGN[immediateKind]!;
+          next += size;
         }
-        registers |= mod | (reg << ROW_REGISTERS.regShift) | (rm << ROW_REGISTERS.rmShift);
-
-        if (map >= FIRST_VECTOR_MAP) {
-          if ((info & FORM_BITS.vvvv) === 0) {
-            if (vvvv !== 0 || ((high & 4) !== 0 && (info & FORM_BITS.vsib) === 0)) {
-              reason = INVALID_REASON.vvvv;
-              break invalid;
-            }
-          } else {
-            if (!mode64) vvvv &= 7;
-            else if ((info & FORM_BITS.vsib) === 0) vvvv |= (high & 4) << 2;
-            if ((info & FORM_BITS.vvvvBelow8) !== 0 && vvvv > 7) {
-              reason = INVALID_REASON.register;
-              break invalid;
-            }
-          }
-          if (map > MAP_EVEX && map <= MAP_EVEX_5 + 6) {
-            const rules = FORM_RULES[entry]!;
-            if (mod === 3) {
-              if ((high & 2) !== 0) registers |= 16 << ROW_REGISTERS.rmShift;
-              if ((flags & ROW_FLAGS.evexB) !== 0) vectorLength = 2;
-            } else if ((modrm >> 6) === 1) {
-              displacement =
-                displacement <<
-                ((flags & ROW_FLAGS.evexB) !== 0
-                  ? (rules >> RULES.broadcastShift) & RULES.broadcastMask
-                  : (rules & RULES.disp8Mask) +
-                    ((rules & RULES.disp8ByLength) !== 0 ? vectorLength : 0) +
-                    ((rules & RULES.disp8ByW) !== 0 && operandSize === 2 ? 1 : 0));
-            }
-          }
-          flags |= vectorLength << ROW_FLAGS.vectorLengthShift;
-          registers |= vvvv << ROW_REGISTERS.vvvvShift;
-        } else if (map === MAP_3DNOW) next = suffix + 1;
-        if ((info & FORM_BITS.hasRules) !== 0) {
-          reason = violation(FORM_RULES[entry]!, info, flags, registers, modrm);
-          if (reason !== INVALID_REASON.none) break invalid;
-        }
-      } else {
-        if ((flags & PREFIX.lock) !== 0) {
-          reason = INVALID_REASON.lock;
-          break invalid;
-        }
-        if ((info & FORM_BITS.registerInOpcode) !== 0) {
-          registers |= ((opcode & 7) | ((rex & 1) << 3)) << ROW_REGISTERS.rmShift;
-        } else if ((info >> FORM_BITS.stringShift) & FORM_BITS.stringMask & 2) {
-          flags = (flags & ~SEGMENT_MASK) | SEGMENT_ES;
-        }
-        if (map >= FIRST_VECTOR_MAP) {
-          if (vvvv !== 0) {
-            reason = INVALID_REASON.vvvv;
-            break invalid;
-          }
-          flags |= vectorLength << ROW_FLAGS.vectorLengthShift;
+        if (next <= end && (immediateKind !== IMMEDIATE_64 || (rex & 8) === 0)) {
+          offset[row] = at + origin;
+          length[row] = next - at;
+          form[row] = entry;
+          rowFlags[row] = flags | ((info & shortSize) !== 0 ? SIZE_64 : (1 + ((rex >> 3) & 1)) << FLAGS_OPERAND_SIZE);
+          rowRegisters[row] = registers;
+          rowDisplacement[row] = displacement;
+          rowImmediate[row] = immediate;
+          rowImmediate2[row] = immediate2;
+          row++;
+          at = next;
+          continue;
         }
       }
-
-      let immediate = 0;
-      let immediate2 = 0;
-      let immediateKind = (info >> FORM_BITS.immediateShift) & FORM_BITS.immediateMask;
-      if (immediateKind === IMMEDIATE.upTo64 && operandSize !== 2) immediateKind = IMMEDIATE.upTo32;
-      switch (immediateKind) {
-        case IMMEDIATE.none:
-          break;
-        case IMMEDIATE.byte:
-          immediate = bytes[next++]!;
-          break;
-        case IMMEDIATE.register:
-          immediate = bytes[next++]!;
-          if (!mode64) immediate &= 0x7f;
-          break;
-        case IMMEDIATE.signedByte:
-          immediate = (bytes[next++]! << 24) >> 24;
-          immediate2 = immediate >> 31;
-          break;
-        case IMMEDIATE.word:
-          immediate = bytes[next]! | (bytes[next + 1]! << 8);
-          next += 2;
-          break;
-        case IMMEDIATE.wordAndByte:
-          immediate = bytes[next]! | (bytes[next + 1]! << 8);
-          immediate2 = bytes[next + 2]!;
-          next += 3;
-          break;
-        case IMMEDIATE.twoBytes:
-          immediate = bytes[next]!;
-          immediate2 = bytes[next + 1]!;
-          next += 2;
-          break;
-        case IMMEDIATE.dword:
-          immediate = bytes[next]! | (bytes[next + 1]! << 8) | (bytes[next + 2]! << 16) | (bytes[next + 3]! << 24);
-          next += 4;
-          break;
-        case IMMEDIATE.upTo64:
-          immediate = bytes[next]! | (bytes[next + 1]! << 8) | (bytes[next + 2]! << 16) | (bytes[next + 3]! << 24);
-          immediate2 = bytes[next + 4]! | (bytes[next + 5]! << 8) | (bytes[next + 6]! << 16) | (bytes[next + 7]! << 24);
-          next += 8;
-          break;
-        case IMMEDIATE.upTo32:
-        case IMMEDIATE.branch:
-          immediate = bytes[next]! | (bytes[next + 1]! << 8);
-          if (operandSize === 0) {
-            if (immediateKind === IMMEDIATE.branch) {
-              immediate = (immediate << 16) >> 16;
-              immediate2 = immediate >> 31;
-            }
-            next += 2;
-          } else {
-            immediate |= (bytes[next + 2]! << 16) | (bytes[next + 3]! << 24);
-            immediate2 = immediate >> 31;
-            next += 4;
-          }
-          break;
-        case IMMEDIATE.farPointer:
-          immediate = bytes[next]! | (bytes[next + 1]! << 8);
-          next += 2;
-          if (operandSize !== 0) {
-            immediate |= (bytes[next]! << 16) | (bytes[next + 1]! << 24);
-            next += 2;
-          }
-          immediate2 = bytes[next]! | (bytes[next + 1]! << 8);
-          next += 2;
-          break;
-        default:
-          // Memory at a direct offset.
-          registers &= ~3;
-          displacement = bytes[next]! | (bytes[next + 1]! << 8);
-          if (addressSize === 0) next += 2;
-          else {
-            displacement |= (bytes[next + 2]! << 16) | (bytes[next + 3]! << 24);
-            next += 4;
-            immediate2 = displacement >> 31;
-            if (addressSize === 2) {
-              immediate2 = bytes[next]! | (bytes[next + 1]! << 8) | (bytes[next + 2]! << 16) | (bytes[next + 3]! << 24);
-              next += 4;
-            }
-          }
-      }
-
-      if (next - at > MAX_LENGTH) {
-        reason = INVALID_REASON.tooLong;
-        break invalid;
-      }
-      if (next > end) {
-        out.next = at + origin;
-        return row;
-      }
-      offset[row] = at + origin;
-      length[row] = next - at;
-      form[row] = entry;
-      rowFlags[row] = flags;
-      rowRegisters[row] = registers;
-      rowDisplacement[row] = displacement;
-      rowImmediate[row] = immediate;
-      rowImmediate2[row] = immediate2;
-      row++;
-      at = next;
-      continue;
     }
 
     // Whether bytes beyond the range had a part in this, nobody can tell: it is truncated, not invalid.
-    if (next > end) {
-      out.next = at + origin;
-      return row;
-    }
+    const next = decodeLong(bytes, view, at, bits, out, row);
+    if (next > end) break;
     offset[row] = at + origin;
-    length[row] = 1;
-    form[row] = 0;
-    rowFlags[row] = reason;
-    rowRegisters[row] = 3;
-    rowDisplacement[row] = 0;
-    rowImmediate[row] = 0;
-    rowImmediate2[row] = 0;
+    at = form[row] === 0 ? at + 1 : next;
     row++;
-    at++;
   }
   out.next = at + origin;
   return row;

@@ -1,6 +1,6 @@
-import { INVALID_REASON, PREFIX } from "./decoded.ts";
+import { INVALID_REASON, PREFIX } from "./constants.ts";
 import { FORM_BITS, RULES } from "./layout.ts";
-import { ROW_FLAGS, ROW_REGISTERS } from "./rows.ts";
+import { ROW_FLAGS, ROW_REGISTERS } from "./row-fields.ts";
 
 const field = (registers: number, shift: number): number => (registers >> shift) & 31;
 
@@ -39,7 +39,8 @@ export function violation(rules: number, info: number, flags: number, registers:
     if (address16 || (modrm & 7) !== 4) return INVALID_REASON.addressing;
   }
   if ((rules & RULES.no66) !== 0 && (flags & PREFIX.operandSize) !== 0) return INVALID_REASON.opcode;
-  if ((rules & RULES.address32) !== 0 && ((flags >> ROW_FLAGS.addressSizeShift) & 3) !== 1) return INVALID_REASON.addressing;
+  if ((rules & RULES.address32) !== 0 && ((flags >> ROW_FLAGS.addressSizeShift) & 3) !== 1)
+    return INVALID_REASON.addressing;
   if ((rules & RULES.rmBelow8) !== 0 && field(registers, ROW_REGISTERS.rmShift) > 7) return INVALID_REASON.register;
   return sharesRegister(rules, info, registers) ? INVALID_REASON.sameRegister : INVALID_REASON.none;
 }

@@ -1,11 +1,12 @@
+import { INVALID_REASON, PREFIX, SEGMENT } from "./constants.ts";
 import { decodeBatch } from "./decode.ts";
-import { INVALID_REASON, PREFIX, SEGMENT } from "./decoded.ts";
 import { FORMS, type InstructionForm, type OperandAccess } from "./forms.ts";
 import { FORM_RULES } from "./generated/decode-tables.ts";
 import { RULES } from "./layout.ts";
 import { createOperandList, OPERAND_KIND, type OperandList, readOperands } from "./operands.ts";
 import { NO_REGISTER_ID, REGISTER_BYTES, REGISTER_NAMES } from "./registers.ts";
-import { createInstructionRows, DecoderError, type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "./rows.ts";
+import { ROW_FLAGS, ROW_REGISTERS } from "./row-fields.ts";
+import { createInstructionRows, DecoderError, type InstructionRows } from "./rows.ts";
 
 export interface RegisterOperand {
   readonly kind: "register";

@@ -58,14 +58,17 @@ export const FORM_BITS = {
   /** Four bits: IMMEDIATE. */
   immediateShift: 1,
   immediateMask: 15,
+  /** Three bits that, together, say what becomes of the operand size: default64, force64, consumes66. */
+  sizeRuleShift: 5,
+  sizeRuleMask: 7,
   /** In 64-bit mode 64, or 16 with 66. */
   default64: 0x20,
   /** In 64-bit mode 64. */
   force64: 0x40,
-  /** LOCK is allowed with a memory operand. */
-  lock: 0x80,
   /** 66 is part of the opcode and does not select the operand size. */
-  consumes66: 0x100,
+  consumes66: 0x80,
+  /** LOCK is allowed with a memory operand. */
+  lock: 0x100,
   registerInOpcode: 0x200,
   /** Three bits: SPECIAL_REG. */
   specialRegShift: 10,
@@ -83,6 +86,8 @@ export const FORM_BITS = {
   hasRules: 0x40000,
   /** ModRM.mod is ignored: always a register. */
   ignoresMod: 0x80000,
+  /** The form has one of the fields and bits above that the decoder's short path does not look at. */
+  notShort: 0x100000,
 } as const;
 
 /** A second word for forms with EVEX encoding, and for those with FORM_BITS.hasRules. */
@@ -121,25 +126,35 @@ export const RULES = {
   disp8ByW: 0x80000,
 } as const;
 
+/** Immediates behind an instruction; those from `firstComplex` on the decoder does not read by table. */
 export const IMMEDIATE = {
   none: 0,
   byte: 1,
   signedByte: 2,
   word: 3,
   upTo32: 4,
-  upTo64: 5,
-  branch: 6,
-  farPointer: 7,
-  wordAndByte: 8,
-  moffs: 9,
-  twoBytes: 10,
-  dword: 11,
+  branch: 5,
+  dword: 6,
+  firstComplex: 7,
+  upTo64: 7,
+  farPointer: 8,
+  wordAndByte: 9,
+  moffs: 10,
+  twoBytes: 11,
   /** A register in bits 7 to 4 (SDM Vol 2, 3.1.1.1: /is4). */
   register: 12,
 } as const;
 
 /** What ModRM.reg names when it is no general or vector register. */
-export const SPECIAL_REG = { none: 0, segment: 1, segmentDestination: 2, control: 3, debug: 4, below8: 5, below16: 6 } as const;
+export const SPECIAL_REG = {
+  none: 0,
+  segment: 1,
+  segmentDestination: 2,
+  control: 3,
+  debug: 4,
+  below8: 5,
+  below16: 6,
+} as const;
 
 /** Memory that string instructions and XLAT use without a ModRM byte: DS or an override, or always ES. */
 export const STRING_SEGMENT = { none: 0, source: 1, destination: 2 } as const;

@@ -193,7 +193,8 @@ export function parseOperandCode(code: string, isSecondImmediate: boolean): Oper
   let [source] = entry;
   if (second?.startsWith("M") && source === SOURCE.rm) source = SOURCE.rmOrMemory;
   // A branch target is as wide as the operand size; XBEGIN's is never cut to 16 bits (SDM Vol 2, XBEGIN).
-  if (source === SOURCE.branch) return make(source, SELECTOR.operandSize, classes, size === "zx" ? [4, 4, 8] : [2, 4, 8]);
+  if (source === SOURCE.branch)
+    return make(source, SELECTOR.operandSize, classes, size === "zx" ? [4, 4, 8] : [2, 4, 8]);
   if (source === SOURCE.immediate && isSecondImmediate) source = SOURCE.secondImmediate;
   // Immediates are extended to the operand size.
   if (size === "z" && method === "I") return make(source, selector, classes, [2, 4, 8]);

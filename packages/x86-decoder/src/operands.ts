@@ -1,9 +1,11 @@
+import { PREFIX } from "./constants.ts";
 import { FORM_RULES } from "./generated/decode-tables.ts";
 import { FORM_SIGNATURE, SIGNATURES } from "./generated/form-lines.ts";
 import { ENCODING, RULES } from "./layout.ts";
 import { type OperandCode, parseOperandCode, SELECTOR, SOURCE } from "./operand-codes.ts";
 import { NO_REGISTER_ID, REGISTER_CLASS } from "./registers.ts";
-import { type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "./rows.ts";
+import { ROW_FLAGS, ROW_REGISTERS } from "./row-fields.ts";
+import type { InstructionRows } from "./rows.ts";
 
 /** What an operand is. */
 export const OPERAND_KIND = { register: 0, memory: 1, immediate: 2, branch: 3, farPointer: 4 } as const;
@@ -101,7 +103,9 @@ const THREE_BITS: ReadonlySet<number> = new Set([
   REGISTER_CLASS.tile,
 ]);
 
-const MASK_BY_CLASS: Uint8Array = /* @__PURE__ */ Uint8Array.from({ length: 32 }, (_, i) => (THREE_BITS.has(i) ? 7 : 31));
+const MASK_BY_CLASS: Uint8Array = /* @__PURE__ */ Uint8Array.from({ length: 32 }, (_, i) =>
+  THREE_BITS.has(i) ? 7 : 31,
+);
 
 /** Fills `out` with the operands of the instruction in row `i`; none for bytes that are no instruction. */
 export function readOperands(rows: InstructionRows, i: number, out: OperandList): OperandList {
@@ -179,9 +183,11 @@ export function readOperands(rows: InstructionRows, i: number, out: OperandList)
 
 function setRegister(out: OperandList, n: number, registerClass: number, number: number, flags: number): void {
   let id = number & MASK_BY_CLASS[registerClass]!;
-  if (registerClass <= REGISTER_CLASS.gpr64) {
-    if (((flags >> ROW_FLAGS.encodingShift) & 7) === ENCODING.EVEX) id &= 15;
-    if (registerClass === REGISTER_CLASS.gpr8 && (flags & 32) === 0 && id >= 4 && id < 8) id |= REGISTER_CLASS.gpr8High << 5;
+  const isEvex = ((flags >> ROW_FLAGS.encodingShift) & 7) === ENCODING.EVEX;
+  // Only EVEX reaches vector registers 16 to 31, and only REX2 general ones; the other's fifth bits are ignored.
+  if (registerClass <= REGISTER_CLASS.gpr64 ? isEvex : !isEvex) id &= 15;
+  if (registerClass === REGISTER_CLASS.gpr8 && (flags & PREFIX.rex) === 0 && id >= 4 && id < 8) {
+    id |= REGISTER_CLASS.gpr8High << 5;
   }
   out.kind[n] = OPERAND_KIND.register;
   out.register[n] = (registerClass << 5) | id;
@@ -195,11 +201,7 @@ function setMemory(out: OperandList, n: number, flags: number, registers: number
   out.kind[n] = OPERAND_KIND.memory;
   out.segment[n] = (flags >> ROW_FLAGS.segmentShift) & 7;
   out.register[n] =
-    base < 32
-      ? general | base
-      : base === 32
-        ? (REGISTER_CLASS.instructionPointer << 5) | addressSize
-        : NO_REGISTER_ID;
+    base < 32 ? general | base : base === 32 ? (REGISTER_CLASS.instructionPointer << 5) | addressSize : NO_REGISTER_ID;
   out.index[n] = index === 63 ? NO_REGISTER_ID : vectorIndex >= 0 ? (vectorIndex << 5) | index : general | index;
 }
 

@@ -1,4 +1,4 @@
-import { SEGMENT } from "./decoded.ts";
+import { SEGMENT } from "./constants.ts";
 
 /** What a byte is where a prefix or an opcode may stand. 1 to 6: a segment override, SEGMENT + 1. */
 export const BYTE_KIND = {

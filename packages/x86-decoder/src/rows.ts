@@ -1,6 +1,8 @@
+import { createOpcode, type Opcode } from "./opcode.ts";
+
 /**
- * Decoded instructions, one a row, in typed arrays: what the batch decoder fills. The packed words are taken apart by the
- * functions of `row-fields.ts` and `InstructionRows.unpack`.
+ * Decoded instructions, one a row, in typed arrays: what the batch decoder fills. `unpackRow` and
+ * `readOperands` take the packed words apart; `row-fields.ts` says what is in them.
  */
 export interface InstructionRows {
   /** How many rows the arrays have. */
@@ -23,52 +25,39 @@ export interface InstructionRows {
   readonly immediate2: Int32Array;
   /** The decoder's own: the last bytes of a range, with room behind them. */
   readonly tail: Uint8Array;
+  readonly tailView: DataView;
+  /** The decoder's own: the bytes that it decoded last, and a view of them, so that a call for one instruction makes none. */
+  source: Uint8Array;
+  sourceView: DataView;
+  /** The decoder's own: prefixes and opcode of the instruction that it is at. */
+  readonly opcode: Opcode;
+  /** Whether D5 is the REX2 prefix in 64-bit mode. */
+  readonly apx: boolean;
   /** Written by the decoder: where it stopped. */
   next: number;
 }
 
-/**
- * Fields of `InstructionRows.flags`: bits 0 to 6 are PREFIX, then (by lowest bit) the operand size and the address size as
- * 16 << n, the effective segment, the segment prefix + 1, the vector length as 128 << n, EVEX.b, EVEX.z, EVEX.aaa, ENCODING,
- * EVEX.L'L as encoded, and the mode's default size as 16 << n.
- */
-export const ROW_FLAGS = {
-  operandSizeShift: 7,
-  addressSizeShift: 9,
-  segmentShift: 11,
-  segmentPrefixShift: 14,
-  vectorLengthShift: 17,
-  evexB: 0x80000,
-  zeroing: 0x100000,
-  maskShift: 21,
-  encodingShift: 24,
-  roundingShift: 27,
-  modeShift: 29,
-} as const;
-
-/**
- * Fields of `InstructionRows.registers`, by lowest bit: ModRM.mod, ModRM.reg, ModRM.rm (or the opcode's register), VEX.vvvv,
- * index, base, logarithm of the scale. Five bits for a register; six for index and base, where 63 is none and 32 RIP.
- */
-export const ROW_REGISTERS = {
-  regShift: 2,
-  rmShift: 7,
-  vvvvShift: 12,
-  indexShift: 17,
-  baseShift: 23,
-  scaleShift: 29,
-} as const;
-
 /** Longest instruction plus the longest read that may begin in it, and one more byte that ends a tail. */
 export const TAIL_BYTES = 64;
 
+/** Instruction sets that are not decoded unless asked for, because no processor without them has the encodings. */
+export type DecoderExtension = "apx-rex2";
+
+export interface RowsOptions {
+  /** "apx-rex2": in 64-bit mode D5 is APX's REX2 prefix, which reaches registers R16 to R31. Default: none. */
+  readonly extensions?: readonly DecoderExtension[];
+}
+
 /** Arrays for up to `capacity` instructions: 29 bytes each. */
-export function createInstructionRows(capacity: number): InstructionRows {
+export function createInstructionRows(capacity: number, options: RowsOptions = {}): InstructionRows {
+  const { extensions = [] } = options;
   if (!Number.isSafeInteger(capacity) || capacity < 1 || capacity > 1 << 26) {
     throw new DecoderError(
       `createInstructionRows: capacity ${capacity} was asked for; it must be a whole number from 1 to ${1 << 26}`,
     );
   }
+  const tail = new Uint8Array(TAIL_BYTES);
+  const tailView = new DataView(tail.buffer);
   return {
     capacity,
     offset: new Uint32Array(capacity),
@@ -79,7 +68,12 @@ export function createInstructionRows(capacity: number): InstructionRows {
     displacement: new Int32Array(capacity),
     immediate: new Int32Array(capacity),
     immediate2: new Int32Array(capacity),
-    tail: new Uint8Array(TAIL_BYTES),
+    tail,
+    tailView,
+    source: tail,
+    sourceView: tailView,
+    opcode: createOpcode(),
+    apx: extensions.includes("apx-rex2"),
     next: 0,
   };
 }

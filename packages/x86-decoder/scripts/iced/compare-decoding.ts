@@ -50,7 +50,8 @@ const mnemonicIn = (...names: string[]): ((form: InstructionForm) => boolean) =>
 export const ACCEPTED_WIDTHS: readonly AcceptedDifference[] = [
   {
     name: "selector operands",
-    reason: "r/m16 in SDM Vol 2 (ARPL, LLDT, LMSW, LTR, VERR, MOV to Sreg); iced-x86 names a register of the operand size",
+    reason:
+      "r/m16 in SDM Vol 2 (ARPL, LLDT, LMSW, LTR, VERR, MOV to Sreg); iced-x86 names a register of the operand size",
     applies: (form) =>
       mnemonicIn("arpl", "lldt", "lmsw", "ltr", "verr", "verw")(form) ||
       (form.mnemonic === "mov" && form.operands[0] === "Sw"),
@@ -171,7 +172,8 @@ function memoryDifference(
   if (REGISTER_IDS[theirs.memoryBase] !== ours.register[n]) return `base of operand ${n}`;
   if (REGISTER_IDS[theirs.memoryIndex] !== ours.index[n]) return `index of operand ${n}`;
   if (ours.index[n] !== NO_REGISTER_ID) {
-    if (theirs.memoryIndexScale !== 1 << (rows.registers[i]! >>> ROW_REGISTERS.scaleShift)) return `scale of operand ${n}`;
+    if (theirs.memoryIndexScale !== 1 << (rows.registers[i]! >>> ROW_REGISTERS.scaleShift))
+      return `scale of operand ${n}`;
   }
   const mode64 = ((flags >> ROW_FLAGS.modeShift) & 3) === 2;
   const segment = REGISTER_IDS[theirs.memorySegment]! & 7;
@@ -205,7 +207,11 @@ export class DecodingComparison {
     if (rows.length[i] !== theirs.length) return `${rows.length[i]} bytes instead of ${theirs.length}`;
     const mnemonic = MNEMONICS[theirs.mnemonic];
     if (form.mnemonic !== mnemonic) return `${form.mnemonic} instead of ${mnemonic}`;
-    if (((rows.flags[i]! >> ROW_FLAGS.maskShift) & 7) !== (theirs.opMask === iced.Register.None ? 0 : REGISTER_IDS[theirs.opMask]! & 7)) return "mask";
+    if (
+      ((rows.flags[i]! >> ROW_FLAGS.maskShift) & 7) !==
+      (theirs.opMask === iced.Register.None ? 0 : REGISTER_IDS[theirs.opMask]! & 7)
+    )
+      return "mask";
     if (((rows.flags[i]! & ROW_FLAGS.zeroing) !== 0) !== theirs.zeroingMasking) return "zeroing";
     const ours = readOperands(rows, i, this.#operands);
     if (HAS_OTHER_OPERANDS[form.id] === 1) return undefined;

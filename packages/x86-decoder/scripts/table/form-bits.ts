@@ -1,5 +1,5 @@
 import { FORM_BITS, IMMEDIATE, RULES, SPECIAL_REG, STRING_SEGMENT } from "../../src/layout.ts";
-import type { TableForm } from "./form.ts";
+import { isVectorEncoded, type TableForm } from "./form.ts";
 
 const IMMEDIATE_KINDS: Readonly<Record<string, number>> = {
   "": IMMEDIATE.none,
@@ -102,8 +102,25 @@ export function formRules(form: TableForm): number {
   );
 }
 
+/** Whether a form needs nothing but its ModRM byte, a register in the opcode, an operand size and a plain immediate. */
+function isShort(bits: number): boolean {
+  const field = (shift: number, mask: number): number => (bits >> shift) & mask;
+  return (
+    field(FORM_BITS.specialRegShift, FORM_BITS.specialRegMask) === SPECIAL_REG.none &&
+    field(FORM_BITS.stringShift, FORM_BITS.stringMask) === STRING_SEGMENT.none &&
+    // Of 64-bit immediates the short path takes those that are cut to 32 bits.
+    field(FORM_BITS.immediateShift, FORM_BITS.immediateMask) <= IMMEDIATE.upTo64 &&
+    (bits & (FORM_BITS.vsib | FORM_BITS.hasRules | FORM_BITS.vvvv | FORM_BITS.ignoresMod | FORM_BITS.consumes66)) === 0
+  );
+}
+
 /** What the decoder must know of a form, packed as src/layout.ts says. */
 export function formBits(form: TableForm): number {
+  const bits = fieldBits(form);
+  return isShort(bits) && !isVectorEncoded(form) ? bits : bits | FORM_BITS.notShort;
+}
+
+function fieldBits(form: TableForm): number {
   const immediates = form.operands
     .filter((code) => /^([IJAO][bwvzpsd]|L|I4)/.test(code))
     .map((code) => (code.startsWith("L") ? "L" : code))
@@ -125,7 +142,9 @@ export function formBits(form: TableForm): number {
     (vvvv !== undefined ? FORM_BITS.vvvv : 0) |
     (vvvv !== undefined && /^[KT]/.test(vvvv) ? FORM_BITS.vvvvBelow8 : 0) |
     (form.operands.some((code) => code.includes("/vm")) ? FORM_BITS.vsib : 0) |
-    (form.space === "EVEX" || rules !== 0 || form.operands.some((code) => code.includes("/vm")) ? FORM_BITS.hasRules : 0) |
+    (form.space === "EVEX" || rules !== 0 || form.operands.some((code) => code.includes("/vm"))
+      ? FORM_BITS.hasRules
+      : 0) |
     (form.operands.some((code) => /^[CD]y$/.test(code)) ? FORM_BITS.ignoresMod : 0)
   );
 }
