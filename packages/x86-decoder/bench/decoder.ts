@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { type Measurement, measure } from "./measure.ts";
-import { realCode } from "./real-code.ts";
-import { workloads } from "./workloads.ts";
+import { type Measurement, measure } from "./decoder/measure.ts";
+import { realCode } from "./decoder/real-code.ts";
+import { workloads } from "./decoder/workloads.ts";
 
 const USAGE = `Decoding of real code, beside iced-x86 in the same run: CPU time per instruction, medians of interleaved rounds.
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { FORM_BITS, MAPS } from "../src/layout.ts";
 import { parseTable, type TableForm } from "./table/form.ts";
 import { formBits, formRules } from "./table/form-bits.ts";
+import { operandDescriptors } from "./table/operand-descriptors.ts";
 import { buildTree } from "./table/tree.ts";
 
 /** Writes src/generated/ from instructions/; with --check only compares and exits 1 on a difference. */
@@ -32,14 +33,16 @@ function numbers(values: readonly number[]): string {
 
 const tables = (forms: readonly TableForm[]): string => `${MARK}
 /** Roots by mode, map and opcode, then nodes; the format is in layout.ts. */
-export const TREE: Uint16Array = Uint16Array.from(${numbers(buildTree(forms, MAPS))});
+export const TREE: Uint16Array = new Uint16Array(${numbers(buildTree(forms, MAPS))});
 
 /** One FORM_BITS word per form number; number 0 is no form, and not short. */
-export const BITS: Int32Array = Int32Array.from(${numbers([FORM_BITS.notShort, ...forms.map(formBits)])});
+export const BITS: Int32Array = new Int32Array(${numbers([FORM_BITS.notShort, ...forms.map(formBits)])});
 
 /** One RULES word per form number. */
-export const FORM_RULES: Int32Array = Int32Array.from(${numbers([0, ...forms.map(formRules)])});
+export const FORM_RULES: Int32Array = new Int32Array(${numbers([0, ...forms.map(formRules)])});
 `;
+
+const signaturesOf = (forms: readonly TableForm[]): string[] => [...new Set(["", ...forms.map(signature)])];
 
 const signature = (form: TableForm): string => form.operands.map((code, i) => `${form.access[i]}:${code}`).join(" ");
 
@@ -47,7 +50,7 @@ const formLine = (form: TableForm): string =>
   [form.mnemonic, form.implied, form.flags, form.attributes.join(" "), form.encoding].join("|");
 
 function information(forms: readonly TableForm[]): string {
-  const signatures = [...new Set(["", ...forms.map(signature)])];
+  const signatures = signaturesOf(forms);
   const number = new Map(signatures.map((text, i) => [text, i]));
   return `${MARK}
 /** A line per form number from 1 on: mnemonic|implied|flags|attributes|encoding, as in the instruction table. */
@@ -57,14 +60,20 @@ export const FORM_LINES = \`${forms.map(formLine).join("\n")}\`;
 export const SIGNATURES: readonly string[] = \`${signatures.join("\n")}\`.split("\\n");
 
 /** Index in SIGNATURES per form number. */
-export const FORM_SIGNATURE: Uint16Array = Uint16Array.from(${numbers([0, ...forms.map((form) => number.get(signature(form)) ?? 0)])});
+export const FORM_SIGNATURE: Uint16Array = new Uint16Array(${numbers([0, ...forms.map((form) => number.get(signature(form)) ?? 0)])});
 `;
 }
+
+const descriptors = (forms: readonly TableForm[]): string => `${MARK}
+/** By signature, operand and word: src/layout.ts, DESCRIPTOR. */
+export const OPERAND_DESCRIPTORS: Int32Array = new Int32Array(${numbers(operandDescriptors(signaturesOf(forms)))});
+`;
 
 const forms = FILES.flatMap((name) => parseTable(readFileSync(path(`instructions/${name}.txt`), "utf8")));
 const outputs: Readonly<Record<string, string>> = {
   "src/generated/decode-tables.ts": tables(forms),
   "src/generated/form-lines.ts": information(forms),
+  "src/generated/operand-descriptors.ts": descriptors(forms),
 };
 
 for (const [file, text] of Object.entries(outputs)) {

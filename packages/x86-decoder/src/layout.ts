@@ -158,3 +158,57 @@ export const SPECIAL_REG = {
 
 /** Memory that string instructions and XLAT use without a ModRM byte: DS or an override, or always ES. */
 export const STRING_SEGMENT = { none: 0, source: 1, destination: 2 } as const;
+
+/** Where an operand comes from; 0: there is none. */
+export const OPERAND_SOURCE = {
+  /** ModRM.reg */
+  reg: 1,
+  /** ModRM.rm as a register, or the opcode's low bits. */
+  rm: 2,
+  /** ModRM.rm: a register or memory. */
+  rmOrMemory: 3,
+  /** ModRM.rm as memory, or a direct offset. */
+  memory: 4,
+  vvvv: 5,
+  /** Bits 7 to 4 of the immediate. */
+  immediateRegister: 6,
+  /** A register that the form names. */
+  fixed: 7,
+  immediate: 8,
+  secondImmediate: 9,
+  /** The number 1. */
+  one: 10,
+  branch: 11,
+  farPointer: 12,
+  /** Memory at rSI. */
+  stringSource: 13,
+  /** Memory at ES:rDI. */
+  stringDestination: 14,
+  /** Memory at rDI in DS or an overriding segment (MASKMOVQ). */
+  maskedDestination: 15,
+  /** Bits 1 and 0 of the immediate (VPERMIL2PS). */
+  lowImmediate: 16,
+} as const;
+
+/** An operand descriptor is two words. The first one: */
+export const DESCRIPTOR = {
+  /** OPERAND_SOURCE */
+  sourceMask: 31,
+  /** Where in a row's flags the size stands that selects class and bytes: 0, 1 or 2. */
+  selectorShift: 5,
+  selectorMask: 31,
+  /** Number of a register that the form names. */
+  fixedShift: 10,
+  fixedMask: 31,
+  /** The classes are those of the index, a vector register. */
+  vectorIndex: 0x8000,
+  // The second word:
+  /** Three register classes. */
+  classBits: 4,
+  /** Three indexes in OPERAND_BYTES. */
+  bytesShift: 12,
+  bytesBits: 5,
+} as const;
+
+/** Bytes that operands can have. */
+export const OPERAND_BYTES: readonly number[] = [0, 1, 2, 4, 6, 8, 10, 14, 16, 28, 32, 48, 64, 94, 108, 512];

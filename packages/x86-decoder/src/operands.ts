@@ -1,8 +1,8 @@
-import { PREFIX } from "./constants.ts";
+import { PREFIX, SEGMENT } from "./constants.ts";
 import { FORM_RULES } from "./generated/decode-tables.ts";
-import { FORM_SIGNATURE, SIGNATURES } from "./generated/form-lines.ts";
-import { ENCODING, RULES } from "./layout.ts";
-import { type OperandCode, parseOperandCode, SELECTOR, SOURCE } from "./operand-codes.ts";
+import { FORM_SIGNATURE as SIGNATURE_OF_FORM } from "./generated/form-lines.ts";
+import { OPERAND_DESCRIPTORS as DESCRIPTORS } from "./generated/operand-descriptors.ts";
+import { DESCRIPTOR, ENCODING, OPERAND_BYTES, OPERAND_SOURCE, RULES } from "./layout.ts";
 import { NO_REGISTER_ID, REGISTER_CLASS } from "./registers.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "./row-fields.ts";
 import type { InstructionRows } from "./rows.ts";
@@ -49,48 +49,41 @@ export function createOperandList(): OperandList {
   };
 }
 
-/** Words of an operand descriptor: source, selector, three classes, three sizes, fixed number, vector class of an index. */
-const WORDS = 10;
+/** `OperandList.part` by source. */
+const PART_BY_SOURCE: Uint8Array = /* @__PURE__ */ partBySource();
 
-const NO_OPERAND = 255;
-
-const VECTOR_INDEX: Readonly<Record<string, readonly number[]>> = {
-  dq: [REGISTER_CLASS.xmm, REGISTER_CLASS.xmm, REGISTER_CLASS.xmm],
-  qq: [REGISTER_CLASS.ymm, REGISTER_CLASS.ymm, REGISTER_CLASS.ymm],
-  oo: [REGISTER_CLASS.zmm, REGISTER_CLASS.zmm, REGISTER_CLASS.zmm],
-  x: [REGISTER_CLASS.xmm, REGISTER_CLASS.ymm, REGISTER_CLASS.zmm],
-  h: [REGISTER_CLASS.xmm, REGISTER_CLASS.xmm, REGISTER_CLASS.ymm],
-};
-
-/** Descriptors of each signature, MAX_OPERANDS of them, unused ones with source NO_OPERAND. */
-function describeSignatures(): Uint16Array {
-  const out = new Uint16Array(SIGNATURES.length * MAX_OPERANDS * WORDS).fill(NO_OPERAND);
-  const known = new Map<string, OperandCode>();
-  SIGNATURES.forEach((signature, i) => {
-    let immediates = 0;
-    signature
-      .split(" ")
-      .filter((word) => word !== "")
-      .forEach((word, n) => {
-        const code = word.slice(word.indexOf(":") + 1);
-        const second = code.startsWith("I") && immediates++ > 0;
-        const key = second ? `${code}'` : code;
-        const operand = known.get(key) ?? parseOperandCode(code, second);
-        known.set(key, operand);
-        const vector = VECTOR_INDEX[/\/vm\d\d([a-z]+)$/.exec(code)?.[1] ?? ""];
-        const { source, selector, classes, sizes, fixed } = operand;
-        const words = [source, selector, ...classes, ...sizes, fixed];
-        const isVsib = vector !== undefined;
-        if (isVsib) words[1] = SELECTOR.vectorLength;
-        out.set([...words, isVsib ? 1 : 0], (i * MAX_OPERANDS + n) * WORDS);
-        // A memory operand by vector index has no register class of its own.
-        if (isVsib) out.set(vector, (i * MAX_OPERANDS + n) * WORDS + 2);
-      });
-  });
-  return out;
+function partBySource(): Uint8Array {
+  const parts = new Uint8Array(17);
+  parts[OPERAND_SOURCE.secondImmediate] = 1;
+  parts[OPERAND_SOURCE.one] = 2;
+  parts[OPERAND_SOURCE.lowImmediate] = 3;
+  return parts;
 }
 
-const DESCRIPTORS: Uint16Array = /* @__PURE__ */ describeSignatures();
+const BYTES: Uint16Array = /* @__PURE__ */ Uint16Array.from(OPERAND_BYTES);
+
+// Constants of this module, for the reason that decode-rows.ts gives.
+const OPERAND_DESCRIPTORS = DESCRIPTORS;
+const FORM_SIGNATURE = SIGNATURE_OF_FORM;
+const NO_OPERAND = 0;
+const REG = OPERAND_SOURCE.reg;
+const RM = OPERAND_SOURCE.rm;
+const RM_OR_MEMORY = OPERAND_SOURCE.rmOrMemory;
+const MEMORY = OPERAND_SOURCE.memory;
+const VVVV = OPERAND_SOURCE.vvvv;
+const FIXED = OPERAND_SOURCE.fixed;
+const IMMEDIATE_REGISTER = OPERAND_SOURCE.immediateRegister;
+const SELECTOR_SHIFT = DESCRIPTOR.selectorShift;
+const FIXED_SHIFT = DESCRIPTOR.fixedShift;
+const VECTOR_INDEX = DESCRIPTOR.vectorIndex;
+const CLASS_BITS = DESCRIPTOR.classBits;
+const BYTES_SHIFT = DESCRIPTOR.bytesShift;
+const BYTES_BITS = DESCRIPTOR.bytesBits;
+const REG_SHIFT = ROW_REGISTERS.regShift;
+const RM_SHIFT = ROW_REGISTERS.rmShift;
+const VVVV_SHIFT = ROW_REGISTERS.vvvvShift;
+const EVEX_B = ROW_FLAGS.evexB;
+const KIND_REGISTER = OPERAND_KIND.register;
 
 const GENERAL_BY_ADDRESS: readonly number[] = [REGISTER_CLASS.gpr16, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64];
 
@@ -111,74 +104,74 @@ const MASK_BY_CLASS: Uint8Array = /* @__PURE__ */ Uint8Array.from({ length: 32 }
 export function readOperands(rows: InstructionRows, i: number, out: OperandList): OperandList {
   const flags = rows.flags[i]!;
   const registers = rows.registers[i]!;
-  const operandSize = (flags >> ROW_FLAGS.operandSizeShift) & 3;
-  const vectorLength = (flags >> ROW_FLAGS.vectorLengthShift) & 3;
-  const addressSize = (flags >> ROW_FLAGS.addressSizeShift) & 3;
-  const isMemory = (registers & 3) !== 3;
-  let at = FORM_SIGNATURE[rows.form[i]!]! * MAX_OPERANDS * WORDS;
+  let at = FORM_SIGNATURE[rows.form[i]!]! * (MAX_OPERANDS * 2);
   let n = 0;
-  for (; n < MAX_OPERANDS; n++, at += WORDS) {
-    let source = DESCRIPTORS[at]!;
+  for (; n < MAX_OPERANDS; n++, at += 2) {
+    const word = OPERAND_DESCRIPTORS[at]!;
+    let source = word & 31;
     if (source === NO_OPERAND) break;
-    const selector = DESCRIPTORS[at + 1]!;
-    const chosen =
-      selector === SELECTOR.operandSize
-        ? operandSize
-        : selector === SELECTOR.vectorLength
-          ? vectorLength
-          : selector === SELECTOR.addressSize
-            ? addressSize
-            : (flags >> ROW_FLAGS.modeShift) & 3;
-    if (source === SOURCE.rmOrMemory) source = isMemory ? SOURCE.memory : SOURCE.rm;
+    const types = OPERAND_DESCRIPTORS[at + 1]!;
+    const chosen = (flags >> ((word >> SELECTOR_SHIFT) & 31)) & 3;
+    const registerClass = (types >> (chosen * CLASS_BITS)) & 15;
+    if (source === RM_OR_MEMORY) source = (registers & 3) !== 3 ? MEMORY : RM;
     switch (source) {
-      case SOURCE.reg:
-        setRegister(out, n, DESCRIPTORS[at + 2 + chosen]!, (registers >> ROW_REGISTERS.regShift) & 31, flags);
+      case REG:
+        setRegister(out, n, registerClass, (registers >> REG_SHIFT) & 31, flags);
         break;
-      case SOURCE.rm:
-        setRegister(out, n, DESCRIPTORS[at + 2 + chosen]!, (registers >> ROW_REGISTERS.rmShift) & 31, flags);
+      case RM:
+        setRegister(out, n, registerClass, (registers >> RM_SHIFT) & 31, flags);
         break;
-      case SOURCE.vvvv:
-        setRegister(out, n, DESCRIPTORS[at + 2 + chosen]!, (registers >> ROW_REGISTERS.vvvvShift) & 31, flags);
-        break;
-      case SOURCE.immediateRegister:
-        setRegister(out, n, DESCRIPTORS[at + 2 + chosen]!, (rows.immediate[i]! >> 4) & 15, flags);
-        break;
-      case SOURCE.fixed:
-        out.kind[n] = OPERAND_KIND.register;
-        out.register[n] = (DESCRIPTORS[at + 2 + chosen]! << 5) | DESCRIPTORS[at + 8]!;
-        break;
-      case SOURCE.memory:
-        setMemory(out, n, flags, registers, DESCRIPTORS[at + 9] === 1 ? DESCRIPTORS[at + 2 + chosen]! : -1);
-        out.size[n] = (flags & ROW_FLAGS.evexB) !== 0 ? broadcastBytes(rows.form[i]!) : DESCRIPTORS[at + 5 + chosen]!;
-        break;
-      case SOURCE.stringSource:
-      case SOURCE.stringDestination:
-      case SOURCE.maskedDestination:
-        out.kind[n] = OPERAND_KIND.memory;
-        out.register[n] = (GENERAL_BY_ADDRESS[addressSize]! << 5) | (source === SOURCE.stringSource ? 6 : 7);
-        out.index[n] = NO_REGISTER_ID;
-        out.segment[n] = source === SOURCE.stringDestination ? 0 : (flags >> ROW_FLAGS.segmentShift) & 7;
-        out.size[n] = DESCRIPTORS[at + 5 + chosen]!;
-        break;
-      case SOURCE.branch:
-      case SOURCE.farPointer:
-        out.kind[n] = source === SOURCE.branch ? OPERAND_KIND.branch : OPERAND_KIND.farPointer;
+      case MEMORY:
+        setMemory(out, n, flags, registers, (word & VECTOR_INDEX) !== 0 ? registerClass : -1);
         out.size[n] =
-          ((flags >> ROW_FLAGS.modeShift) & 3) === 2
-            ? 8
-            : source === SOURCE.branch
-              ? DESCRIPTORS[at + 5 + chosen]!
-              : 2 << operandSize;
+          (flags & EVEX_B) !== 0
+            ? broadcastBytes(rows.form[i]!)
+            : BYTES[(types >> (BYTES_SHIFT + chosen * BYTES_BITS)) & 31]!;
+        break;
+      case VVVV:
+        setRegister(out, n, registerClass, (registers >> VVVV_SHIFT) & 31, flags);
+        break;
+      case FIXED:
+        out.kind[n] = KIND_REGISTER;
+        out.register[n] = (registerClass << 5) | ((word >> FIXED_SHIFT) & 31);
+        break;
+      case IMMEDIATE_REGISTER:
+        setRegister(out, n, registerClass, (rows.immediate[i]! >> 4) & 15, flags);
         break;
       default:
-        out.kind[n] = OPERAND_KIND.immediate;
-        out.size[n] = DESCRIPTORS[at + 5 + chosen]!;
-        out.part[n] =
-          source === SOURCE.secondImmediate ? 1 : source === SOURCE.one ? 2 : source === SOURCE.lowImmediate ? 3 : 0;
+        setOther(out, n, source, flags, BYTES[(types >> (BYTES_SHIFT + chosen * BYTES_BITS)) & 31]!);
     }
   }
   out.count = n;
   return out;
+}
+
+/** Immediates, branches and the memory operands of string instructions. */
+function setOther(out: OperandList, n: number, source: number, flags: number, bytes: number): void {
+  out.size[n] = bytes;
+  switch (source) {
+    case OPERAND_SOURCE.stringSource:
+    case OPERAND_SOURCE.stringDestination:
+    case OPERAND_SOURCE.maskedDestination: {
+      const general = GENERAL_BY_ADDRESS[(flags >> ROW_FLAGS.addressSizeShift) & 3]! << 5;
+      out.kind[n] = OPERAND_KIND.memory;
+      out.register[n] = general | (source === OPERAND_SOURCE.stringSource ? 6 : 7);
+      out.index[n] = NO_REGISTER_ID;
+      out.segment[n] = source === OPERAND_SOURCE.stringDestination ? SEGMENT.es : (flags >> ROW_FLAGS.segmentShift) & 7;
+      break;
+    }
+    case OPERAND_SOURCE.branch:
+      out.kind[n] = OPERAND_KIND.branch;
+      if (((flags >> ROW_FLAGS.modeShift) & 3) === 2) out.size[n] = 8;
+      break;
+    case OPERAND_SOURCE.farPointer:
+      out.kind[n] = OPERAND_KIND.farPointer;
+      out.size[n] = 2 << ((flags >> ROW_FLAGS.operandSizeShift) & 3);
+      break;
+    default:
+      out.kind[n] = OPERAND_KIND.immediate;
+      out.part[n] = PART_BY_SOURCE[source]!;
+  }
 }
 
 function setRegister(out: OperandList, n: number, registerClass: number, number: number, flags: number): void {

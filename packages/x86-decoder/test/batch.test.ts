@@ -48,7 +48,7 @@ describe("decodeBatch", () => {
           expect(decodeInto(bytes, at, bytes.length, bits, single)).toBe(DECODE_STATUS.truncated);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 400 },
     );
   });
 
@@ -74,7 +74,7 @@ describe("decodeBatch", () => {
           expect([...other[field].subarray(0, count)]).toEqual([...rows[field].subarray(0, count)]);
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 400 },
     );
   });
 

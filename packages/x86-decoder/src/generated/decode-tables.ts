@@ -2,7 +2,7 @@
 // biome-ignore-all format: generated
 
 /** Roots by mode, map and opcode, then nodes; the format is in layout.ts. */
-export const TREE: Uint16Array = Uint16Array.from([
+export const TREE: Uint16Array = new Uint16Array([
   1, 2, 3, 4, 5, 6, 198, 202, 7, 8, 9, 10, 11, 12, 199, 0, 13, 14, 15, 16, 17, 18, 200, 203, 19, 20, 21, 22, 23, 24,
   201, 204, 25, 26, 27, 28, 29, 30, 0, 109, 31, 32, 33, 34, 35, 36, 0, 110, 37, 38, 39, 40, 41, 42, 0, 111, 43, 44,
   45, 46, 47, 48, 0, 112, 103, 103, 103, 103, 103, 103, 103, 103, 104, 104, 104, 104, 104, 104, 104, 104, 205, 205,
@@ -910,7 +910,7 @@ export const TREE: Uint16Array = Uint16Array.from([
 ]);
 
 /** One FORM_BITS word per form number; number 0 is no form, and not short. */
-export const BITS: Int32Array = Int32Array.from([
+export const BITS: Int32Array = new Int32Array([
   1048576, 257, 257, 1, 1, 2, 8, 257, 257, 1, 1, 2, 8, 257, 257, 1, 1, 2, 8, 257, 257, 1, 1, 2, 8, 257, 257, 1, 1, 2,
   8, 257, 257, 1, 1, 2, 8, 257, 257, 1, 1, 2, 8, 1, 1, 1, 1, 2, 8, 259, 259, 259, 259, 259, 259, 259, 3, 265, 265,
   265, 265, 265, 265, 265, 9, 259, 259, 259, 259, 259, 259, 259, 3, 261, 261, 261, 261, 261, 261, 261, 5, 1, 1, 2, 8,
@@ -1085,7 +1085,7 @@ export const BITS: Int32Array = Int32Array.from([
 ]);
 
 /** One RULES word per form number. */
-export const FORM_RULES: Int32Array = Int32Array.from([
+export const FORM_RULES: Int32Array = new Int32Array([
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

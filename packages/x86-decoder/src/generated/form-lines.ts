@@ -3342,7 +3342,7 @@ w:Voo r:Woo
 w:Voo r:Hoo r:Woo r:Ib`.split("\n");
 
 /** Index in SIGNATURES per form number. */
-export const FORM_SIGNATURE: Uint16Array = Uint16Array.from([
+export const FORM_SIGNATURE: Uint16Array = new Uint16Array([
   0, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 1, 2,
   3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13, 13, 13, 13, 13, 13, 14, 15, 15, 15, 15, 15, 15, 15, 16, 13, 13, 13, 13, 13,
   13, 13, 14, 17, 17, 17, 17, 17, 17, 17, 18, 7, 8, 11, 12, 14, 16, 14, 16, 19, 20, 19, 20, 21, 22, 21, 22, 21, 22,

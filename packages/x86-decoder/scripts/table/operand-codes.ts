@@ -1,35 +1,5 @@
-import { REGISTER_CLASS } from "./registers.ts";
-
-/** Where an operand comes from. */
-export const SOURCE = {
-  /** ModRM.reg */
-  reg: 0,
-  /** ModRM.rm as a register, or the opcode's low bits. */
-  rm: 1,
-  /** ModRM.rm: a register or memory. */
-  rmOrMemory: 2,
-  /** ModRM.rm as memory, or a direct offset. */
-  memory: 3,
-  vvvv: 4,
-  /** Bits 7 to 4 of the immediate. */
-  immediateRegister: 5,
-  /** A register that the form names. */
-  fixed: 6,
-  immediate: 7,
-  secondImmediate: 8,
-  /** The number 1. */
-  one: 9,
-  branch: 10,
-  farPointer: 11,
-  /** Memory at rSI. */
-  stringSource: 12,
-  /** Memory at ES:rDI. */
-  stringDestination: 13,
-  /** Memory at rDI in DS or an overriding segment (MASKMOVQ). */
-  maskedDestination: 14,
-  /** Bits 1 and 0 of the immediate (VPERMIL2PS). */
-  lowImmediate: 15,
-} as const;
+import { OPERAND_SOURCE as SOURCE } from "../../src/layout.ts";
+import { REGISTER_CLASS } from "../../src/registers.ts";
 
 /** What selects among the three register classes and sizes of an operand code. */
 export const SELECTOR = { operandSize: 0, vectorLength: 1, addressSize: 2, mode: 3 } as const;
@@ -37,7 +7,7 @@ export const SELECTOR = { operandSize: 0, vectorLength: 1, addressSize: 2, mode:
 /** An operand code of the instruction table (SDM Vol 2, appendix A.2, extended), worked out. */
 export interface OperandCode {
   readonly code: string;
-  /** SOURCE */
+  /** OPERAND_SOURCE */
   readonly source: number;
   /** SELECTOR */
   readonly selector: number;

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { executableSections, realPrograms } from "../scripts/iced/sources.ts";
+import { executableSections, realPrograms } from "../../scripts/iced/sources.ts";
 
 const MOST_BYTES = 3_000_000;
 

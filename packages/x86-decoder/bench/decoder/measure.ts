@@ -1,8 +1,8 @@
 /** Two ways to do the same work over the same instructions. */
 export interface Workload {
   readonly name: string;
-  readonly ours: () => void;
-  readonly theirs: () => void;
+  readonly ours: () => unknown;
+  readonly theirs: () => unknown;
   /** Instructions that each of the two goes through. */
   readonly instructions: number;
 }
@@ -14,7 +14,7 @@ export interface Measurement {
   readonly theirs: number;
 }
 
-const cpuNanoseconds = (run: () => void): number => {
+const cpuNanoseconds = (run: () => unknown): number => {
   const start = process.cpuUsage();
   run();
   const { user, system } = process.cpuUsage(start);

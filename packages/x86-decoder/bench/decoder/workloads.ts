@@ -1,0 +1,100 @@
+import type * as Iced from "iced-x86";
+import { iced } from "../../scripts/iced/iced.ts";
+import {
+  createInstructionRows,
+  createOperandList,
+  decodeBatch,
+  type InstructionRows,
+  OPERAND_KIND,
+  readOperands,
+} from "../../src/index.ts";
+import type { Workload } from "./measure.ts";
+
+const ROWS = 4096;
+
+/** Batch decoding, with operands, and with text, of one program's code in 64-bit mode. */
+export function workloads(bytes: Uint8Array): Workload[] {
+  const rows = createInstructionRows(ROWS);
+  const instruction = new iced.Instruction();
+  return [
+    {
+      name: "batch",
+      instructions: decodeAll(bytes, rows),
+      ours: () => decodeAll(bytes, rows),
+      theirs: () => icedLengths(bytes, instruction),
+    },
+    {
+      name: "operands",
+      instructions: decodeAll(bytes, rows),
+      ours: () => readAllOperands(bytes, rows),
+      theirs: () => icedOperands(bytes, instruction),
+    },
+  ];
+}
+
+// Each loop is a function of its own, so that it is compiled for what it does; what they read they add up and return, so
+// that nothing can be left out.
+
+function decodeAll(bytes: Uint8Array, rows: InstructionRows): number {
+  let total = 0;
+  for (let at = 0; ; at = rows.next) {
+    const count = decodeBatch(bytes, at, bytes.length, 64, rows);
+    total += count;
+    if (count < ROWS) return total;
+  }
+}
+
+function icedLengths(bytes: Uint8Array, instruction: Iced.Instruction): number {
+  const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None);
+  let at = 0;
+  // Its end is known from the lengths: decoder.canDecode would be one more call.
+  while (at < bytes.length) {
+    decoder.decodeOut(instruction);
+    at += instruction.length;
+  }
+  decoder.free();
+  return at;
+}
+
+function readAllOperands(bytes: Uint8Array, rows: InstructionRows): number {
+  const list = createOperandList();
+  let sum = 0;
+  for (let at = 0; ; at = rows.next) {
+    const count = decodeBatch(bytes, at, bytes.length, 64, rows);
+    for (let i = 0; i < count; i++) {
+      readOperands(rows, i, list);
+      sum += rows.form[i]! + rows.length[i]!;
+      for (let n = 0; n < list.count; n++) {
+        const kind = list.kind[n]!;
+        if (kind === OPERAND_KIND.register) sum += list.register[n]!;
+        else if (kind === OPERAND_KIND.memory) {
+          sum +=
+            list.register[n]! + list.index[n]! + (rows.registers[i]! >>> 29) + rows.displacement[i]! + list.size[n]!;
+        }
+      }
+    }
+    if (count < ROWS) return sum;
+  }
+}
+
+function icedOperands(bytes: Uint8Array, i: Iced.Instruction): number {
+  const { Register, Memory } = iced.OpKind;
+  const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None);
+  let sum = 0;
+  let at = 0;
+  while (at < bytes.length) {
+    decoder.decodeOut(i);
+    at += i.length;
+    sum += i.code;
+    const count = i.opCount;
+    for (let n = 0; n < count; n++) {
+      const kind = i.opKind(n);
+      if (kind === Register) sum += i.opRegister(n);
+      else if (kind === Memory) {
+        sum += i.memoryBase + i.memoryIndex + i.memoryIndexScale + i.memoryDisplSize + i.memorySize;
+      }
+    }
+  }
+  decoder.free();
+  return sum;
+}
