@@ -1,0 +1,96 @@
+/** What single instructions do otherwise than the rules of AT&T syntax say: data, looked up when a form's plan is made. */
+
+const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
+
+/** Operands in Intel order instead of reversed (GNU as manual, "AT&T Syntax versus Intel Syntax": BOUND, ENTER, INVLPGA). */
+export const INTEL_ORDER: ReadonlySet<string> = /* @__PURE__ */ words("bound enter");
+
+/**
+ * Operands that are shown instead of those of the table, by mnemonic and operand codes. XMM0 and rBX stand for what the
+ * table only implies; The register of a
+ * selector has the operand size where GNU as takes any size, and 16 bits where it does not.
+ */
+export const SHOWN_OPERANDS: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
+  ["pblendvb Vdq Wdq", "Vdq Wdq XMM0"],
+  ["blendvps Vps Wps", "Vps Wps XMM0"],
+  ["blendvpd Vpd Wpd", "Vpd Wpd XMM0"],
+  ["sha256rnds2 Vdq Wdq", "Vdq Wdq XMM0"],
+  ["xlatb ", "rBX"],
+  ["maskmovq ZqI Pq Nq", "Pq Nq"],
+  ["maskmovdqu ZdqI Vdq Udq", "Vdq Udq"],
+  ["vmaskmovdqu ZdqI Vdq Udq", "Vdq Udq"],
+  ["fcom ST STi", "STi"],
+  ["fcomp ST STi", "STi"],
+  ["fucom ST STi", "STi"],
+  ["fucomp ST STi", "STi"],
+  ["fxch ST STi", "STi"],
+  ["mov Sw Ew", "Sw Ev"],
+  ["lkgs Rv/Mw", "Ew"],
+  ["vmovw Vdq Ry/Mw", "Vdq Rd/Mw"],
+  ["vmovw Ry/Mw Vdq", "Rd/Mw Vdq"],
+]);
+
+/** x87 instructions that are written without operands when their register is ST(1) (SDM Vol 2A, FADD, FCOM, FXCH). */
+export const SHORT_WITH_ST1: ReadonlySet<string> = /* @__PURE__ */ words(
+  "fcom fcomp fucom fucomp fxch faddp fmulp fsubp fsubrp fdivp fdivrp",
+);
+
+/** XACQUIRE and XRELEASE hint these without LOCK, by mnemonic and operand codes (SDM Vol 2D, XACQUIRE/XRELEASE). */
+export const HLE_WITHOUT_LOCK: ReadonlySet<string> = /* @__PURE__ */ new Set(["xchg Eb Gb", "xchg Ev Gv"]);
+
+/** XRELEASE hints these without LOCK, by mnemonic and operand codes. */
+export const XRELEASE_WITHOUT_LOCK: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  "mov Eb Gb",
+  "mov Ev Gv",
+  "mov Eb Ib",
+  "mov Ev Iz",
+]);
+
+/** Takes LOCK but neither XACQUIRE nor XRELEASE. */
+export const LOCK_WITHOUT_HLE: ReadonlySet<string> = /* @__PURE__ */ words("cmpxchg16b");
+
+/** F3 is REP, F2 is REPNE. */
+export const REPEATED: ReadonlySet<string> = /* @__PURE__ */ words(`
+  insb insw insd outsb outsw outsd movsb movsw movsq stosb stosw stosd stosq lodsb lodsw lodsd lodsq
+  montmul xsha1 xsha256 xstore xcryptecb xcryptcbc xcryptctr xcryptcfb xcryptofb ccs_hash ccs_encrypt undoc xsha512
+  xstore_alt xsha512_alt`);
+
+/** F3 is REPE, F2 is REPNE. */
+export const REPEATED_WHILE: ReadonlySet<string> = /* @__PURE__ */ words(
+  "cmpsb cmpsw cmpsq scasb scasw scasd scasq",
+);
+
+/** MOVSD and CMPSD of strings, by mnemonic and operand codes: the SSE2 instructions have the same names. */
+export const REPEATED_STRINGS_OF_DWORDS: ReadonlyMap<string, "rep" | "repe"> = /* @__PURE__ */ new Map([
+  ["movsd Yd Xd", "rep"],
+  ["cmpsd Xd Yd", "repe"],
+]);
+
+/** An address size prefix is shown by name, because no operand shows the registers that it changes. */
+export const ADDRESS_SIZE_SHOWN: ReadonlySet<string> = /* @__PURE__ */ words(`
+  monitor monitorx vmrun vmload vmsave invlpga clzero invlpgb pvalidate maskmovq maskmovdqu vmaskmovdqu
+  montmul xsha1 xsha256 xstore xcryptecb xcryptcbc xcryptctr xcryptcfb xcryptofb ccs_hash ccs_encrypt undoc xsha512
+  xstore_alt xsha512_alt`);
+
+/** A segment override is shown by name, because no operand shows the memory that it is for. */
+export const SEGMENT_SHOWN: ReadonlySet<string> = /* @__PURE__ */ words(
+  "monitor monitorx clzero umonitor maskmovq maskmovdqu vmaskmovdqu",
+);
+
+/** REX.W is shown by name, by mnemonic and operand codes. */
+export const REX_W_SHOWN: ReadonlySet<string> = /* @__PURE__ */ new Set(["call Mp", "jmp Mp", "getsec "]);
+
+/** A branch whose target has at least 32 bits (SDM Vol 2D, XBEGIN). */
+export const WIDE_TARGET: ReadonlySet<string> = /* @__PURE__ */ words("xbegin");
+
+/** Addresses without an access: a segment is not shown. */
+export const NO_SEGMENT: ReadonlySet<string> = /* @__PURE__ */ words("lea");
+
+/** Written with two operands where the first two registers are the same, by mnemonic and operand codes. */
+export const MERGES_REGISTERS: ReadonlySet<string> = /* @__PURE__ */ new Set(["imul Gv Ev Iz", "imul Gv Ev Ibs"]);
+
+/** An immediate that is not written, by mnemonic (SDM Vol 2A, AAD, AAM: all assemblers take the names for base 10). */
+export const USUAL_IMMEDIATE: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([
+  ["aad", 10],
+  ["aam", 10],
+]);

@@ -1,0 +1,139 @@
+import { FORMS, type InstructionForm } from "../forms.ts";
+import { type InstructionRows, ROW_FLAGS } from "../rows.ts";
+import { MERGES_REGISTERS, SHORT_WITH_ST1, SHOWN_OPERANDS, USUAL_IMMEDIATE } from "./att-exceptions.ts";
+import { attName } from "./att-names.ts";
+import { type AttPart, AttPartMaker, GENERAL_MEMORY } from "./att-parts.ts";
+import { fixedPrefixes, prefixRules } from "./att-prefixes.ts";
+import { pseudoOperations } from "./att-pseudo.ts";
+
+/** Sizes of a row: 0, 1, 2 for 16, 32, 64 bits, or 128, 256, 512. */
+export interface RowSizes {
+  readonly mode: number;
+  readonly operandSize: number;
+  readonly addressSize: number;
+  readonly vectorLength: number;
+  /** EVEX.b */
+  readonly evexB: boolean;
+  readonly memory: boolean;
+}
+
+/** How to write the instructions of one form that have the same sizes. */
+export interface AttPlan {
+  /** What the plan is for, besides the form: `variantOf` a row. */
+  readonly variant: number;
+  /** Prefixes that follow from the sizes, with a space behind each. */
+  readonly prefix: string;
+  /** Mnemonic; with operands, a space behind. */
+  readonly name: string;
+  readonly parts: readonly AttPart[];
+  /** By immediate: names as `name`, with which the immediate is left out. */
+  readonly pseudo: ReadonlyMap<number, string>;
+  readonly pseudoParts: readonly AttPart[];
+  /** Bits of the row's flags that may mean a prefix to be shown. */
+  readonly watched: number;
+  /** SHOWS */
+  readonly shows: number;
+  /** Whether there may be an opmask. */
+  readonly masked: boolean;
+  /** Without operands when the register is ST(1). */
+  readonly shortWithSt1: boolean;
+  /** Without the source register when it is the destination. */
+  readonly mergesRegisters: boolean;
+}
+
+const NO_NAMES: ReadonlyMap<number, string> = new Map();
+
+const VARIANT_MASK =
+  (3 << ROW_FLAGS.modeShift) |
+  (3 << ROW_FLAGS.operandSizeShift) |
+  (3 << ROW_FLAGS.addressSizeShift) |
+  (3 << ROW_FLAGS.vectorLengthShift) |
+  ROW_FLAGS.evexB;
+
+/** Everything a plan depends on, besides the form, in one number: fields of the row's flags, and in bit 0 whether there is memory. */
+export const variantOf = (flags: number, registers: number): number =>
+  (flags & VARIANT_MASK) | ((registers & 3) === 3 ? 0 : 1);
+
+function sizesOf(variant: number): RowSizes {
+  const field = (shift: number): number => (variant >> shift) & 3;
+  return {
+    mode: field(ROW_FLAGS.modeShift),
+    operandSize: field(ROW_FLAGS.operandSizeShift),
+    addressSize: field(ROW_FLAGS.addressSizeShift),
+    vectorLength: field(ROW_FLAGS.vectorLengthShift),
+    evexB: (variant & ROW_FLAGS.evexB) !== 0,
+    memory: (variant & 1) !== 0,
+  };
+}
+
+/** Operands beside which memory has a size that only the mnemonic tells; Gy stands beside memory of another size. */
+const TELLS_NO_SIZE = /^(I.*|1|CL|Gy|[VH].*)$/;
+
+const GENERAL_BYTES: Readonly<Record<string, readonly [number, number, number]>> = {
+  Eb: [1, 1, 1],
+  Ev: [2, 4, 8],
+  Ey: [4, 4, 8],
+  Ed: [4, 4, 4],
+  Eq: [8, 8, 8],
+};
+
+function untoldBytes(codes: readonly string[], sizes: RowSizes): number {
+  const memory = codes.find((code) => GENERAL_MEMORY.test(code));
+  if (memory === undefined || !sizes.memory) return 0;
+  if (!codes.every((code) => code === memory || TELLS_NO_SIZE.test(code))) return 0;
+  return GENERAL_BYTES[memory]?.[sizes.operandSize] ?? 0;
+}
+
+/**
+ * NOP is an exchange of the accumulator with itself, and is written so where a prefix makes the operand size another one
+ * than the mode's (SDM Vol 2B, XCHG).
+ */
+const isExchange = (form: InstructionForm, sizes: RowSizes): boolean =>
+  form.mnemonic === "nop" && form.operands.length === 0 && sizes.operandSize !== Math.min(sizes.mode, 1);
+
+/** Makes plans; what they share is kept. */
+export class AttPlanner {
+  readonly #parts: AttPartMaker;
+  readonly #letters: (text: string) => string;
+
+  /** `letters` changes a text to upper case, or does not. */
+  constructor(letters: (text: string) => string) {
+    this.#letters = letters;
+    this.#parts = new AttPartMaker(letters);
+  }
+
+  /** The plan for row `i`, which has a form and the given `variantOf`. */
+  plan(rows: InstructionRows, i: number, variant: number): AttPlan {
+    const form = FORMS[rows.form[i]!]!;
+    const sizes = sizesOf(variant);
+    const operands = form.operands.join(" ");
+    const exchange = isExchange(form, sizes);
+    const shown = exchange ? "rAX rAX" : (SHOWN_OPERANDS.get(`${form.mnemonic} ${operands}`) ?? operands);
+    const codes = shown === "" ? [] : shown.split(" ");
+    const { mnemonic, encoding } = form;
+    const name = attName({
+      ...sizes,
+      mnemonic: exchange ? "xchg" : mnemonic,
+      encoding,
+      operands,
+      memory: sizes.memory && !sizes.evexB,
+      untoldBytes: untoldBytes(codes, sizes),
+      memoryCode: sizes.memory ? (codes[0] ?? "") : "",
+    });
+    const usual = USUAL_IMMEDIATE.get(mnemonic);
+    const pseudo = usual === undefined ? (pseudoOperations(mnemonic, codes) ?? NO_NAMES) : new Map([[usual, mnemonic]]);
+    const blank = codes.length > 1 ? " " : "";
+    return {
+      variant,
+      prefix: this.#letters(fixedPrefixes(form, sizes)),
+      name: this.#letters(codes.length === 0 ? name : `${name} `),
+      parts: this.#parts.make(form, codes, sizes, rows, i),
+      pseudo: new Map(Array.from(pseudo, ([immediate, word]) => [immediate, this.#letters(word + blank)])),
+      pseudoParts: pseudo.size === 0 ? [] : this.#parts.make(form, codes.slice(0, -1), sizes, rows, i),
+      ...prefixRules(form, sizes),
+      masked: encoding.startsWith("EVEX"),
+      shortWithSt1: SHORT_WITH_ST1.has(mnemonic) && codes.includes("STi"),
+      mergesRegisters: !sizes.memory && MERGES_REGISTERS.has(`${mnemonic} ${operands}`),
+    };
+  }
+}
