@@ -35,36 +35,8 @@ export const SHORT_WITH_ST1: ReadonlySet<string> = /* @__PURE__ */ words(
   "fcom fcomp fucom fucomp fxch faddp fmulp fsubp fsubrp fdivp fdivrp",
 );
 
-/** XACQUIRE and XRELEASE hint these without LOCK, by mnemonic and operand codes (SDM Vol 2D, XACQUIRE/XRELEASE). */
-export const HLE_WITHOUT_LOCK: ReadonlySet<string> = /* @__PURE__ */ new Set(["xchg Eb Gb", "xchg Ev Gv"]);
-
-/** XRELEASE hints these without LOCK, by mnemonic and operand codes. */
-export const XRELEASE_WITHOUT_LOCK: ReadonlySet<string> = /* @__PURE__ */ new Set([
-  "mov Eb Gb",
-  "mov Ev Gv",
-  "mov Eb Ib",
-  "mov Ev Iz",
-]);
-
 /** Takes LOCK but neither XACQUIRE nor XRELEASE. */
 export const LOCK_WITHOUT_HLE: ReadonlySet<string> = /* @__PURE__ */ words("cmpxchg16b");
-
-/** F3 is REP, F2 is REPNE. */
-export const REPEATED: ReadonlySet<string> = /* @__PURE__ */ words(`
-  insb insw insd outsb outsw outsd movsb movsw movsq stosb stosw stosd stosq lodsb lodsw lodsd lodsq
-  montmul xsha1 xsha256 xstore xcryptecb xcryptcbc xcryptctr xcryptcfb xcryptofb ccs_hash ccs_encrypt undoc xsha512
-  xstore_alt xsha512_alt`);
-
-/** F3 is REPE, F2 is REPNE. */
-export const REPEATED_WHILE: ReadonlySet<string> = /* @__PURE__ */ words(
-  "cmpsb cmpsw cmpsq scasb scasw scasd scasq",
-);
-
-/** MOVSD and CMPSD of strings, by mnemonic and operand codes: the SSE2 instructions have the same names. */
-export const REPEATED_STRINGS_OF_DWORDS: ReadonlyMap<string, "rep" | "repe"> = /* @__PURE__ */ new Map([
-  ["movsd Yd Xd", "rep"],
-  ["cmpsd Xd Yd", "repe"],
-]);
 
 /** An address size prefix is shown by name, because no operand shows the registers that it changes. */
 export const ADDRESS_SIZE_SHOWN: ReadonlySet<string> = /* @__PURE__ */ words(`

@@ -3,8 +3,8 @@ import { type InstructionRows, ROW_FLAGS } from "../rows.ts";
 import { MERGES_REGISTERS, SHORT_WITH_ST1, SHOWN_OPERANDS, USUAL_IMMEDIATE } from "./att-exceptions.ts";
 import { attName } from "./att-names.ts";
 import { type AttPart, AttPartMaker, GENERAL_MEMORY } from "./att-parts.ts";
-import { fixedPrefixes, prefixRules } from "./att-prefixes.ts";
-import { pseudoOperations } from "./att-pseudo.ts";
+import { fixedPrefixes, type PrefixRules, prefixRules } from "./att-prefixes.ts";
+import { pseudoOperations } from "./pseudo-operations.ts";
 
 /** Sizes of a row: 0, 1, 2 for 16, 32, 64 bits, or 128, 256, 512. */
 export interface RowSizes {
@@ -18,7 +18,7 @@ export interface RowSizes {
 }
 
 /** How to write the instructions of one form that have the same sizes. */
-export interface AttPlan {
+export interface AttPlan extends PrefixRules {
   /** What the plan is for, besides the form: `variantOf` a row. */
   readonly variant: number;
   /** Prefixes that follow from the sizes, with a space behind each. */
@@ -29,10 +29,6 @@ export interface AttPlan {
   /** By immediate: names as `name`, with which the immediate is left out. */
   readonly pseudo: ReadonlyMap<number, string>;
   readonly pseudoParts: readonly AttPart[];
-  /** Bits of the row's flags that may mean a prefix to be shown. */
-  readonly watched: number;
-  /** SHOWS */
-  readonly shows: number;
   /** Whether there may be an opmask. */
   readonly masked: boolean;
   /** Without operands when the register is ST(1). */

@@ -1,40 +1,9 @@
 import { PREFIX } from "../decoded.ts";
 import type { InstructionForm } from "../forms.ts";
 import { ROW_FLAGS } from "../rows.ts";
-import {
-  ADDRESS_SIZE_SHOWN,
-  HLE_WITHOUT_LOCK,
-  LOCK_WITHOUT_HLE,
-  NO_SEGMENT,
-  REPEATED,
-  REPEATED_STRINGS_OF_DWORDS,
-  REPEATED_WHILE,
-  REX_W_SHOWN,
-  SEGMENT_SHOWN,
-  XRELEASE_WITHOUT_LOCK,
-} from "./att-exceptions.ts";
+import { ADDRESS_SIZE_SHOWN, LOCK_WITHOUT_HLE, NO_SEGMENT, REX_W_SHOWN, SEGMENT_SHOWN } from "./att-exceptions.ts";
 import type { RowSizes } from "./att-plan.ts";
-
-/** Which prefixes a form shows. */
-export const SHOWS = {
-  rep: 1,
-  repe: 2,
-  repne: 4,
-  /** F2 as BND. */
-  bnd: 8,
-  /** 3E as NOTRACK. */
-  notrack: 16,
-  /** 2E and 3E as branch hints. */
-  hint: 32,
-  /** A segment override by name. */
-  segment: 64,
-  xacquire: 128,
-  xrelease: 256,
-  /** XACQUIRE and XRELEASE only with LOCK. */
-  onlyLocked: 512,
-  /** No segment override, not even before memory. */
-  noSegment: 1024,
-} as const;
+import { FORM_PREFIX, formPrefixes } from "./form-prefixes.ts";
 
 const SIZES = ["16", "32", "64"] as const;
 const MODE_64 = 2;
@@ -62,37 +31,29 @@ const isConditionalJump = (form: InstructionForm): boolean =>
 /** LOOP, JRCXZ and their kin: a 66 prefix makes the target a number of the other size, which no name says. */
 const isLoop = (form: InstructionForm): boolean => form.flow === "conditional" && /^E[0-3]/.test(form.encoding);
 
-/** BND is for near branches but short JMP (SDM Vol 1, 17.4, of the editions that had MPX). */
-function takesBnd(form: InstructionForm): boolean {
-  if (form.mnemonic === "ret") return true;
-  if (isConditionalJump(form)) return true;
-  return (form.mnemonic === "call" || form.mnemonic === "jmp") && /^(Jz|Ev)$/.test(form.operands[0] ?? "");
+/** What a form's plan says of prefixes. */
+export interface PrefixRules {
+  /** FORM_PREFIX bits that count for this form with these operands. */
+  readonly prefixes: number;
+  /** A segment override is a word in front. */
+  readonly showsSegment: boolean;
+  /** A segment override is not shown, not even before memory. */
+  readonly ignoresSegment: boolean;
+  /** Bits of a row's flags that may mean a word in front. */
+  readonly watched: number;
 }
 
-function hleRules(form: InstructionForm, key: string): number {
-  if (HLE_WITHOUT_LOCK.has(key)) return SHOWS.xacquire | SHOWS.xrelease;
-  if (XRELEASE_WITHOUT_LOCK.has(key)) return SHOWS.xrelease;
-  if (!form.lock || LOCK_WITHOUT_HLE.has(form.mnemonic)) return 0;
-  return SHOWS.xacquire | SHOWS.xrelease | SHOWS.onlyLocked;
-}
+const HLE = FORM_PREFIX.hle | FORM_PREFIX.hleWithoutLock | FORM_PREFIX.xrelease;
+const BY_REPEAT = HLE | FORM_PREFIX.rep | FORM_PREFIX.repe | FORM_PREFIX.bnd;
+const BY_SEGMENT = FORM_PREFIX.notrack | FORM_PREFIX.hints;
 
-/** Which prefixes a form shows (SHOWS), and which bits of a row's flags are worth a look. */
-export function prefixRules(form: InstructionForm, sizes: RowSizes): { readonly shows: number; readonly watched: number } {
-  const key = `${form.mnemonic} ${form.operands.join(" ")}`;
-  let shows = 0;
-  const dwords = REPEATED_STRINGS_OF_DWORDS.get(key);
-  if (REPEATED.has(form.mnemonic) || dwords === "rep") shows |= SHOWS.rep | SHOWS.repne;
-  if (REPEATED_WHILE.has(form.mnemonic) || dwords === "repe") shows |= SHOWS.repe | SHOWS.repne;
-  // REP RET is an old way to align branch targets (AMD's optimization guide for family 10h, 6.2).
-  if (key === "ret ") shows |= SHOWS.rep;
-  if (takesBnd(form)) shows |= SHOWS.bnd;
-  if (/^indirect/.test(form.flow) && form.operands[0] === "Ev") shows |= SHOWS.notrack;
-  if (isConditionalJump(form)) shows |= SHOWS.hint;
-  if (NO_SEGMENT.has(form.mnemonic)) shows |= SHOWS.noSegment;
-  if (SEGMENT_SHOWN.has(form.mnemonic)) shows |= SHOWS.segment;
-  if (sizes.memory) shows |= hleRules(form, key);
+export function prefixRules(form: InstructionForm, sizes: RowSizes): PrefixRules {
+  let prefixes = formPrefixes(form);
+  if (!sizes.memory) prefixes &= ~HLE;
+  if (LOCK_WITHOUT_HLE.has(form.mnemonic)) prefixes &= ~HLE;
+  const showsSegment = SEGMENT_SHOWN.has(form.mnemonic);
   let watched: number = PREFIX.lock;
-  if ((shows & ~(SHOWS.notrack | SHOWS.hint | SHOWS.segment | SHOWS.noSegment)) !== 0) watched |= PREFIX.rep | PREFIX.repne;
-  if ((shows & (SHOWS.notrack | SHOWS.hint | SHOWS.segment)) !== 0) watched |= 7 << ROW_FLAGS.segmentPrefixShift;
-  return { shows, watched };
+  if ((prefixes & BY_REPEAT) !== 0) watched |= PREFIX.rep | PREFIX.repne;
+  if ((prefixes & BY_SEGMENT) !== 0 || showsSegment) watched |= 7 << ROW_FLAGS.segmentPrefixShift;
+  return { prefixes, showsSegment, ignoresSegment: NO_SEGMENT.has(form.mnemonic), watched };
 }

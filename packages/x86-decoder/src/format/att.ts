@@ -2,11 +2,12 @@ import { PREFIX, SEGMENT } from "../decoded.ts";
 import { FORMS } from "../forms.ts";
 import { type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "../rows.ts";
 import { AddressText } from "./att-memory.ts";
-import { createNumberText, type NumberText } from "./att-numbers.ts";
+import { createNumberText, type NumberText } from "./numbers.ts";
 import { type AttPart, PART } from "./att-parts.ts";
 import { type AttPlan, AttPlanner, variantOf } from "./att-plan.ts";
-import { SHOWS } from "./att-prefixes.ts";
+
 import { cutTokens, PLACEHOLDER } from "./att-tokens.ts";
+import { FORM_PREFIX } from "./form-prefixes.ts";
 import type { FormatterOptions, InstructionFormatter, SymbolResolver, Token, TokenKind } from "./formatter.ts";
 
 export type {
@@ -109,36 +110,33 @@ class AttFormatter implements InstructionFormatter {
     return plan;
   }
 
-  /** Prefixes in the order in which GNU as takes them, each with a space behind it. */
+  /** Prefixes in the order in which iced-x86 has them, each with a space behind it. */
   #prefixes(plan: AttPlan, flags: number): string {
-    const { shows, prefix } = plan;
-    const isRep = (flags & PREFIX.rep) !== 0;
-    const isRepne = (flags & PREFIX.repne) !== 0;
-    const isLock = (flags & PREFIX.lock) !== 0;
+    const { prefixes } = plan;
+    const isLocked = (flags & PREFIX.lock) !== 0;
     let words = "";
-    if ((shows & SHOWS.segment) !== 0) words += this.#segmentWord(flags);
-    if ((shows & SHOWS.onlyLocked) === 0 || isLock) {
-      if (isRepne && (shows & SHOWS.xacquire) !== 0) words += "xacquire ";
-      if (isRep && (shows & SHOWS.xrelease) !== 0) words += "xrelease ";
+    if (plan.showsSegment && (flags & SEGMENT_PREFIX_MASK) !== 0) {
+      const segment = (flags >> ROW_FLAGS.segmentShift) & 7;
+      if (segment !== SEGMENT.ds) words += `${SEGMENT_NAMES[segment]} `;
     }
-    if (isLock) words += "lock ";
-    if ((shows & SHOWS.notrack) !== 0 && isNotrack(flags)) words += "notrack ";
-    if (isRep && (shows & SHOWS.rep) !== 0) words += "rep ";
-    if (isRep && (shows & SHOWS.repe) !== 0) words += "repe ";
-    if (isRepne && (shows & SHOWS.repne) !== 0) words += "repne ";
-    if (isRepne && (shows & SHOWS.bnd) !== 0) words += "bnd ";
-    return prefix + this.#letters(words);
-  }
-
-  #segmentWord(flags: number): string {
-    if ((flags & SEGMENT_PREFIX_MASK) === 0) return "";
-    const number = (flags >> ROW_FLAGS.segmentShift) & 7;
-    return number === SEGMENT.ds ? "" : `${SEGMENT_NAMES[number]} `;
+    const hinted = FORM_PREFIX.hleWithoutLock | (isLocked ? FORM_PREFIX.hle : 0);
+    if ((flags & PREFIX.repne) !== 0 && (prefixes & hinted) !== 0) words += "xacquire ";
+    if ((flags & PREFIX.rep) !== 0 && (prefixes & (hinted | FORM_PREFIX.xrelease)) !== 0) words += "xrelease ";
+    if (isLocked) words += "lock ";
+    if ((prefixes & FORM_PREFIX.notrack) !== 0 && isNotrack(flags)) words += "notrack ";
+    if ((flags & PREFIX.rep) !== 0) {
+      if ((prefixes & FORM_PREFIX.repe) !== 0) words += "repe ";
+      else if ((prefixes & FORM_PREFIX.rep) !== 0) words += "rep ";
+    } else if ((flags & PREFIX.repne) !== 0) {
+      if ((prefixes & FORM_PREFIX.bnd) !== 0) words += "bnd ";
+      else if ((prefixes & (FORM_PREFIX.rep | FORM_PREFIX.repe)) !== 0) words += "repne ";
+    }
+    return plan.prefix + this.#letters(words);
   }
 
   /** A conditional jump's name with its hint (GNU as: ",pt" and ",pn"). */
   #hinted(plan: AttPlan, flags: number, name: string): string {
-    if ((plan.shows & SHOWS.hint) === 0) return name;
+    if ((plan.prefixes & FORM_PREFIX.hints) === 0) return name;
     const segment = ((flags >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
     if ((segment !== SEGMENT.cs && segment !== SEGMENT.ds) || isOverridden64(flags)) return name;
     return `${name.trimEnd()}${this.#letters(segment === SEGMENT.cs ? ",pn" : ",pt")} `;
@@ -208,7 +206,7 @@ class AttFormatter implements InstructionFormatter {
     const override = ((flags >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
     if (override < 0) return "";
     if (isMode64(flags) ? override < SEGMENT.fs && !isOverridden64(flags) : override === usual) return "";
-    return (plan.shows & SHOWS.noSegment) !== 0 ? "" : this.#segments[segment]!;
+    return plan.ignoresSegment ? "" : this.#segments[segment]!;
   }
 
   #memory(plan: AttPlan, part: AttPart, rows: InstructionRows, i: number, base: bigint): string {
