@@ -1,5 +1,5 @@
 import { FORMS, type InstructionForm } from "../forms.ts";
-import { type InstructionRows, ROW_FLAGS } from "../rows.ts";
+import { DecoderError, type InstructionRows, ROW_FLAGS } from "../rows.ts";
 import { MERGES_REGISTERS, SHORT_WITH_ST1, SHOWN_OPERANDS, USUAL_IMMEDIATE } from "./att-exceptions.ts";
 import { attName } from "./att-names.ts";
 import { type AttPart, AttPartMaker, GENERAL_MEMORY } from "./att-parts.ts";
@@ -39,28 +39,26 @@ export interface AttPlan extends PrefixRules {
 
 const NO_NAMES: ReadonlyMap<number, string> = new Map();
 
-const VARIANT_MASK =
-  (3 << ROW_FLAGS.modeShift) |
-  (3 << ROW_FLAGS.operandSizeShift) |
-  (3 << ROW_FLAGS.addressSizeShift) |
-  (3 << ROW_FLAGS.vectorLengthShift) |
-  ROW_FLAGS.evexB;
+/** More than any `variantOf`. */
+export const VARIANTS = 1024;
 
-/** Everything a plan depends on, besides the form, in one number: fields of the row's flags, and in bit 0 whether there is memory. */
+/** Everything a plan depends on besides the form, in ten bits: sizes, EVEX.b, and whether there is memory. */
 export const variantOf = (flags: number, registers: number): number =>
-  (flags & VARIANT_MASK) | ((registers & 3) === 3 ? 0 : 1);
+  ((flags >> ROW_FLAGS.operandSizeShift) & 3) |
+  (((flags >> ROW_FLAGS.addressSizeShift) & 3) << 2) |
+  (((flags >> ROW_FLAGS.modeShift) & 3) << 4) |
+  (((flags >> ROW_FLAGS.vectorLengthShift) & 3) << 6) |
+  ((flags & ROW_FLAGS.evexB) === 0 ? 0 : 0x100) |
+  ((registers & 3) === 3 ? 0 : 0x200);
 
-function sizesOf(variant: number): RowSizes {
-  const field = (shift: number): number => (variant >> shift) & 3;
-  return {
-    mode: field(ROW_FLAGS.modeShift),
-    operandSize: field(ROW_FLAGS.operandSizeShift),
-    addressSize: field(ROW_FLAGS.addressSizeShift),
-    vectorLength: field(ROW_FLAGS.vectorLengthShift),
-    evexB: (variant & ROW_FLAGS.evexB) !== 0,
-    memory: (variant & 1) !== 0,
-  };
-}
+const sizesOf = (variant: number): RowSizes => ({
+  operandSize: variant & 3,
+  addressSize: (variant >> 2) & 3,
+  mode: (variant >> 4) & 3,
+  vectorLength: (variant >> 6) & 3,
+  evexB: (variant & 0x100) !== 0,
+  memory: (variant & 0x200) !== 0,
+});
 
 /** Operands beside which memory has a size that only the mnemonic tells; Gy stands beside memory of another size. */
 const TELLS_NO_SIZE = /^(I.*|1|CL|Gy|[VH].*)$/;
@@ -100,7 +98,8 @@ export class AttPlanner {
 
   /** The plan for row `i`, which has a form and the given `variantOf`. */
   plan(rows: InstructionRows, i: number, variant: number): AttPlan {
-    const form = FORMS[rows.form[i]!]!;
+    const form = FORMS[rows.form[i] ?? -1];
+    if (form === undefined) throw new DecoderError(`row ${i} was to be formatted; there are rows 0 to ${rows.capacity - 1}`);
     const sizes = sizesOf(variant);
     const operands = form.operands.join(" ");
     const exchange = isExchange(form, sizes);

@@ -4,7 +4,7 @@ import { type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "../rows.ts";
 import { AddressText } from "./att-memory.ts";
 import { createNumberText, type NumberText } from "./numbers.ts";
 import { type AttPart, PART } from "./att-parts.ts";
-import { type AttPlan, AttPlanner, variantOf } from "./att-plan.ts";
+import { type AttPlan, AttPlanner, VARIANTS, variantOf } from "./att-plan.ts";
 
 import { cutTokens, PLACEHOLDER } from "./att-tokens.ts";
 import { FORM_PREFIX } from "./form-prefixes.ts";
@@ -46,7 +46,8 @@ class AttFormatter implements InstructionFormatter {
   readonly #symbols: SymbolResolver | undefined;
   /** By form: the plan that was used last. Code has few variants of a form, mostly one. */
   readonly #latest: (AttPlan | undefined)[];
-  readonly #plans = new Map<string, AttPlan>();
+  /** All plans, by form and variant. */
+  readonly #plans = new Map<number, AttPlan>();
   /** "%es:" and so on. */
   readonly #segments: readonly string[];
   /** Opmasks by EVEX.z and EVEX.aaa. */
@@ -100,7 +101,7 @@ class AttFormatter implements InstructionFormatter {
     const variant = variantOf(rows.flags[i]!, rows.registers[i]!);
     const latest = this.#latest[form];
     if (latest !== undefined && latest.variant === variant) return latest;
-    const key = `${form} ${variant}`;
+    const key = form * VARIANTS + variant;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
       plan = this.#planner.plan(rows, i, variant);
