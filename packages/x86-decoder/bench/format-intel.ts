@@ -44,15 +44,21 @@ function realCode(): { readonly code: Uint8Array; readonly rows: InstructionRows
   return { code, rows, count: decodeBatch(code, 0, code.length, 64, rows) };
 }
 
-/** Median of `rounds` runs, by instruction. */
-function nanoseconds(rounds: number, count: number, run: () => void): number {
-  for (let i = 0; i < 3; i++) run();
-  const times = Array.from({ length: rounds }, () => {
-    const start = performance.now();
-    run();
-    return ((performance.now() - start) * 1e6) / count;
-  });
-  return times.sort((a, b) => a - b)[rounds >> 1] ?? 0;
+/**
+ * Medians of `rounds` runs of each function, by instruction. The functions take turns, so that whatever else the machine
+ * does meets all of them.
+ */
+function nanoseconds(rounds: number, count: number, runs: readonly (() => void)[]): number[] {
+  for (let i = 0; i < 3; i++) for (const run of runs) run();
+  const times = runs.map((): number[] => []);
+  for (let i = 0; i < rounds; i++) {
+    runs.forEach((run, n) => {
+      const start = performance.now();
+      run();
+      times[n]?.push(((performance.now() - start) * 1e6) / count);
+    });
+  }
+  return times.map((list) => list.sort((a, b) => a - b)[rounds >> 1] ?? 0);
 }
 
 /** Measures both formatters on the same decoded instructions; decoding is not part of it. */
@@ -61,12 +67,6 @@ export function measureIntelFormatter(rounds: number): FormatterTimes {
   const base = 0x7fff_0000_0000n;
   const formatter = createIntelFormatter();
   let length = 0;
-  const ours = nanoseconds(rounds, count, () => {
-    for (let i = 0; i < count; i++) length += formatter.format(rows, i, base).length;
-  });
-  const flat = nanoseconds(rounds, count, () => {
-    for (let i = 0; i < count; i++) length += formatter.format(rows, i, base).charCodeAt(0);
-  });
   const decoder = new iced.Decoder(64, code, iced.DecoderOptions.None);
   const instructions = Array.from({ length: count }, (_, i) => {
     decoder.position = rows.offset[i] ?? 0;
@@ -74,9 +74,17 @@ export function measureIntelFormatter(rounds: number): FormatterTimes {
     return decoder.decode();
   });
   const peer = new iced.Formatter(iced.FormatterSyntax.Intel);
-  const theirs = nanoseconds(rounds, count, () => {
-    for (const instruction of instructions) length += peer.format(instruction).length;
-  });
+  const [ours = 0, flat = 0, theirs = 0] = nanoseconds(rounds, count, [
+    () => {
+      for (let i = 0; i < count; i++) length += formatter.format(rows, i, base).length;
+    },
+    () => {
+      for (let i = 0; i < count; i++) length += formatter.format(rows, i, base).charCodeAt(0);
+    },
+    () => {
+      for (const instruction of instructions) length += peer.format(instruction).length;
+    },
+  ]);
   if (length === 0) throw new Error("nothing was formatted");
   for (const instruction of instructions) instruction.free();
   peer.free();

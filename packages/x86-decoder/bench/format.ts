@@ -7,7 +7,7 @@ const USAGE = `Time to format an instruction in Intel syntax, beside iced-x86: d
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "7" },
+    rounds: { type: "string", default: "21" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
