@@ -1,38 +1,52 @@
 import type * as Iced from "iced-x86";
 import { createAttFormatter } from "../../src/format/att.ts";
-import { FORMS, type InstructionForm, type InstructionRows } from "../../src/index.ts";
+import { FORMS, type InstructionForm, type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "../../src/index.ts";
 import { iced } from "./iced.ts";
 
 /** Where iced-x86 writes something else, and what decides against it. */
 export interface AcceptedAttDifference {
-  /** Forms that it concerns. */
-  readonly form: (form: InstructionForm) => boolean;
-  /** What iced-x86 writes for our text, where that has the difference. */
+  /** Instructions that it concerns: row `i` of `form`. */
+  readonly applies: (form: InstructionForm, rows: InstructionRows, i: number) => boolean;
+  /** What iced-x86 writes for our text. */
   readonly asIced: (ours: string) => string;
   readonly manual: string;
+  /** An instruction of 64-bit mode that has the difference. */
+  readonly example: string;
 }
+
+const NO_INDEX = 63;
+
+const segmentPrefix = (rows: InstructionRows, i: number): number =>
+  ((rows.flags[i]! >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
 
 export const ACCEPTED_ATT_DIFFERENCES: readonly AcceptedAttDifference[] = [
   {
-    form: (form) => form.encoding.includes("/") || form.encoding.includes("("),
-    asIced: (ours) => ours.replace(/(\(%[a-z0-9]+)\)/, "$1,)"),
+    applies: (_form, { registers }, i) =>
+      (registers[i]! & 3) !== 3 &&
+      ((registers[i]! >> ROW_REGISTERS.indexShift) & 63) === NO_INDEX &&
+      registers[i]! >>> ROW_REGISTERS.scaleShift !== 0,
+    asIced: (ours) => ours.replace(/\((%[a-z0-9]+)\)/, "($1,)"),
     manual:
-      "GNU as, 9.16.7 Memory References: section:disp(base, index, scale), where a comma is followed by an index or a scale; " +
+      "GNU as, 9.16.7 Memory References: section:disp(base, index, scale), where an index or a scale follows a comma; " +
       "as rejects (%rax,), which iced-x86 writes for a SIB byte with a scale and no index",
+    example: "8b0460",
   },
   {
-    form: (form) => form.operands.some((code) => /^[IJO]/.test(code)) || form.encoding.includes("/"),
+    applies: (_form, { flags }, i) => ((flags[i]! >> ROW_FLAGS.modeShift) & 3) === 2,
     asIced: (ours) => ours.replace(/0x[0-9A-F]+0000000([0-9])(?![0-9A-F])/, "$1"),
     manual:
-      "GNU as, 3.6.2 Numbers: a number's text is its value; iced-x86 1.21 for JavaScript writes 64-bit numbers whose low " +
-      "32 bits are below 10 without their high half",
+      "GNU as, 3.6.2 Number Constants: a number means its value; iced-x86 1.21 for JavaScript leaves out the high half of " +
+      "a 64-bit number whose low half is below 10",
+    example: "48b80200000000000080",
   },
   {
-    form: (form) => form.operands.some((code) => code.startsWith("Y")) && !form.operands.some((code) => code.startsWith("X")),
-    asIced: (ours) => ours.replace(/\(%/, "%es:(%"),
+    applies: ({ operands }, rows, i) =>
+      operands.some((code) => code.startsWith("Y")) && segmentPrefix(rows, i) >= 0 && segmentPrefix(rows, i) < 4,
+    asIced: (ours) => (ours.includes("%es:") ? ours : ours.replace("(%", "%es:(%")),
     manual:
-      "SDM Vol 2B, STOS: the ES segment cannot be overridden; iced-x86 writes %es: in 64-bit mode for an FS or GS prefix even " +
-      "if an ES, CS, SS or DS prefix follows, of which our rows keep the last",
+      "SDM Vol 1, 3.4.2.1: in 64-bit mode ES, CS, SS and DS overrides have no effect, and ES:rDI takes no other; iced-x86 " +
+      "writes %es: for FS or GS before one of them, of which a row keeps only the last",
+    example: "643eaa",
   },
 ];
 
@@ -55,7 +69,7 @@ export class AttComparison {
     if (ours === theirs) return undefined;
     const form = FORMS[rows.form[i]!]!;
     const accepted = ACCEPTED_ATT_DIFFERENCES.findIndex(
-      (difference) => difference.form(form) && difference.asIced(ours) === theirs,
+      ({ applies, asIced }) => applies(form, rows, i) && asIced(ours) === theirs,
     );
     return { ours, theirs, accepted };
   }

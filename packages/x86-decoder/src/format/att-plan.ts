@@ -17,27 +17,39 @@ export interface RowSizes {
   readonly memory: boolean;
 }
 
+/** A mnemonic, with a space behind if operands follow, and the operands. */
+export interface AttLine {
+  readonly name: string;
+  readonly parts: readonly AttPart[];
+}
+
+/** When an instruction is written as its plan's `short` line or one of `byImmediate`. */
+export const SHORTENED = {
+  never: 0,
+  /** If the immediate is in `byImmediate`. */
+  byImmediate: 1,
+  /** If the register operand is ST(1). */
+  withSt1: 2,
+  /** If the first two operands are the same register. */
+  withSameRegister: 3,
+} as const;
+
 /** How to write the instructions of one form that have the same sizes. */
 export interface AttPlan extends PrefixRules {
   /** What the plan is for, besides the form: `variantOf` a row. */
   readonly variant: number;
   /** Prefixes that follow from the sizes, with a space behind each. */
   readonly prefix: string;
-  /** Mnemonic; with operands, a space behind. */
-  readonly name: string;
-  readonly parts: readonly AttPart[];
-  /** By immediate: names as `name`, with which the immediate is left out. */
-  readonly pseudo: ReadonlyMap<number, string>;
-  readonly pseudoParts: readonly AttPart[];
+  readonly line: AttLine;
+  /** SHORTENED */
+  readonly shortened: number;
+  readonly short: AttLine;
+  readonly byImmediate: ReadonlyMap<number, AttLine>;
   /** Whether there may be an opmask. */
   readonly masked: boolean;
-  /** Without operands when the register is ST(1). */
-  readonly shortWithSt1: boolean;
-  /** Without the source register when it is the destination. */
-  readonly mergesRegisters: boolean;
 }
 
-const NO_NAMES: ReadonlyMap<number, string> = new Map();
+const NO_NAMES: ReadonlyMap<number, string> = /* @__PURE__ */ new Map();
 
 /** More than any `variantOf`. */
 export const VARIANTS = 1024;
@@ -99,7 +111,8 @@ export class AttPlanner {
   /** The plan for row `i`, which has a form and the given `variantOf`. */
   plan(rows: InstructionRows, i: number, variant: number): AttPlan {
     const form = FORMS[rows.form[i] ?? -1];
-    if (form === undefined) throw new DecoderError(`row ${i} was to be formatted; there are rows 0 to ${rows.capacity - 1}`);
+    if (form === undefined)
+      throw new DecoderError(`row ${i} was to be formatted; there are rows 0 to ${rows.capacity - 1}`);
     const sizes = sizesOf(variant);
     const operands = form.operands.join(" ");
     const exchange = isExchange(form, sizes);
@@ -115,20 +128,29 @@ export class AttPlanner {
       untoldBytes: untoldBytes(codes, sizes),
       memoryCode: sizes.memory ? (codes[0] ?? "") : "",
     });
+    const make = (shownCodes: readonly string[], word: string): AttLine => ({
+      name: this.#letters(shownCodes.length === 0 ? word : `${word} `),
+      parts: this.#parts.make(form, shownCodes, sizes, rows, i),
+    });
     const usual = USUAL_IMMEDIATE.get(mnemonic);
-    const pseudo = usual === undefined ? (pseudoOperations(mnemonic, codes) ?? NO_NAMES) : new Map([[usual, mnemonic]]);
-    const blank = codes.length > 1 ? " " : "";
+    const names = usual === undefined ? (pseudoOperations(mnemonic, codes) ?? NO_NAMES) : new Map([[usual, mnemonic]]);
+    const merges = !sizes.memory && MERGES_REGISTERS.has(`${mnemonic} ${operands}`);
+    const withSt1 = SHORT_WITH_ST1.has(mnemonic) && codes.includes("STi");
     return {
       variant,
       prefix: this.#letters(fixedPrefixes(form, sizes)),
-      name: this.#letters(codes.length === 0 ? name : `${name} `),
-      parts: this.#parts.make(form, codes, sizes, rows, i),
-      pseudo: new Map(Array.from(pseudo, ([immediate, word]) => [immediate, this.#letters(word + blank)])),
-      pseudoParts: pseudo.size === 0 ? [] : this.#parts.make(form, codes.slice(0, -1), sizes, rows, i),
+      line: make(codes, name),
+      shortened: merges
+        ? SHORTENED.withSameRegister
+        : withSt1
+          ? SHORTENED.withSt1
+          : names.size > 0
+            ? SHORTENED.byImmediate
+            : SHORTENED.never,
+      short: make(merges ? [codes[0] ?? "", codes[2] ?? ""] : [], name),
+      byImmediate: new Map(Array.from(names, ([immediate, word]) => [immediate, make(codes.slice(0, -1), word)])),
       ...prefixRules(form, sizes),
       masked: encoding.startsWith("EVEX"),
-      shortWithSt1: SHORT_WITH_ST1.has(mnemonic) && codes.includes("STi"),
-      mergesRegisters: !sizes.memory && MERGES_REGISTERS.has(`${mnemonic} ${operands}`),
     };
   }
 }

@@ -2,13 +2,12 @@ import { PREFIX, SEGMENT } from "../decoded.ts";
 import { FORMS } from "../forms.ts";
 import { type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "../rows.ts";
 import { AddressText } from "./att-memory.ts";
-import { createNumberText, type NumberText } from "./numbers.ts";
 import { type AttPart, PART } from "./att-parts.ts";
-import { type AttPlan, AttPlanner, VARIANTS, variantOf } from "./att-plan.ts";
-
+import { type AttLine, type AttPlan, AttPlanner, SHORTENED, VARIANTS, variantOf } from "./att-plan.ts";
 import { cutTokens, PLACEHOLDER } from "./att-tokens.ts";
 import { FORM_PREFIX } from "./form-prefixes.ts";
 import type { FormatterOptions, InstructionFormatter, SymbolResolver, Token, TokenKind } from "./formatter.ts";
+import { createNumberText, type NumberText } from "./numbers.ts";
 
 export type {
   FormatterOptions,
@@ -77,23 +76,23 @@ class AttFormatter implements InstructionFormatter {
     if (rows.form[i] === 0) return BAD;
     const plan = this.#plan(rows, i);
     const flags = rows.flags[i]!;
-    const pseudo = plan.pseudo.get(rows.immediate[i]!);
-    let name = pseudo ?? plan.name;
-    if ((flags & plan.watched) !== 0) name = this.#prefixes(plan, flags) + this.#hinted(plan, flags, name);
-    else if (plan.prefix !== "") name = plan.prefix + name;
-    return this.#operands(name, plan, pseudo === undefined ? plan.parts : plan.pseudoParts, rows, i, base);
+    const { name, parts } = lineOf(plan, rows, i);
+    let text = name;
+    if ((flags & plan.watched) !== 0) text = this.#prefixes(plan, flags) + this.#hinted(plan, flags, name);
+    else if (plan.prefix !== "") text = plan.prefix + name;
+    return this.#operands(text, plan, parts, rows, i, base);
   }
 
   tokens(rows: InstructionRows, i: number, base: bigint): Token[] {
     if (rows.form[i] === 0) return [{ kind: "mnemonic", text: BAD }];
     const plan = this.#plan(rows, i);
     const flags = rows.flags[i]!;
-    const pseudo = plan.pseudo.get(rows.immediate[i]!);
+    const { name, parts } = lineOf(plan, rows, i);
     const pieces: Token[] = [];
     this.#pieces = pieces;
-    const operands = this.#operands("", plan, pseudo === undefined ? plan.parts : plan.pseudoParts, rows, i, base);
+    const operands = this.#operands("", plan, parts, rows, i, base);
     this.#pieces = undefined;
-    return cutTokens(this.#prefixes(plan, flags), this.#hinted(plan, flags, pseudo ?? plan.name), operands, pieces);
+    return cutTokens(this.#prefixes(plan, flags), this.#hinted(plan, flags, name), operands, pieces);
   }
 
   #plan(rows: InstructionRows, i: number): AttPlan {
@@ -152,12 +151,10 @@ class AttFormatter implements InstructionFormatter {
     base: bigint,
   ): string {
     const registers = rows.registers[i]!;
-    if (plan.shortWithSt1 && ((registers >> ROW_REGISTERS.rmShift) & 7) === 1) return before.trimEnd();
     const flags = rows.flags[i]!;
     let text = before;
     for (let n = 0; n < parts.length; n++) {
       const part = parts[n]!;
-      if (n === 1 && plan.mergesRegisters && sameRegister(registers)) continue;
       switch (part.kind) {
         case PART.register:
           text += part.names[(registers >> part.shift) & 31]!;
@@ -199,7 +196,9 @@ class AttFormatter implements InstructionFormatter {
           text += this.#farPointer(part, rows, i);
       }
     }
-    return plan.masked ? text + this.#masks[((flags >> ROW_FLAGS.maskShift) & 7) | ((flags & ROW_FLAGS.zeroing) === 0 ? 0 : 8)]! : text;
+    return plan.masked
+      ? text + this.#masks[((flags >> ROW_FLAGS.maskShift) & 7) | ((flags & ROW_FLAGS.zeroing) === 0 ? 0 : 8)]!
+      : text;
   }
 
   /** The segment of memory that has `usual` without a prefix, if a prefix overrides it with another one. */
@@ -266,8 +265,7 @@ class AttFormatter implements InstructionFormatter {
   #farPointer(part: AttPart, rows: InstructionRows, i: number): string {
     const low = part.size === 2 ? rows.immediate[i]! & 0xffff : rows.immediate[i]! >>> 0;
     const selector = part.lead + this.#put("number", this.#numbers.padded(rows.immediate2[i]! & 0xffff, 0, 4));
-    const offset =
-      this.#symbol(low, 0, "branch") ?? this.#put("number", this.#numbers.padded(low, 0, part.size * 2));
+    const offset = this.#symbol(low, 0, "branch") ?? this.#put("number", this.#numbers.padded(low, 0, part.size * 2));
     return `${selector},$${offset}`;
   }
 
@@ -303,8 +301,22 @@ class AttFormatter implements InstructionFormatter {
   }
 }
 
-const sameRegister = (registers: number): boolean =>
-  (((registers >> ROW_REGISTERS.regShift) ^ (registers >> ROW_REGISTERS.rmShift)) & 31) === 0;
+/** The line that fits the row: the plan's usual one, or a shorter one. */
+function lineOf(plan: AttPlan, rows: InstructionRows, i: number): AttLine {
+  const registers = rows.registers[i]!;
+  switch (plan.shortened) {
+    case SHORTENED.byImmediate:
+      return plan.byImmediate.get(rows.immediate[i]!) ?? plan.line;
+    case SHORTENED.withSt1:
+      return ((registers >> ROW_REGISTERS.rmShift) & 7) === 1 ? plan.short : plan.line;
+    case SHORTENED.withSameRegister:
+      return (((registers >> ROW_REGISTERS.regShift) ^ (registers >> ROW_REGISTERS.rmShift)) & 31) === 0
+        ? plan.short
+        : plan.line;
+    default:
+      return plan.line;
+  }
+}
 
 const isMode64 = (flags: number): boolean => ((flags >> ROW_FLAGS.modeShift) & 3) === MODE_64;
 
