@@ -195,6 +195,22 @@ describe("tokens of the AT&T formatter", () => {
     ]);
   });
 
+  it("are not disturbed by a symbol resolver that throws or formats", () => {
+    const rows = rowsOf("e800000000", 64);
+    let asked = 0;
+    const formatter = createAttFormatter({
+      symbols: (address) => {
+        asked++;
+        if (asked === 1) throw new Error("no symbols yet");
+        return asked === 2 ? { name: formatter.format(rows, 0, BASE), address } : undefined;
+      },
+    });
+    expect(() => formatter.tokens(rows, 0, BASE)).toThrow("no symbols yet");
+    const tokens = formatter.tokens(rows, 0, BASE);
+    expect(tokens.at(-1)).toEqual({ kind: "symbol", text: "call 0x0000000000001005" });
+    expect(formatter.format(rows, 0, BASE)).toBe("call 0x0000000000001005");
+  });
+
   it("of bytes that are no instruction are one", () => {
     expect(createAttFormatter().tokens(rowsOf("06", 64), 0, BASE)).toEqual([{ kind: "mnemonic", text: "(bad)" }]);
   });

@@ -27,7 +27,7 @@ export const ACCEPTED_ATT_DIFFERENCES: readonly AcceptedAttDifference[] = [
       registers[i]! >>> ROW_REGISTERS.scaleShift !== 0,
     asIced: (ours) => ours.replace(/\((%[a-z0-9]+)\)/, "($1,)"),
     manual:
-      "GNU as, 9.16.7 Memory References: section:disp(base, index, scale), where an index or a scale follows a comma; " +
+      "GNU as, 80386 Dependent Features, Memory References: section:disp(base, index, scale), where an index or a scale follows a comma; " +
       "as rejects (%rax,), which iced-x86 writes for a SIB byte with a scale and no index",
     example: "8b0460",
   },
@@ -35,7 +35,7 @@ export const ACCEPTED_ATT_DIFFERENCES: readonly AcceptedAttDifference[] = [
     applies: (_form, { flags }, i) => ((flags[i]! >> ROW_FLAGS.modeShift) & 3) === 2,
     asIced: (ours) => ours.replace(/0x[0-9A-F]+0000000([0-9])(?![0-9A-F])/, "$1"),
     manual:
-      "GNU as, 3.6.2 Number Constants: a number means its value; iced-x86 1.21 for JavaScript leaves out the high half of " +
+      "GNU as, Constants, Numbers: a number means its value; iced-x86 1.21 for JavaScript leaves out the high half of " +
       "a 64-bit number whose low half is below 10",
     example: "48b80200000000000080",
   },

@@ -2,13 +2,12 @@
 
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
-/** Operands in Intel order instead of reversed (GNU as manual, "AT&T Syntax versus Intel Syntax": BOUND, ENTER, INVLPGA). */
+/** Operands in Intel order instead of reversed (GNU as, AT&T Syntax versus Intel Syntax). */
 export const INTEL_ORDER: ReadonlySet<string> = /* @__PURE__ */ words("bound enter");
 
 /**
  * Operands that are shown instead of those of the table, by mnemonic and operand codes. XMM0 and rBX stand for what the
- * table only implies; The register of a
- * selector has the operand size where GNU as takes any size, and 16 bits where it does not.
+ * table only implies. A selector's register has the operand size where the encoding has one and the CPU ignores it.
  */
 export const SHOWN_OPERANDS: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
   ["pblendvb Vdq Wdq", "Vdq Wdq XMM0"],
@@ -35,7 +34,7 @@ export const SHORT_WITH_ST1: ReadonlySet<string> = /* @__PURE__ */ words(
   "fcom fcomp fucom fucomp fxch faddp fmulp fsubp fsubrp fdivp fdivrp",
 );
 
-/** Takes LOCK but neither XACQUIRE nor XRELEASE. */
+/** Takes LOCK but neither XACQUIRE nor XRELEASE (SDM Vol 2D, XACQUIRE/XRELEASE, has no CMPXCHG16B). */
 export const LOCK_WITHOUT_HLE: ReadonlySet<string> = /* @__PURE__ */ words("cmpxchg16b");
 
 /** An address size prefix is shown by name, because no operand shows the registers that it changes. */
@@ -55,7 +54,7 @@ export const REX_W_SHOWN: ReadonlySet<string> = /* @__PURE__ */ new Set(["call M
 /** A branch whose target has at least 32 bits (SDM Vol 2D, XBEGIN). */
 export const WIDE_TARGET: ReadonlySet<string> = /* @__PURE__ */ words("xbegin");
 
-/** Addresses without an access: a segment is not shown. */
+/** Computes an address without access to memory: a segment has no effect and is not shown (SDM Vol 2A, LEA). */
 export const NO_SEGMENT: ReadonlySet<string> = /* @__PURE__ */ words("lea");
 
 /** Written with two operands where the first two registers are the same, by mnemonic and operand codes. */

@@ -280,7 +280,11 @@ class AttFormatter implements InstructionFormatter {
   #symbol(low: number, high: number, use: "branch" | "memory" | "immediate"): string | undefined {
     if (this.#symbols === undefined) return undefined;
     const address = (BigInt(high) << 32n) | BigInt(low);
+    // The resolver may throw, or format something itself: until it is back, no text is made for tokens.
+    const pieces = this.#pieces;
+    this.#pieces = undefined;
     const match = this.#symbols(address, use);
+    this.#pieces = pieces;
     if (match === undefined) return undefined;
     const name = this.#put("symbol", match.name);
     const distance = address - match.address;
