@@ -1,0 +1,44 @@
+import { BracketFormatter } from "./bracket-formatter.ts";
+import type { FormatterOptions, InstructionFormatter } from "./formatter.ts";
+import { INTEL_STYLES } from "./intel-styles.ts";
+import { pointerSizes, sizeRuleOfIntel } from "./memory-sizes.ts";
+import type { Syntax } from "./syntax.ts";
+
+export type {
+  FormatterOptions,
+  InstructionFormatter,
+  NumberOptions,
+  SymbolMatch,
+  SymbolResolver,
+  Token,
+  TokenKind,
+} from "./formatter.ts";
+
+const INTEL: Syntax = {
+  styles: INTEL_STYLES,
+  sizes: pointerSizes({ 14: "fpuenv14 ptr", 28: "fpuenv28 ptr", 94: "fpustate94 ptr", 108: "fpustate108 ptr" }),
+  showsSize: sizeRuleOfIntel,
+  stackRegister: (i) => `st(${i})`,
+  stackTop: "st",
+  operandSizeWord: "data",
+  addressSizeWord: "addr",
+  notTaken: "hint-not-taken",
+  taken: "hint-taken",
+  segmentInside: false,
+  showsDs: false,
+  relative: ["", "", ""],
+  offsetSizes: ["", "", ""],
+  broadcastWords: undefined,
+  gatherMaskIsOperand: true,
+  roundingPlace: "first",
+  roundingSeparator: "",
+  roundings: ["{rne-sae}", "{rd-sae}", "{ru-sae}", "{rz-sae}"],
+  selectorFirst: false,
+  farSeparator: ",",
+  offsetOf: "",
+};
+
+/** A formatter for the notation of the Intel manual: "mov eax,[rbx+rcx*4+10h]", "jmp short 0000000000001000h". */
+export function createIntelFormatter(options: FormatterOptions = {}): InstructionFormatter {
+  return new BracketFormatter(INTEL, options);
+}
