@@ -1,8 +1,8 @@
 import { DESCRIPTOR, OPERAND_BYTES } from "../../src/layout.ts";
+import { type OperandCode, parseOperandCode, SELECTOR } from "../../src/operand-codes.ts";
 import { MAX_OPERANDS } from "../../src/operands.ts";
 import { REGISTER_CLASS } from "../../src/registers.ts";
 import { ROW_FLAGS } from "../../src/row-fields.ts";
-import { type OperandCode, parseOperandCode, SELECTOR } from "./operand-codes.ts";
 
 /** Bit of a row's flags by SELECTOR. */
 const SELECTOR_SHIFT: Readonly<Record<number, number>> = {

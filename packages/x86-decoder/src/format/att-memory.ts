@@ -1,5 +1,5 @@
 import { NO_REGISTER_ID, REGISTER_CLASS, REGISTER_NAMES } from "../registers.ts";
-import { ROW_REGISTERS } from "../rows.ts";
+import { ROW_REGISTERS } from "../row-fields.ts";
 
 const GENERAL = [REGISTER_CLASS.gpr16, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64] as const;
 

@@ -1,10 +1,11 @@
 import type { InstructionForm } from "../forms.ts";
 import { FORM_RULES } from "../generated/decode-tables.ts";
-import { RULES } from "../layout.ts";
-import { type OperandCode, parseOperandCode, SELECTOR, SOURCE } from "../operand-codes.ts";
+import { RULES, OPERAND_SOURCE as SOURCE } from "../layout.ts";
+import { type OperandCode, parseOperandCode, SELECTOR } from "../operand-codes.ts";
 import { createOperandList, readOperands } from "../operands.ts";
 import { NO_REGISTER_ID, REGISTER_CLASS, REGISTER_NAMES } from "../registers.ts";
-import { type InstructionRows, ROW_REGISTERS } from "../rows.ts";
+import { ROW_REGISTERS } from "../row-fields.ts";
+import type { InstructionRows } from "../rows.ts";
 import { INTEL_ORDER, WIDE_TARGET } from "./att-exceptions.ts";
 import type { RowSizes } from "./att-plan.ts";
 

@@ -1,5 +1,6 @@
 import { FORMS, type InstructionForm } from "../forms.ts";
-import { DecoderError, type InstructionRows, ROW_FLAGS } from "../rows.ts";
+import { ROW_FLAGS } from "../row-fields.ts";
+import { DecoderError, type InstructionRows } from "../rows.ts";
 import { MERGES_REGISTERS, SHORT_WITH_ST1, SHOWN_OPERANDS, USUAL_IMMEDIATE } from "./att-exceptions.ts";
 import { attName } from "./att-names.ts";
 import { type AttPart, AttPartMaker, GENERAL_MEMORY } from "./att-parts.ts";

@@ -1,6 +1,6 @@
-import { PREFIX } from "../decoded.ts";
+import { PREFIX } from "../constants.ts";
 import type { InstructionForm } from "../forms.ts";
-import { ROW_FLAGS } from "../rows.ts";
+import { ROW_FLAGS } from "../row-fields.ts";
 import { ADDRESS_SIZE_SHOWN, LOCK_WITHOUT_HLE, NO_SEGMENT, REX_W_SHOWN, SEGMENT_SHOWN } from "./att-exceptions.ts";
 import type { RowSizes } from "./att-plan.ts";
 import { FORM_PREFIX, formPrefixes } from "./form-prefixes.ts";

@@ -1,6 +1,7 @@
-import { PREFIX, SEGMENT } from "../decoded.ts";
+import { PREFIX, SEGMENT } from "../constants.ts";
 import { FORMS } from "../forms.ts";
-import { type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "../rows.ts";
+import { ROW_FLAGS, ROW_REGISTERS } from "../row-fields.ts";
+import type { InstructionRows } from "../rows.ts";
 import { AddressText } from "./att-memory.ts";
 import { type AttPart, PART } from "./att-parts.ts";
 import { type AttLine, type AttPlan, AttPlanner, SHORTENED, VARIANTS, variantOf } from "./att-plan.ts";

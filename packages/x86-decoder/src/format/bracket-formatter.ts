@@ -1,8 +1,9 @@
-import { PREFIX, SEGMENT } from "../decoded.ts";
+import { PREFIX, SEGMENT } from "../constants.ts";
 import { FORMS } from "../forms.ts";
 import { ENCODING } from "../layout.ts";
 import { REGISTER_CLASS } from "../registers.ts";
-import { type InstructionRows, ROW_FLAGS, ROW_REGISTERS } from "../rows.ts";
+import { ROW_FLAGS, ROW_REGISTERS } from "../row-fields.ts";
+import type { InstructionRows } from "../rows.ts";
 import { FORM_PREFIX } from "./form-prefixes.ts";
 import type { FormatterOptions, InstructionFormatter, SymbolMatch, SymbolResolver, Token } from "./formatter.ts";
 import { createNumberText, type NumberText } from "./numbers.ts";

@@ -1,5 +1,6 @@
 import type { InstructionForm } from "../forms.ts";
-import { parseOperandCode, SOURCE } from "../operand-codes.ts";
+import { OPERAND_SOURCE as SOURCE } from "../layout.ts";
+import { parseOperandCode } from "../operand-codes.ts";
 import { REGISTER_BYTES } from "../registers.ts";
 import type { MemorySizeRule } from "./styles.ts";
 

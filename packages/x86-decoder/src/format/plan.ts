@@ -1,9 +1,9 @@
 import type { InstructionForm } from "../forms.ts";
 import { FORM_RULES } from "../generated/decode-tables.ts";
-import { RULES } from "../layout.ts";
-import { parseOperandCode, SELECTOR, SOURCE } from "../operand-codes.ts";
+import { RULES, OPERAND_SOURCE as SOURCE } from "../layout.ts";
+import { parseOperandCode, SELECTOR } from "../operand-codes.ts";
 import { REGISTER_CLASS, REGISTER_NAMES } from "../registers.ts";
-import { ROW_FLAGS, ROW_REGISTERS } from "../rows.ts";
+import { ROW_FLAGS, ROW_REGISTERS } from "../row-fields.ts";
 import { formPrefixes } from "./form-prefixes.ts";
 import { type Part, type Piece, pieceOf } from "./pieces.ts";
 import { pseudoOperations } from "./pseudo-operations.ts";

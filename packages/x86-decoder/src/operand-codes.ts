@@ -1,5 +1,5 @@
-import { OPERAND_SOURCE as SOURCE } from "../../src/layout.ts";
-import { REGISTER_CLASS } from "../../src/registers.ts";
+import { OPERAND_SOURCE as SOURCE } from "./layout.ts";
+import { REGISTER_CLASS } from "./registers.ts";
 
 /** What selects among the three register classes and sizes of an operand code. */
 export const SELECTOR = { operandSize: 0, vectorLength: 1, addressSize: 2, mode: 3 } as const;
