@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FORM_BITS, MAPS } from "../src/layout.ts";
+import { shortPathModule } from "./short-path/module.ts";
 import { parseTable, type TableForm } from "./table/form.ts";
 import { formBits, formRules } from "./table/form-bits.ts";
 import { operandDescriptors } from "./table/operand-descriptors.ts";
@@ -69,11 +70,17 @@ const descriptors = (forms: readonly TableForm[]): string => `${MARK}
 export const OPERAND_DESCRIPTORS: Int32Array = new Int32Array(${numbers(operandDescriptors(signaturesOf(forms)))});
 `;
 
+const shortPath = (): string => `${MARK}
+/** The WebAssembly module of src/short-path.ts, base64. */
+export const SHORT_PATH_MODULE: string = "${Buffer.from(shortPathModule()).toString("base64")}";
+`;
+
 const forms = FILES.flatMap((name) => parseTable(readFileSync(path(`instructions/${name}.txt`), "utf8")));
 const outputs: Readonly<Record<string, string>> = {
   "src/generated/decode-tables.ts": tables(forms),
   "src/generated/form-lines.ts": information(forms),
   "src/generated/operand-descriptors.ts": descriptors(forms),
+  "src/generated/short-path.ts": shortPath(),
 };
 
 for (const [file, text] of Object.entries(outputs)) {
