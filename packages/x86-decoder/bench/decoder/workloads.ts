@@ -15,12 +15,20 @@ const ROWS = 4096;
 /** Batch decoding, with operands, and with text, of one program's code in 64-bit mode. */
 export function workloads(bytes: Uint8Array): Workload[] {
   const rows = createInstructionRows(ROWS);
+  // So few rows that the short path is not used.
+  const few = createInstructionRows(16);
   const instruction = new iced.Instruction();
   return [
     {
       name: "batch",
       instructions: decodeAll(bytes, rows),
       ours: () => decodeAll(bytes, rows),
+      theirs: () => icedLengths(bytes, instruction),
+    },
+    {
+      name: "batch-long-path",
+      instructions: decodeAll(bytes, rows),
+      ours: () => decodeAll(bytes, few),
       theirs: () => icedLengths(bytes, instruction),
     },
     {
@@ -40,7 +48,7 @@ function decodeAll(bytes: Uint8Array, rows: InstructionRows): number {
   for (let at = 0; ; at = rows.next) {
     const count = decodeBatch(bytes, at, bytes.length, 64, rows);
     total += count;
-    if (count < ROWS) return total;
+    if (count < rows.capacity) return total;
   }
 }
 
