@@ -1,4 +1,5 @@
 import type { HostMemory } from "@likex/host-memory";
+import { reservedHigh } from "./address.ts";
 import { EPT_EXIT, EPT_PTE, EPT_VIOLATION, EPTP_ACCESSED_DIRTY } from "./ept-entry.ts";
 import { indexAt } from "./index-at.ts";
 
@@ -8,9 +9,6 @@ const HIGH_UNIT = 2 ** 32;
 
 /** Bits of the page number below a leaf, by level. */
 const OFFSET_MASK = [0, 0, 0x1ff000, 0x3ffff000];
-
-/** Bits 51:32 of an address, above the processor's physical address width. */
-const reservedHigh = (width: number): number => (0xfffff & ~((1 << Math.max(0, width - 32)) - 1)) >>> 0;
 
 /** Memory types that EPT entries may not have: 2, 3 and 7 (SDM Vol 3C, 28.3.3.1). */
 const isReservedType = (type: number): boolean => type === 2 || type === 3 || type === 7;

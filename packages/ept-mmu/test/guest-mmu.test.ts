@@ -175,10 +175,3 @@ describe("4-level paging behind the EPT", () => {
     expect(mmu.guestPhysicalAddress).toBe(0x40_0000 + (LINEAR & 0xfff));
   });
 });
-
-it("32-bit and PAE paging are refused by a page fault, never by a wrong translation", () => {
-  const { mmu } = setUp();
-  mmu.configure({ cr0: 0x80000011 | 0, cr3Low: 0, cr3High: 0, cr4: 0x20, efer: 0, eptPointer: 0 });
-  expect(mmu.translate(0, 0, ACCESS.read)).toBe(TRANSLATION.pageFault);
-  expect(mmu.pageFaultErrorCode).toBe(9);
-});
