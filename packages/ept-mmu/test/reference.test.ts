@@ -29,7 +29,15 @@ const CR4_BITS = [4, 7, 17, 20, 21, 22];
 
 const access = fc.record({
   kind: fc.constantFrom<Kind>("read", "write", "fetch"),
-  accessor: fc.constantFrom<Accessor>("user", "supervisor", "supervisor with AC", "implicit"),
+  accessor: fc.constantFrom<Accessor>(
+    "user",
+    "user",
+    "supervisor",
+    "supervisor with AC",
+    "implicit",
+    "implicit with AC",
+    "implicit at CPL 3",
+  ),
   offset: fc.bigInt({ min: 0n, max: 4095n }),
 });
 

@@ -27,6 +27,8 @@ const PRIVILEGE: Record<Accessor, number> = {
   supervisor: 0,
   "supervisor with AC": ACCESS.ac,
   implicit: ACCESS.implicit,
+  "implicit with AC": ACCESS.implicit | ACCESS.ac,
+  "implicit at CPL 3": ACCESS.implicit | ACCESS.user,
 };
 
 /** The MMU under test over one arena, and the reference's copy of it. */

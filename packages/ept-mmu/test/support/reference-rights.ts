@@ -14,8 +14,14 @@ export interface ReferenceState {
   readonly pdptes: readonly bigint[];
 }
 
-/** Who accesses: CPL 3; CPL below 3, with EFLAGS.AC; or the processor itself. */
-export type Accessor = "user" | "supervisor" | "supervisor with AC" | "implicit";
+/** Who accesses: CPL 3; CPL below 3, with EFLAGS.AC; or the processor itself, at whatever CPL. */
+export type Accessor =
+  | "user"
+  | "supervisor"
+  | "supervisor with AC"
+  | "implicit"
+  | "implicit with AC"
+  | "implicit at CPL 3";
 
 export interface PageAttributes {
   /** U/S is 1 in every entry: a user-mode address. */
