@@ -43,7 +43,7 @@ export class Processor {
   #loaded: LoadedVcpu | undefined;
 
   constructor(memory: HostMemory, personality: Personality, trace: TraceSink | undefined) {
-    const guestMmu = new GuestMmu(memory);
+    const guestMmu = new GuestMmu(memory, { physicalAddressWidth: personality.profile.physicalAddressWidth });
     this.memory = memory;
     this.personality = personality;
     this.trace = trace;

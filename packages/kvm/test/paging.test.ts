@@ -1,0 +1,97 @@
+import { bytesOf, KVM_EXIT, KVM_IOCTL } from "@likex/kvm-abi";
+import { describe, expect, it } from "vitest";
+import { Machine, type PersonalityName } from "./machine.ts";
+
+const { KVM_SET_SREGS } = KVM_IOCTL;
+
+/** Guest-physical memory beside the code's: tables and data. In the user's memory it follows the code's slot. */
+const TABLES = 0x10000;
+const IN_MEMORY = 0x4000;
+const [ROOT, OTHER_ROOT, DIRECTORY, TABLE, OTHER_DIRECTORY, OTHER_TABLE, DATA, OTHER_DATA] = [
+  0x10000, 0x11000, 0x12000, 0x13000, 0x14000, 0x15000, 0x16000, 0x17000,
+] as const;
+const LINEAR = 0x1000;
+const CR0_PE = 0x11n;
+const CR0_PAGING = 0x80000011n;
+const OPEN = 7;
+
+/** mov al,[LINEAR]; out 0x80,al; hlt */
+const READ = [0xa0, 0, LINEAR >> 8, 0, 0, 0xe6, 0x80, 0xf4];
+const word = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+const movToCr3 = (value: number): number[] => [0xb8, ...word(value), 0x0f, 0x22, 0xd8];
+/** mov eax,cr0; or eax,0x80000000; mov cr0,eax */
+const TURN_ON = [0x0f, 0x20, 0xc0, 0x0d, 0, 0, 0, 0x80, 0x0f, 0x22, 0xc0];
+
+describe.each<PersonalityName>(["kvm", "rust_kvm"])("paging of a 32-bit guest of %s", (personality) => {
+  const setUp = (code: readonly number[], registers: { cr0: bigint; cr4: bigint }): Machine => {
+    const machine = new Machine(code, { personality });
+    const { memory } = machine;
+    machine.region({
+      slot: 1,
+      guest_phys_addr: BigInt(TABLES),
+      memory_size: 0x8000n,
+      userspace_addr: memory.address + BigInt(IN_MEMORY),
+    });
+    const entryBytes = registers.cr4 === 0n ? 4 : 8;
+    const write = (table: number, index: number, entry: number): void =>
+      memory.write(table - TABLES + IN_MEMORY + index * entryBytes, Uint8Array.from(word(entry)));
+    const address = entryBytes === 4 ? [ROOT, OTHER_ROOT] : [DIRECTORY, OTHER_DIRECTORY];
+    if (entryBytes === 8) {
+      write(ROOT, 0, DIRECTORY | 1);
+      write(OTHER_ROOT, 0, OTHER_DIRECTORY | 1);
+    }
+    for (const [i, directory] of address.entries()) {
+      const table = i === 0 ? TABLE : OTHER_TABLE;
+      write(directory, 0, table | OPEN);
+      write(table, 0, OPEN);
+      write(table, 1, (i === 0 ? DATA : OTHER_DATA) | OPEN);
+    }
+    write(DATA, 0, 0x55);
+    write(OTHER_DATA, 0, 0x66);
+    const sregs = machine.sregs();
+    for (const segment of [sregs.cs, sregs.ds, sregs.ss, sregs.es])
+      Object.assign(segment, { base: 0n, limit: 0xffff_ffff, db: 1, g: 1 });
+    sregs.idt.limit = 0;
+    Object.assign(sregs, { ...registers, cr3: BigInt(ROOT) });
+    expect(machine.kvm.ioctl(machine.vcpu, KVM_SET_SREGS, bytesOf(sregs))).toBe(0);
+    return machine;
+  };
+  const expectOut = (machine: Machine, value: number): void => {
+    expect(machine.step()).toBe(KVM_EXIT.IO);
+    expect(machine.describe()).toMatchObject({ io: "out", port: 0x80, data: [value] });
+  };
+
+  describe.each([
+    ["32-bit paging", 0n],
+    ["PAE paging", 0x20n],
+  ])("%s", (_name, cr4) => {
+    it("begins with KVM_SET_SREGS", () => {
+      expectOut(setUp(READ, { cr0: CR0_PAGING, cr4 }), 0x55);
+    });
+
+    it("begins with MOV to CR0", () => {
+      expectOut(setUp([...TURN_ON, ...READ], { cr0: CR0_PE, cr4 }), 0x55);
+    });
+
+    it("goes on with the tables of a MOV to CR3", () => {
+      expectOut(setUp([...movToCr3(OTHER_ROOT), ...READ], { cr0: CR0_PAGING, cr4 }), 0x66);
+    });
+
+    it("marks the entries of the walk accessed, and the page's dirty when it is written", () => {
+      // mov [LINEAR],al; hlt
+      const machine = setUp([0xa2, 0, LINEAR >> 8, 0, 0, 0xf4], { cr0: CR0_PAGING, cr4 });
+      expect(machine.step()).toBe(KVM_EXIT.HLT);
+      const at = IN_MEMORY + TABLE - TABLES + (cr4 === 0n ? 4 : 8);
+      expect(machine.memory.read(at, 1)[0]).toBe(OPEN | 0x60);
+    });
+  });
+
+  it("with a reserved bit in a PDPTE is refused by MOV to CR3, and with no memory there", () => {
+    for (const root of [OTHER_ROOT + 0x20, 0x40000]) {
+      const machine = setUp([...movToCr3(root), ...READ], { cr0: CR0_PAGING, cr4: 0x20n });
+      machine.memory.write(IN_MEMORY + OTHER_ROOT + 0x38 - TABLES, Uint8Array.of(3));
+      expect(machine.step()).toBe(KVM_EXIT.SHUTDOWN);
+      expect(machine.sregs().cr3).toBe(BigInt(ROOT));
+    }
+  });
+});
