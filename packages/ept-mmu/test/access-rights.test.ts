@@ -159,6 +159,8 @@ describe("protection keys", () => {
     expect(setUp(USER_READ_ONLY, WRITE_DISABLE).access(W | USER)).toBe("fault 39");
     expect(setUp(USER_READ_ONLY, 0).access(W | USER)).toBe("fault 7");
     expect(setUp(USER_PAGE, ACCESS_DISABLE, { cr4: CR4.smap }).access(R)).toBe("fault 33");
+    expect(setUp(USER_PAGE, WRITE_DISABLE, { cr4: CR4.smap }).access(R)).toBe("fault 1");
+    expect(setUp(USER_PAGE | NX, ACCESS_DISABLE).access(X | USER)).toBe("fault 21");
     expect(setUp(USER_PAGE & ~1n, ACCESS_DISABLE).access(R | USER)).toBe("fault 4");
     expect(setUp(USER_PAGE | (1n << 51n), ACCESS_DISABLE).access(R | USER)).toBe("fault 13");
     expect(setUp(SUPERVISOR_PAGE, ACCESS_DISABLE).access(R | USER)).toBe("fault 5");

@@ -203,6 +203,19 @@ describe("accessed and dirty flags", () => {
 });
 
 describe("linear addresses", () => {
+  it.each<[Mode, bigint]>([
+    ["32-bit", 0xffff_f678n],
+    ["32-bit", 0x8020_0678n],
+    ["PAE", 0xffff_f678n],
+    ["4-level", 0x7fff_ffff_f678n],
+    ["4-level", 0x0080_4020_1678n],
+  ])("choose an entry of each table in %s paging (%s)", (mode, linear) => {
+    const machine = new PagingMachine({ mode, leaf: 0x40_0067n, linear });
+    expect(machine.access(R)).toBe(`ok ${R | W | X}`);
+    expect(machine.mmu.guestPage).toBe(0x40_0000);
+    expect(machine.access(R, linear ^ 0x1000n)).toBe("fault 0");
+  });
+
   it.each<Mode>(["32-bit", "PAE"])("wrap at 32 bits in %s paging, in CR2 too", (mode) => {
     const machine = new PagingMachine({ mode, leaf: 0x40_0067n });
     expect(machine.access(R, machine.linear + (7n << 32n))).toBe(`ok ${R | W | X}`);

@@ -118,8 +118,10 @@ export class RandomMachine {
       const lowest = 12 + indexBits * (level - 1);
       const host = base + table + bits(linear, lowest + indexBits - 1, lowest) * BigInt(entryBytes);
       const isLarge = seed.large && level > 1 && level < 4 && (mode !== "32-bit" || bits(state.cr4, 4, 4) === 1n);
+      // Bit 7 is PAT at level 1, and ignored in a directory of 32-bit paging without PSE.
+      const hasIgnoredPs = seed.large && (level === 1 || mode === "32-bit");
       const address = isLarge ? BigInt(seed.largeBits) << 12n : BigInt(seed.frame) << 12n;
-      let entry = address | BigInt(seed.flags) | (isLarge ? 0x80n : 0n);
+      let entry = address | BigInt(seed.flags) | (isLarge || hasIgnoredPs ? 0x80n : 0n);
       // Bits 62:52 are the 4-level mode's to ignore, and reserved in PAE paging: there they are rare.
       if (mode === "4-level" || seed.strayBit !== 0) entry |= BigInt(seed.top) << 52n;
       else if (mode === "PAE") entry |= BigInt(seed.top & 0x800) << 52n;
