@@ -158,9 +158,11 @@ describe("4-level paging behind the EPT", () => {
 
   it("treats reads of paging structures as writes when the EPT keeps accessed and dirty flags", () => {
     const { tdp, mmu, tables, configure } = setUpPaging(0x40_0067n);
-    configure({ eptPointer: tdp.eptPointer + 0x40 });
+    for (const level of [4, 3, 2]) tables.change(level, (old) => old | 0x20n);
     const frame = tables.entryAt(4) >> 12;
     tdp.writeProtect(frame, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.ok);
+    configure({ eptPointer: tdp.eptPointer + 0x40 });
     expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
     expect(mmu.qualification).toBe(0x83 | 0x28);
   });
