@@ -18,7 +18,7 @@ const isReservedType = (type: number): boolean => type === 2 || type === 3 || ty
  * its results in fields: it is on the way of every soft-TLB miss.
  */
 export class EptWalker {
-  readonly #u32: Uint32Array;
+  readonly #i32: Int32Array;
   readonly #bytes: number;
   readonly #reservedHigh: number;
   #root = 0;
@@ -31,7 +31,7 @@ export class EptWalker {
   qualification = 0;
 
   constructor(memory: HostMemory, physicalAddressWidth: number) {
-    this.#u32 = memory.u32;
+    this.#i32 = memory.i32;
     this.#bytes = memory.bytes;
     this.#reservedHigh = reservedHigh(physicalAddressWidth);
   }
@@ -49,43 +49,43 @@ export class EptWalker {
   /** Translates the page of a guest-physical address for an access (read 1, write 2, execute 4; several may be asked). */
   walk(guestPhysical: number, access: number): number {
     // Bits 51:48 are not translated: a 4-level EPT covers 48 bits.
-    const guestHigh = Math.floor(guestPhysical / HIGH_UNIT);
+    const guestHigh = guestPhysical < HIGH_UNIT ? 0 : Math.floor(guestPhysical / HIGH_UNIT);
     const guestLow = guestPhysical | 0;
+    const i32 = this.#i32;
     let table = this.#root;
+    if (table >= this.#bytes) return EPT_EXIT.misconfiguration;
     let allowed = R | W | X;
-    for (let level = 4; level >= 1; level--) {
+    for (let level = 4; ; level--) {
       const at = (table + indexAt(guestLow, guestHigh, level) * 8) >>> 2;
-      const low = this.#u32[at];
-      const high = this.#u32[at + 1];
-      if (low === undefined || high === undefined) return EPT_EXIT.misconfiguration;
+      const low = i32[at] as number;
+      const high = i32[at + 1] as number;
       const bits = low & (R | W | X);
       if (bits === 0) return this.#violation(access, 0);
       const isLeaf = level === 1 || (level < 4 && (low & EPT_PTE.large) !== 0);
       if (this.#isMisconfigured(low, high, level, isLeaf)) return EPT_EXIT.misconfiguration;
       allowed &= bits;
-      const address = (high & 0xfffff) * HIGH_UNIT + ((low & ~0xfff) >>> 0);
+      // The arena ends below 2 GiB: int32 holds every address in it, and a higher one is negative here or has a high half.
+      const address = (high & 0xfffff) === 0 ? low & ~0xfff : -1;
       if (!isLeaf) {
-        if (address >= this.#bytes) return EPT_EXIT.misconfiguration;
-        if (this.#tracksAccess) this.#u32[at] = low | EPT_PTE.accessed;
+        if (address < 0 || address >= this.#bytes) return EPT_EXIT.misconfiguration;
+        if (this.#tracksAccess) i32[at] = low | EPT_PTE.accessed;
         table = address;
         continue;
       }
       if ((access & ~allowed) !== 0) return this.#violation(access, allowed);
-      const page = address + (guestLow & (OFFSET_MASK[level] as number));
-      if (page >= this.#bytes) return EPT_EXIT.misconfiguration;
+      const page = address | (guestLow & (OFFSET_MASK[level] as number));
+      if (page < 0 || page >= this.#bytes) return EPT_EXIT.misconfiguration;
       this.hostPage = page;
       this.permissions = this.#track(at, low, access, allowed);
       return 0;
     }
-    // Level 1 always ends the walk above.
-    return EPT_EXIT.misconfiguration;
   }
 
   /** Sets accessed and dirty flags; a page that is not dirty yet grants no writes beyond the one asked for. */
   #track(at: number, low: number, access: number, allowed: number): number {
     if (!this.#tracksAccess) return allowed;
     const isWrite = (access & W) !== 0;
-    this.#u32[at] = low | EPT_PTE.accessed | (isWrite ? EPT_PTE.dirty : 0);
+    this.#i32[at] = low | EPT_PTE.accessed | (isWrite ? EPT_PTE.dirty : 0);
     return isWrite || (low & EPT_PTE.dirty) !== 0 ? allowed : allowed & ~W;
   }
 

@@ -145,7 +145,11 @@ export class RandomMachine {
           isGlobal: mmu.isGlobal,
         };
       case TRANSLATION.pageFault:
-        return { result: "fault", errorCode: mmu.pageFaultErrorCode };
+        return {
+          result: "fault",
+          errorCode: mmu.pageFaultErrorCode,
+          cr2: (BigInt(mmu.guestLinearHigh >>> 0) << 32n) | BigInt(mmu.guestLinearLow >>> 0),
+        };
       case TRANSLATION.nonCanonical:
         return { result: "not canonical" };
       default:

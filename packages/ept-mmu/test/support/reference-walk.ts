@@ -22,7 +22,7 @@ export type Outcome =
       readonly pageSize: bigint;
       readonly isGlobal: boolean;
     }
-  | { readonly result: "fault"; readonly errorCode: number }
+  | { readonly result: "fault"; readonly errorCode: number; readonly cr2: bigint }
   | { readonly result: "stop"; readonly reason: number; readonly qualification: bigint; readonly guestPhysical: bigint }
   | { readonly result: "not canonical" };
 
@@ -47,7 +47,7 @@ export const referenceTranslate = (
   try {
     return walk(memory, state, exact, kind, accessor);
   } catch (thrown) {
-    if (thrown instanceof PageFault) return { result: "fault", errorCode: thrown.errorCode };
+    if (thrown instanceof PageFault) return { result: "fault", errorCode: thrown.errorCode, cr2: exact };
     if (thrown instanceof EptExit) return { result: "stop", ...thrown };
     throw thrown;
   }
