@@ -1,11 +1,14 @@
 import type { HostMemory } from "@likex/host-memory";
 import { reservedHigh } from "./address.ts";
-import { EPT_EXIT, EPT_PTE, EPT_VIOLATION, EPTP_ACCESSED_DIRTY } from "./ept-entry.ts";
+import { EPT_CAPABILITY, EPT_EXIT, EPT_PTE, EPT_VIOLATION, EPTP_ACCESSED_DIRTY } from "./ept-entry.ts";
 import { indexAt } from "./index-at.ts";
 
 const { read: R, write: W, execute: X } = EPT_PTE;
 const FRAME = 0x1000;
 const HIGH_UNIT = 2 ** 32;
+
+/** Without a capability MSR: all that the walk knows. */
+export const ALL_EPT_PAGES: number = EPT_CAPABILITY.executeOnly | EPT_CAPABILITY.pages2M | EPT_CAPABILITY.pages1G;
 
 /** Bits of the page number below a leaf, by level. */
 const OFFSET_MASK = [0, 0, 0x1ff000, 0x3ffff000];
@@ -21,6 +24,9 @@ export class EptWalker {
   readonly #i32: Int32Array;
   readonly #bytes: number;
   readonly #reservedHigh: number;
+  readonly #hasExecuteOnly: boolean;
+  /** Bit n: entries of level n may map a page. At the others bit 7 is reserved. */
+  readonly #largeLevels: number;
   #root = 0;
   #tracksAccess = false;
   /** Host-physical address of the 4 KiB page. */
@@ -30,10 +36,15 @@ export class EptWalker {
   /** Exit qualification bits 5:0 of a violation. */
   qualification = 0;
 
-  constructor(memory: HostMemory, physicalAddressWidth: number) {
+  /** `capabilities`: bits 31:0 of IA32_VMX_EPT_VPID_CAP. */
+  constructor(memory: HostMemory, physicalAddressWidth: number, capabilities: number = ALL_EPT_PAGES) {
     this.#i32 = memory.i32;
     this.#bytes = memory.bytes;
     this.#reservedHigh = reservedHigh(physicalAddressWidth);
+    this.#hasExecuteOnly = (capabilities & EPT_CAPABILITY.executeOnly) !== 0;
+    this.#largeLevels =
+      ((capabilities & EPT_CAPABILITY.pages2M) !== 0 ? 1 << 2 : 0) |
+      ((capabilities & EPT_CAPABILITY.pages1G) !== 0 ? 1 << 3 : 0);
   }
 
   /** EPTP bit 6 is set. */
@@ -61,7 +72,7 @@ export class EptWalker {
       const high = i32[at + 1] as number;
       const bits = low & (R | W | X);
       if (bits === 0) return this.#violation(access, 0);
-      const isLeaf = level === 1 || (level < 4 && (low & EPT_PTE.large) !== 0);
+      const isLeaf = level === 1 || ((low & EPT_PTE.large) !== 0 && (this.#largeLevels & (1 << level)) !== 0);
       if (this.#isMisconfigured(low, high, level, isLeaf)) return EPT_EXIT.misconfiguration;
       allowed &= bits;
       // The arena ends below 2 GiB: int32 holds every address in it, and a higher one is negative here or has a high half.
@@ -100,9 +111,9 @@ export class EptWalker {
 
   /** SDM Vol 3C, 28.3.3.1: writable but not readable, reserved bits, reserved memory types. */
   #isMisconfigured(low: number, high: number, level: number, isLeaf: boolean): boolean {
-    if ((low & (R | W)) === W) return true;
+    if ((low & (R | W)) === W || ((low & (R | W | X)) === X && !this.#hasExecuteOnly)) return true;
     if ((high & this.#reservedHigh) !== 0) return true;
-    if (!isLeaf) return (low & (level === 4 ? 0xf8 : 0x78)) !== 0;
+    if (!isLeaf) return (low & 0xf8) !== 0;
     if (isReservedType((low >> EPT_PTE.memoryTypeShift) & 7)) return true;
     return level > 1 && (low & (level === 3 ? 0x3ffff000 : 0x1ff000)) !== 0;
   }

@@ -1,6 +1,8 @@
 import type { HostMemory } from "@likex/host-memory";
-import { AccessRights, kindsOf, PTE } from "./access-rights.ts";
+import { ACCESS, AccessRights, kindsOf, PTE } from "./access-rights.ts";
 import { isCanonical } from "./address.ts";
+import { EPT_CAPABILITY, EPT_VIOLATION } from "./ept-entry.ts";
+import { ALL_EPT_PAGES } from "./ept-walk.ts";
 import { AT_PAGE, AT_PAGING_STRUCTURE, GuestPhysical } from "./guest-physical.ts";
 import { GuestWalker, PAGE_WALK } from "./guest-walk.ts";
 import { invalidatedByInvlpg, invalidatedByInvpcid, invalidatedByMovToCr3, pcidOf } from "./invalidation.ts";
@@ -26,6 +28,11 @@ export interface GuestMmuConfiguration extends PagingRegisters {
 export interface GuestMmuOptions {
   /** MAXPHYADDR, 36..52: bits above it are reserved in every entry. 46 when absent. */
   readonly physicalAddressWidth?: number;
+  /**
+   * Bits 31:0 of IA32_VMX_EPT_VPID_CAP: execute-only entries (bit 0), pages of 2 MiB (16) and 1 GiB (17), and bits 9 to 11
+   * of the exit qualification (22). When absent, the first three.
+   */
+  readonly eptCapabilities?: number;
 }
 
 const DEFAULT_WIDTH = 46;
@@ -41,6 +48,7 @@ export class GuestMmu {
   readonly #rights: AccessRights = new AccessRights();
   readonly #pdptes: PdpteRegisters;
   readonly #walker: GuestWalker;
+  readonly #hasAdvancedInformation: boolean;
   #mode: number = PAGING_MODE.none;
   #cr4 = 0;
   /** Host-physical and guest-physical address of the 4 KiB page last translated. */
@@ -62,7 +70,9 @@ export class GuestMmu {
 
   constructor(memory: HostMemory, options: GuestMmuOptions = {}) {
     const width = options.physicalAddressWidth ?? DEFAULT_WIDTH;
-    this.#physical = new GuestPhysical(memory, width);
+    const capabilities = options.eptCapabilities ?? ALL_EPT_PAGES;
+    this.#hasAdvancedInformation = (capabilities & EPT_CAPABILITY.advancedInformation) !== 0;
+    this.#physical = new GuestPhysical(memory, width, capabilities);
     this.#pdptes = new PdpteRegisters(memory, this.#physical, width);
     this.#walker = new GuestWalker(memory, this.#physical, this.#rights, this.#pdptes.halves, width);
   }
@@ -120,7 +130,7 @@ export class GuestMmu {
     }
     const physical = this.#physical;
     if (!physical.translate(walker.page + (linearLow & (PAGE - 1)), kind)) {
-      physical.qualify(AT_PAGE);
+      physical.qualify(AT_PAGE | this.#advanced(walker.entries, walker.executable));
       return TRANSLATION.stop;
     }
     this.hostPage = physical.hostPage;
@@ -136,7 +146,8 @@ export class GuestMmu {
     this.guestLinearHigh = 0;
     const physical = this.#physical;
     if (!physical.translate(linearLow >>> 0, kind)) {
-      physical.qualify(AT_PAGE);
+      // Without paging every page is a user's, writable and executable.
+      physical.qualify(AT_PAGE | this.#advanced(PTE.user | PTE.write, ACCESS.execute));
       return TRANSLATION.stop;
     }
     this.hostPage = physical.hostPage;
@@ -145,6 +156,16 @@ export class GuestMmu {
     this.pageSize = PAGE;
     this.isGlobal = false;
     return TRANSLATION.ok;
+  }
+
+  /** Bits 9 to 11 of the qualification (SDM Vol 3C, table 28-7). */
+  #advanced(entries: number, executable: number): number {
+    if (!this.#hasAdvancedInformation) return 0;
+    return (
+      ((entries & PTE.user) !== 0 ? EPT_VIOLATION.userPage : 0) |
+      ((entries & PTE.write) !== 0 ? EPT_VIOLATION.writablePage : 0) |
+      (executable === 0 ? EPT_VIOLATION.executeDisablePage : 0)
+    );
   }
 
   /**

@@ -22,9 +22,9 @@ export class GuestPhysical {
   /** Address of the last stop. */
   stopAddress = 0;
 
-  constructor(memory: HostMemory, physicalAddressWidth: number) {
+  constructor(memory: HostMemory, physicalAddressWidth: number, eptCapabilities: number) {
     this.#bytes = memory.bytes;
-    this.#ept = new EptWalker(memory, physicalAddressWidth);
+    this.#ept = new EptWalker(memory, physicalAddressWidth, eptCapabilities);
   }
 
   /** `eptPointer` 0: no EPT. */

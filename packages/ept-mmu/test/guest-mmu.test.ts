@@ -1,6 +1,6 @@
 import { HostMemory, hpa } from "@likex/host-memory";
 import { describe, expect, it } from "vitest";
-import { ACCESS, GuestMmu, SPTE_FORMAT, TdpMmu, TRANSLATION } from "../src/index.ts";
+import { ACCESS, EPT_CAPABILITY, GuestMmu, SPTE_FORMAT, TdpMmu, TRANSLATION } from "../src/index.ts";
 import { makeTables } from "./support/tables.ts";
 
 const ALL = { write: true, execute: true };
@@ -65,6 +65,42 @@ describe("without paging", () => {
     expect(mmu.translate(0x3456, 0, ACCESS.write)).toBe(TRANSLATION.ok);
     expect([mmu.hostPage, mmu.guestPage, mmu.permissions]).toEqual([0x3000, 0x3000, 7]);
     expect(mmu.translate(memory.bytes, 0, ACCESS.read)).toBe(TRANSLATION.stop);
+  });
+});
+
+describe("advanced information on EPT violations", () => {
+  const setUpAdvanced = (leaf: bigint) => {
+    const { memory, tdp } = setUp();
+    for (let frame = 0; frame < 64; frame++) tdp.map(frame, frame, ALL);
+    const tables = makeTables(memory, LINEAR, { table: 7n, leaf });
+    const mmu = new GuestMmu(memory, { eptCapabilities: EPT_CAPABILITY.advancedInformation });
+    mmu.configure({ ...LONG_MODE, cr3Low: tables.root, eptPointer: tdp.eptPointer });
+    return { tdp, mmu, tables };
+  };
+
+  it.each<[string, bigint, number]>([
+    ["supervisor, read-only", 0x40_0061n, 0x181],
+    ["user", 0x40_0065n, 0x381],
+    ["writable", 0x40_0063n, 0x581],
+    ["execute-disable", (1n << 63n) | 0x40_0061n, 0x981],
+  ])("tells of a page that is %s", (_name, leaf, qualification) => {
+    const { mmu } = setUpAdvanced(leaf);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(qualification);
+  });
+
+  it("tells nothing where the violation is at a paging structure", () => {
+    const { mmu, tdp, tables } = setUpAdvanced(0x40_0067n);
+    tdp.zap(tables.entryAt(1) >> 12, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(0x81);
+  });
+
+  it("calls every page a user's, writable and executable without paging", () => {
+    const { mmu, tdp } = setUpAdvanced(0n);
+    mmu.configure({ ...REAL_MODE, eptPointer: tdp.eptPointer });
+    expect(mmu.translate(0x7f_0000, 0, ACCESS.write)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(0x782);
   });
 });
 
