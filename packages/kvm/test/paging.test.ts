@@ -95,3 +95,48 @@ describe.each<PersonalityName>(["kvm", "rust_kvm"])("paging of a 32-bit guest of
     }
   });
 });
+
+describe.each<PersonalityName>(["kvm", "rust_kvm"])("INS of a 64-bit guest of %s", (personality) => {
+  const CR4_PAE_SMAP = 0x200020n;
+  const RFLAGS_AC = 1n << 18n;
+  /** insb; hlt: the page at LINEAR is a user's, the one with the code is not. */
+  const setUp = (rdi: bigint, rflags: bigint): Machine => {
+    const machine = new Machine([0x6c, 0xf4], { personality });
+    const { memory } = machine;
+    machine.region({
+      slot: 1,
+      guest_phys_addr: BigInt(TABLES),
+      memory_size: 0x8000n,
+      userspace_addr: memory.address + BigInt(IN_MEMORY),
+    });
+    const write = (table: number, index: number, entry: number): void =>
+      memory.write(table - TABLES + IN_MEMORY + index * 8, Uint8Array.from(word(entry)));
+    write(ROOT, 0, OTHER_ROOT | OPEN);
+    write(OTHER_ROOT, 0, DIRECTORY | OPEN);
+    write(DIRECTORY, 0, TABLE | OPEN);
+    write(TABLE, 0, 3);
+    write(TABLE, 1, DATA | OPEN);
+    const sregs = machine.sregs();
+    Object.assign(sregs.cs, { base: 0n, limit: 0xffff_ffff, l: 1, db: 0, g: 1 });
+    sregs.idt.limit = 0;
+    Object.assign(sregs, { cr0: CR0_PAGING, cr3: BigInt(ROOT), cr4: CR4_PAE_SMAP, efer: 0x500n });
+    expect(machine.kvm.ioctl(machine.vcpu, KVM_SET_SREGS, bytesOf(sregs))).toBe(0);
+    machine.setRegs({ rdi, rdx: 0x80n, rflags: 2n | rflags });
+    expect(machine.step()).toBe(KVM_EXIT.IO);
+    machine.ioData[0] = 0x77;
+    return machine;
+  };
+
+  it("obeys SMAP, unless EFLAGS.AC is set", () => {
+    expect(setUp(BigInt(LINEAR), 0n).step()).toBe(KVM_EXIT.SHUTDOWN);
+    const machine = setUp(BigInt(LINEAR), RFLAGS_AC);
+    expect(machine.step()).toBe(KVM_EXIT.HLT);
+    expect(machine.memory.read(IN_MEMORY + DATA - TABLES, 1)[0]).toBe(0x77);
+  });
+
+  it("faults at an address that is not canonical", () => {
+    const machine = setUp(0x8000_0000_0000n, RFLAGS_AC);
+    expect(machine.step()).toBe(KVM_EXIT.SHUTDOWN);
+    expect(machine.sregs().cr2).toBe(0n);
+  });
+});
