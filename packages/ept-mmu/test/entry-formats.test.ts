@@ -1,3 +1,4 @@
+import { hpa } from "@likex/host-memory";
 import { describe, expect, it } from "vitest";
 import { ACCESS } from "../src/index.ts";
 import { CR4, EFER, type Mode, PagingMachine } from "./support/paging-machine.ts";
@@ -123,7 +124,7 @@ describe("pages of 4 MiB", () => {
   it("need CR4.PSE: without it, the entry refers to a table", () => {
     const machine = new PagingMachine({ mode: "32-bit", leaf, leafLevel: 2 });
     machine.mmu.configure({ eptPointer: 0, cr0: 0x80000001 | 0, cr3Low: machine.root, cr3High: 0, cr4: 0, efer: 0 });
-    machine.memory.writeU32((0x40_0000 + 5 * 4) as never, 0x12_3067);
+    machine.memory.writeU32(hpa(0x40_0000 + 5 * 4), 0x12_3067);
     expect(machine.access(R)).toBe(`ok ${R | W | X}`);
     expect([machine.mmu.guestPage, machine.mmu.pageSize]).toEqual([0x12_3000, 4096]);
   });

@@ -9,11 +9,15 @@ export interface PhysicalAccess {
 
 /** A VM exit due to the EPT, its exit qualification without bits 7 and 8. */
 export class EptExit {
-  constructor(
-    readonly reason: 48 | 49,
-    readonly qualification: bigint,
-    readonly guestPhysical: bigint,
-  ) {}
+  readonly reason: 48 | 49;
+  readonly qualification: bigint;
+  readonly guestPhysical: bigint;
+
+  constructor(reason: 48 | 49, qualification: bigint, guestPhysical: bigint) {
+    this.reason = reason;
+    this.qualification = qualification;
+    this.guestPhysical = guestPhysical;
+  }
 }
 
 export interface PhysicalPage {

@@ -1,8 +1,10 @@
 /** Physical memory of the reference walks: a plain copy of the arena. */
 export class ReferenceMemory {
+  readonly bytes: Uint8Array;
   readonly view: DataView;
 
-  constructor(readonly bytes: Uint8Array) {
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 

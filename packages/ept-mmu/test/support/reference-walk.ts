@@ -27,7 +27,11 @@ export type Outcome =
   | { readonly result: "not canonical" };
 
 class PageFault {
-  constructor(readonly errorCode: number) {}
+  readonly errorCode: number;
+
+  constructor(errorCode: number) {
+    this.errorCode = errorCode;
+  }
 }
 
 const KINDS: readonly Kind[] = ["read", "write", "fetch"];
