@@ -18,6 +18,7 @@ export const CR4 = {
   PSE: 0x10,
   PAE: 0x20,
   PGE: 0x80,
+  PCIDE: 0x20000,
   SMEP: 0x100000,
   VMXE: 0x2000,
   /** CR4_GUEST_HOST_MASK: the guest owns PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT and FSGSBASE. */

@@ -96,31 +96,35 @@ describe.each<PersonalityName>(["kvm", "rust_kvm"])("paging of a 32-bit guest of
   });
 });
 
+/** A 64-bit guest whose code is a supervisor's and whose page at LINEAR is a user's, with SMAP. */
+const longGuest = (personality: PersonalityName, code: readonly number[]): Machine => {
+  const machine = new Machine(code, { personality });
+  const { memory } = machine;
+  machine.region({
+    slot: 1,
+    guest_phys_addr: BigInt(TABLES),
+    memory_size: 0x8000n,
+    userspace_addr: memory.address + BigInt(IN_MEMORY),
+  });
+  const write = (table: number, index: number, entry: number): void =>
+    memory.write(table - TABLES + IN_MEMORY + index * 8, Uint8Array.from(word(entry)));
+  write(ROOT, 0, OTHER_ROOT | OPEN);
+  write(OTHER_ROOT, 0, DIRECTORY | OPEN);
+  write(DIRECTORY, 0, TABLE | OPEN);
+  write(TABLE, 0, 3);
+  write(TABLE, 1, DATA | OPEN);
+  const sregs = machine.sregs();
+  Object.assign(sregs.cs, { base: 0n, limit: 0xffff_ffff, l: 1, db: 0, g: 1 });
+  sregs.idt.limit = 0;
+  Object.assign(sregs, { cr0: CR0_PAGING, cr3: BigInt(ROOT), cr4: 0x200020n, efer: 0x500n });
+  expect(machine.kvm.ioctl(machine.vcpu, KVM_SET_SREGS, bytesOf(sregs))).toBe(0);
+  return machine;
+};
+
 describe.each<PersonalityName>(["kvm", "rust_kvm"])("INS of a 64-bit guest of %s", (personality) => {
-  const CR4_PAE_SMAP = 0x200020n;
   const RFLAGS_AC = 1n << 18n;
-  /** insb; hlt: the page at LINEAR is a user's, the one with the code is not. */
-  const setUp = (rdi: bigint, rflags: bigint): Machine => {
-    const machine = new Machine([0x6c, 0xf4], { personality });
-    const { memory } = machine;
-    machine.region({
-      slot: 1,
-      guest_phys_addr: BigInt(TABLES),
-      memory_size: 0x8000n,
-      userspace_addr: memory.address + BigInt(IN_MEMORY),
-    });
-    const write = (table: number, index: number, entry: number): void =>
-      memory.write(table - TABLES + IN_MEMORY + index * 8, Uint8Array.from(word(entry)));
-    write(ROOT, 0, OTHER_ROOT | OPEN);
-    write(OTHER_ROOT, 0, DIRECTORY | OPEN);
-    write(DIRECTORY, 0, TABLE | OPEN);
-    write(TABLE, 0, 3);
-    write(TABLE, 1, DATA | OPEN);
-    const sregs = machine.sregs();
-    Object.assign(sregs.cs, { base: 0n, limit: 0xffff_ffff, l: 1, db: 0, g: 1 });
-    sregs.idt.limit = 0;
-    Object.assign(sregs, { cr0: CR0_PAGING, cr3: BigInt(ROOT), cr4: CR4_PAE_SMAP, efer: 0x500n });
-    expect(machine.kvm.ioctl(machine.vcpu, KVM_SET_SREGS, bytesOf(sregs))).toBe(0);
+  const ins = (rdi: bigint, rflags: bigint): Machine => {
+    const machine = longGuest(personality, [0x6c, 0xf4]);
     machine.setRegs({ rdi, rdx: 0x80n, rflags: 2n | rflags });
     expect(machine.step()).toBe(KVM_EXIT.IO);
     machine.ioData[0] = 0x77;
@@ -128,15 +132,57 @@ describe.each<PersonalityName>(["kvm", "rust_kvm"])("INS of a 64-bit guest of %s
   };
 
   it("obeys SMAP, unless EFLAGS.AC is set", () => {
-    expect(setUp(BigInt(LINEAR), 0n).step()).toBe(KVM_EXIT.SHUTDOWN);
-    const machine = setUp(BigInt(LINEAR), RFLAGS_AC);
+    expect(ins(BigInt(LINEAR), 0n).step()).toBe(KVM_EXIT.SHUTDOWN);
+    const machine = ins(BigInt(LINEAR), RFLAGS_AC);
     expect(machine.step()).toBe(KVM_EXIT.HLT);
     expect(machine.memory.read(IN_MEMORY + DATA - TABLES, 1)[0]).toBe(0x77);
   });
 
   it("faults at an address that is not canonical", () => {
-    const machine = setUp(0x8000_0000_0000n, RFLAGS_AC);
+    const machine = ins(0x8000_0000_0000n, RFLAGS_AC);
     expect(machine.step()).toBe(KVM_EXIT.SHUTDOWN);
     expect(machine.sregs().cr2).toBe(0n);
   });
 });
+
+describe.each<PersonalityName>(["kvm", "rust_kvm"])(
+  "MOV to a control register in a 64-bit guest of %s",
+  (personality) => {
+    const NO_INVALIDATE = 1n << 63n;
+    /** mov cr0, cr3 or cr4,rax; hlt */
+    const move = (register: number, rax: bigint): Machine => {
+      const machine = longGuest(personality, [0x0f, 0x22, 0xc0 | (register << 3), 0xf4]);
+      machine.setRegs({ rax, rflags: 2n });
+      return machine;
+    };
+
+    it.each<[string, number, bigint, number]>([
+      ["CR3 takes the address of another table", 3, BigInt(ROOT | 8), KVM_EXIT.HLT],
+      ["CR3 refuses an address beyond the physical ones", 3, BigInt(ROOT) | (1n << 46n), KVM_EXIT.SHUTDOWN],
+      ["CR3 refuses bit 63 without PCIDs", 3, BigInt(ROOT) | NO_INVALIDATE, KVM_EXIT.SHUTDOWN],
+      ["CR4 takes PCIDE with PCID 0", 4, 0x220020n, KVM_EXIT.HLT],
+      ["CR0 refuses to turn paging off in 64-bit mode", 0, 0x11n, KVM_EXIT.SHUTDOWN],
+    ])("%s", (_name, register, value, exit) => {
+      expect(move(register, value).step()).toBe(exit);
+    });
+
+    it("CR4 refuses PCIDE while CR3 has a PCID, and CR3 drops bit 63 with it", () => {
+      // mov cr3,rax; mov cr4,rbx; mov cr3,rcx; hlt
+      const code = [0x0f, 0x22, 0xd8, 0x0f, 0x22, 0xe3, 0x0f, 0x22, 0xd9, 0xf4];
+      for (const [pcid, exit] of [
+        [1, KVM_EXIT.SHUTDOWN],
+        [0, KVM_EXIT.HLT],
+      ] as const) {
+        const machine = longGuest(personality, code);
+        machine.setRegs({
+          rax: BigInt(ROOT | pcid),
+          rbx: 0x220020n,
+          rcx: BigInt(ROOT | 5) | NO_INVALIDATE,
+          rflags: 2n,
+        });
+        expect(machine.step()).toBe(exit);
+        expect(machine.sregs().cr3).toBe(BigInt(exit === KVM_EXIT.HLT ? ROOT | 5 : ROOT | 1));
+      }
+    });
+  },
+);

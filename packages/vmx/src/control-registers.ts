@@ -12,6 +12,7 @@ import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
 const ACCESS = { moveTo: 0, moveFrom: 1, clts: 2, lmsw: 3 } as const;
 const CR3_NO_INVALIDATE = 1n << 63n;
+const PCID = 0xfffn;
 const CR0_LMSW = 0xf;
 /** Bits whose change by MOV to CR0 or CR4 loads the PDPTE registers (SDM Vol 3A, 4.4.1). */
 const CR0_LOADS_PDPTES = (CR0.pg | CR0_NW_CD) >>> 0;
@@ -135,8 +136,12 @@ export class ControlRegisters {
   }
 
   #is64Bit(): boolean {
-    const { cpu } = this.#guest;
-    return (cpu.efer & EFER.lma) !== 0 && (cpu.segmentAccessRights(1) & (1 << 13)) !== 0;
+    return (this.#guest.cpu.efer & EFER.lma) !== 0 && this.#hasLongCode();
+  }
+
+  /** CS.L */
+  #hasLongCode(): boolean {
+    return (this.#guest.cpu.segmentAccessRights(1) & (1 << 13)) !== 0;
   }
 
   /** True when the value has a bit that belongs to the host and differs from the read shadow. */
@@ -163,7 +168,10 @@ export class ControlRegisters {
     if (capabilities.cr0.mustBeOne & ~exempt & ~next) return this.#fault();
     const turnsPaging = ((next ^ cpu.cr0) & CR0.pg) !== 0;
     const isLong = (next & CR0.pg) !== 0 && (cpu.efer & EFER.lme) !== 0;
-    if (turnsPaging && isLong && (cpu.cr4 & CR4.pae) === 0) return this.#fault();
+    const isInvalidEntry = isLong && ((cpu.cr4 & CR4.pae) === 0 || this.#hasLongCode());
+    // 64-bit mode and PCIDs end with paging: both must end before it (SDM Vol 3A, 4.1.2 and 4.10.1).
+    const isInvalidExit = !isLong && (this.#is64Bit() || (cpu.cr4 & CR4.pcide) !== 0);
+    if (turnsPaging && (isInvalidEntry || isInvalidExit)) return this.#fault();
     if (((next ^ cpu.cr0) & CR0_LOADS_PDPTES) !== 0) {
       const outcome = this.#loadPdptes(next, cpu.cr4, isLong ? EFER.lma : 0, cpu.cr3);
       if (outcome !== OUTCOME.advance) return outcome;
@@ -191,7 +199,10 @@ export class ControlRegisters {
     const next = ((cpu.cr4 & mask) | (Number(value & 0xffffffffn) & ~mask)) >>> 0;
     const wrong = (capabilities.cr4.mustBeOne & ~next) !== 0 || (next & ~capabilities.cr4.mayBeOne) !== 0;
     const leavesLongMode = (cpu.efer & EFER.lma) !== 0 && (next & CR4.pae) === 0;
-    if (value >> 32n !== 0n || wrong || leavesLongMode) return this.#fault();
+    // PCIDs begin in IA-32e mode, with PCID 0 (SDM Vol 3A, 4.10.1).
+    const startsPcids = (next & ~cpu.cr4 & CR4.pcide) !== 0;
+    const isInvalidStart = startsPcids && ((cpu.efer & EFER.lma) === 0 || (cpu.cr3 & PCID) !== 0n);
+    if (value >> 32n !== 0n || wrong || leavesLongMode || isInvalidStart) return this.#fault();
     if (((next ^ cpu.cr4) & CR4_LOADS_PDPTES) !== 0) {
       const outcome = this.#loadPdptes(cpu.cr0, next, cpu.efer, cpu.cr3);
       if (outcome !== OUTCOME.advance) return outcome;

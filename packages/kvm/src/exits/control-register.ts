@@ -1,4 +1,4 @@
-import { VECTOR, VMCS } from "@likex/vmx";
+import { VECTOR, VMCS, type Vmx } from "@likex/vmx";
 import { CR0, CR4, EFER } from "../control-registers.ts";
 import { GPR } from "../gpr.ts";
 import { applyEfer, readCr0, readCr4, writeCr0, writeCr4 } from "../paging-mode.ts";
@@ -10,6 +10,8 @@ import { injectException, internalErrorUnexpectedExit, NEXT, skipInstruction } f
 const ACCESS = { movTo: 0, movFrom: 1, clts: 2, lmsw: 3 } as const;
 /** LMSW changes PE (only to 1), MP, EM and TS. */
 const LMSW_BITS = 0xf;
+/** CS.L in the access rights. */
+const CS_L = 0x2000;
 
 /** MOV to and from CR0, CR3, CR4 and CR8, CLTS and LMSW. */
 export const handleControlRegister = (vcpu: Vcpu): number => {
@@ -40,9 +42,7 @@ const moveTo = (vcpu: Vcpu, control: number, register: number): number => {
     case 0:
       return finish(vcpu, high === 0 && setCr0(vcpu, low));
     case 3:
-      if (usesPaePaging(vcpu) && !loadPdptes(vcpu, low)) return finish(vcpu, false);
-      vmx.vmwrite(VMCS.GUEST_CR3, (BigInt(high & 0x7fffffff) << 32n) | BigInt(low));
-      return finish(vcpu, true);
+      return finish(vcpu, setCr3(vcpu, low, high));
     case 4:
       return finish(vcpu, high === 0 && setCr4(vcpu, low));
     case 8:
@@ -96,12 +96,14 @@ const setCr0 = (vcpu: Vcpu, value: number): boolean => {
   const wasPaging = (before & CR0.PG) !== 0;
   const isPaging = (cr0 & CR0.PG) !== 0;
   const cr4 = readCr4(vmx);
+  // 64-bit mode and PCIDs end with paging: both must end before it (SDM Vol 3A, 4.1.2 and 4.10.1).
+  if (wasPaging && !isPaging && (is64Bit(vmx) || (cr4 & CR4.PCIDE) !== 0)) return false;
   const efer = vmx.vmread32(VMCS.GUEST_IA32_EFER);
   const isPae = (efer & EFER.LME) === 0 && isPaePaging(cr0, cr4, efer);
   if (isPae && ((cr0 ^ before) & CR0_LOADS_PDPTES) !== 0 && !loadPdptes(vcpu, vmx.vmread32(VMCS.GUEST_CR3)))
     return false;
   if (!wasPaging && isPaging && (efer & EFER.LME) !== 0) {
-    if ((cr4 & CR4.PAE) === 0) return false;
+    if ((cr4 & CR4.PAE) === 0 || hasLongCode(vmx)) return false;
     applyEfer(vmx, efer | EFER.LMA);
   } else if (wasPaging && !isPaging && (efer & EFER.LMA) !== 0) {
     applyEfer(vmx, efer & ~EFER.LMA);
@@ -110,11 +112,28 @@ const setCr0 = (vcpu: Vcpu, value: number): boolean => {
   return true;
 };
 
+/** Bit 63 is no part of the register: with PCIDs it keeps translations, of which the processor caches none longer. */
+const setCr3 = (vcpu: Vcpu, low: number, high: number): boolean => {
+  const { vmx, personality } = vcpu.vm.processor;
+  const address = (readCr4(vmx) & CR4.PCIDE) !== 0 ? high & 0x7fffffff : high;
+  if (address >= 2 ** (personality.profile.physicalAddressWidth - 32)) return false;
+  if (usesPaePaging(vcpu) && !loadPdptes(vcpu, low)) return false;
+  vmx.vmwrite(VMCS.GUEST_CR3, (BigInt(address) << 32n) | BigInt(low));
+  return true;
+};
+
+const hasLongCode = (vmx: Vmx): boolean => (vmx.vmread32(VMCS.GUEST_CS_AR_BYTES) & CS_L) !== 0;
+
+const is64Bit = (vmx: Vmx): boolean => (vmx.vmread32(VMCS.GUEST_IA32_EFER) & EFER.LMA) !== 0 && hasLongCode(vmx);
+
 const setCr4 = (vcpu: Vcpu, value: number): boolean => {
   const { vmx } = vcpu.vm.processor;
   if ((value & ~CR4.defined) !== 0) return false;
   const efer = vmx.vmread32(VMCS.GUEST_IA32_EFER);
   if ((efer & EFER.LMA) !== 0 && (value & CR4.PAE) === 0) return false;
+  // PCIDs begin in IA-32e mode, with PCID 0.
+  const startsPcids = (value & ~readCr4(vmx) & CR4.PCIDE) !== 0;
+  if (startsPcids && ((efer & EFER.LMA) === 0 || (vmx.vmread32(VMCS.GUEST_CR3) & 0xfff) !== 0)) return false;
   const loads = ((value ^ readCr4(vmx)) & CR4_LOADS_PDPTES) !== 0 && isPaePaging(readCr0(vmx), value, efer);
   if (loads && !loadPdptes(vcpu, vmx.vmread32(VMCS.GUEST_CR3))) return false;
   writeCr4(vmx, value);
