@@ -1,9 +1,10 @@
 /**
  * Kinds of access that an MMU is asked about, also the bits of `Mmu.permissions`; and the privilege of the access, which is
- * added to them (SDM Vol 3A, 4.6): `user` for CPL 3, `implicit` for the processor's own accesses to descriptor tables and
- * task-state segments, which are a supervisor's at any CPL, and `ac` for a supervisor's while EFLAGS.AC is set.
+ * added to them (SDM Vol 3A, 4.6): `user` for CPL 3, `userAllowed` for a supervisor's while EFLAGS.AC is set, which SMAP lets
+ * reach user pages, and `implicit` for the processor's own accesses to descriptor tables and task-state segments, which are
+ * a supervisor's at any CPL.
  */
-export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, implicit: 16, ac: 32 } as const;
+export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16, implicit: 32 } as const;
 
 /** What `Mmu.translate` returns. */
 export const MMU_RESULT = {

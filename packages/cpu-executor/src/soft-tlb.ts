@@ -17,7 +17,7 @@ export class SoftTlb {
   readonly #context: number;
   readonly #stop: StopDetails;
   readonly #scratch: Uint8Array = new Uint8Array(16);
-  /** ACCESS bits of the guest's privilege: `user` at CPL 3, else `ac` while EFLAGS.AC is set. A change needs a flush. */
+  /** ACCESS bits of the guest's privilege: `user` at CPL 3, else `userAllowed` while EFLAGS.AC is set. A change needs a flush. */
   privilege = 0;
   /** Linear address of the last page fault, low and high. */
   faultLow = 0;

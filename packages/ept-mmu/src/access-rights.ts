@@ -1,11 +1,11 @@
 import { CR0, CR4, EFER, PAGING_MODE, type PagingRegisters, pagingModeOf } from "./paging-registers.ts";
 
 /**
- * Kinds of access, and with which privilege: `user` for CPL 3; `implicit` for what the processor itself reads and writes
- * of descriptor tables and task-state segments, which is a supervisor access whatever CPL is and wins over `user`; `ac`
- * for a supervisor access with EFLAGS.AC set. The values are those of cpu-executor's `Mmu`.
+ * Kinds of access, and with which privilege: `user` for CPL 3; `userAllowed` for a supervisor access with EFLAGS.AC set, which
+ * SMAP lets reach user pages; `implicit` for what the processor itself reads and writes of descriptor tables and task-state
+ * segments, which is a supervisor access whatever CPL is and wins over both. The values are those of cpu-executor's `Mmu`.
  */
-export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, implicit: 16, ac: 32 } as const;
+export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16, implicit: 32 } as const;
 
 /** Bits of paging-structure entries that all modes share (SDM Vol 3A, tables 4-5 to 4-20). `write` is ACCESS.write. */
 export const PTE = {
@@ -21,7 +21,7 @@ export const PTE = {
 /** Bits of a page fault's error code (SDM Vol 3A, 4.7). */
 export const PAGE_FAULT = { present: 1, write: 2, user: 4, reserved: 8, fetch: 16, protectionKey: 32 } as const;
 
-const { read: READ, write: WRITE, execute: EXECUTE, user: USER, implicit: IMPLICIT, ac: AC } = ACCESS;
+const { read: READ, write: WRITE, execute: EXECUTE, user: USER, userAllowed: ALLOWED, implicit: IMPLICIT } = ACCESS;
 const PRIVILEGE = USER | IMPLICIT;
 const ALL = READ | WRITE | EXECUTE;
 
@@ -56,7 +56,7 @@ export class AccessRights {
     }
     const writable = this.#writeProtects ? entries & WRITE : WRITE;
     if (!isUserPage) return READ | writable | executable;
-    const data = !this.#smap || (access & (IMPLICIT | AC)) === AC ? READ | writable : 0;
+    const data = !this.#smap || (access & (IMPLICIT | ALLOWED)) === ALLOWED ? READ | writable : 0;
     return (data | (this.#smep ? 0 : executable)) & ~this.deniedByKey(access, entries, key);
   }
 

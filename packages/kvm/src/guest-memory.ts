@@ -92,7 +92,7 @@ const resolve = (vcpu: Vcpu, operand: GuestOperand, at: number, devices: MemoryO
   const linear = operand.linear + BigInt(at);
   const cpl = (cpu.cr0 & 1) === 0 ? 0 : (cpu.segmentAccessRights(SS) >> 5) & 3;
   const kind = operand.access === "write" ? ACCESS.write : ACCESS.read;
-  const privilege = cpl === CPL_USER ? ACCESS.user : (cpu.rflagsNumber & RFLAGS_AC) !== 0 ? ACCESS.ac : 0;
+  const privilege = cpl === CPL_USER ? ACCESS.user : (cpu.rflagsNumber & RFLAGS_AC) !== 0 ? ACCESS.userAllowed : 0;
   const low = Number(BigInt.asIntN(32, linear));
   const result = mmu.translate(low, Number(linear >> 32n) | 0, kind | privilege);
   if (result === MMU_RESULT.ok) return mmu.hostPage + (low & 0xfff);

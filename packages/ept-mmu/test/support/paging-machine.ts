@@ -19,7 +19,7 @@ export const NX = 1n << 63n;
 /** The access that a test makes, by its name in the manual. */
 export const USER = ACCESS.user;
 export const IMPLICIT = ACCESS.implicit;
-export const AC = ACCESS.ac;
+export const AC = ACCESS.userAllowed;
 
 const REGISTERS: Record<Mode, { cr4: number; efer: number; top: number; entryBytes: number }> = {
   "32-bit": { cr4: CR4.pse, efer: 0, top: 2, entryBytes: 4 },

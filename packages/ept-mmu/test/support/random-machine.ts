@@ -25,9 +25,9 @@ const KIND: Record<Kind, number> = { read: ACCESS.read, write: ACCESS.write, fet
 const PRIVILEGE: Record<Accessor, number> = {
   user: ACCESS.user,
   supervisor: 0,
-  "supervisor with AC": ACCESS.ac,
+  "supervisor with AC": ACCESS.userAllowed,
   implicit: ACCESS.implicit,
-  "implicit with AC": ACCESS.implicit | ACCESS.ac,
+  "implicit with AC": ACCESS.implicit | ACCESS.userAllowed,
   "implicit at CPL 3": ACCESS.implicit | ACCESS.user,
 };
 
