@@ -203,6 +203,44 @@ describe("4-level paging behind the EPT", () => {
     expect(mmu.qualification).toBe(0x83 | 0x28);
   });
 
+  it("faults where the guest refuses a page that the EPT does not map: the page is not reached", () => {
+    const { tdp, mmu, tables } = setUpPaging(0x40_0065n);
+    tdp.zap(0x400, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.write | ACCESS.user)).toBe(TRANSLATION.pageFault);
+    expect(mmu.pageFaultErrorCode).toBe(7);
+    tables.change(1, (old) => old | (1n << 51n));
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.pageFault);
+    tables.change(1, () => 0x40_0067n);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+  });
+
+  it("stops where the EPT does not map a table, whatever the table holds, but not below an entry that is not present", () => {
+    const { tdp, mmu, tables } = setUpPaging(0n);
+    tdp.zap(tables.entryAt(1) >> 12, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect(mmu.guestPhysicalAddress).toBe(tables.entryAt(1));
+    tables.change(2, () => 0n);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.pageFault);
+  });
+
+  it("reports a misconfiguration at a table with the entry's address and no qualification", () => {
+    const { memory, mmu, tables, tdp } = setUpPaging(0x40_0067n);
+    const gfn = tables.entryAt(3) >> 12;
+    let table: number = tdp.rootHpa;
+    for (const index of [0, 0, gfn >> 9]) table = Number(memory.readU64(hpa(table + index * 8)) & 0xf_ffff_f000n);
+    memory.writeU64(hpa(table + (gfn & 511) * 8), 2n);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect([mmu.stopReason, mmu.qualification, mmu.guestPhysicalAddress]).toEqual([49, 0, tables.entryAt(3)]);
+  });
+
+  it("has set the guest's flags when the EPT refuses the page itself", () => {
+    const { tdp, mmu, memory, tables } = setUpPaging(0x40_0007n);
+    tdp.map(0x400, 0x400, { write: false, execute: true });
+    expect(mmu.translate(LOW, HIGH, ACCESS.write)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(0x182 | 0x28);
+    expect(memory.readU64(tables.entryAt(1)) & 0x60n).toBe(0x60n);
+  });
+
   it("grants what both translations grant", () => {
     const { tdp, mmu } = setUpPaging(0x40_0067n);
     tdp.map(0x400, 0x400, { write: false, execute: false });
