@@ -59,9 +59,12 @@ export class EptWalker {
 
   /** Translates the page of a guest-physical address for an access (read 1, write 2, execute 4; several may be asked). */
   walk(guestPhysical: number, access: number): number {
+    return this.walkHalves(guestPhysical | 0, Math.floor(guestPhysical / HIGH_UNIT), access);
+  }
+
+  /** `walk` of an address as two int32: a number above 2^31 would be allocated each time it is passed on. */
+  walkHalves(guestLow: number, guestHigh: number, access: number): number {
     // Bits 51:48 are not translated: a 4-level EPT covers 48 bits.
-    const guestHigh = guestPhysical < HIGH_UNIT ? 0 : Math.floor(guestPhysical / HIGH_UNIT);
-    const guestLow = guestPhysical | 0;
     const i32 = this.#i32;
     let table = this.#root;
     if (table >= this.#bytes) return EPT_EXIT.misconfiguration;

@@ -51,9 +51,10 @@ export class GuestMmu {
   readonly #hasAdvancedInformation: boolean;
   #mode: number = PAGING_MODE.none;
   #cr4 = 0;
-  /** Host-physical and guest-physical address of the 4 KiB page last translated. */
+  #guestPageLow = 0;
+  #guestPageHigh = 0;
+  /** Host-physical address of the 4 KiB page last translated. */
   hostPage = 0;
-  guestPage = 0;
   /** ACCESS bits that the page grants to accesses with the privilege of the last one, until `configure` or `pkru` changes. */
   permissions = 0;
   /** Bytes of the guest's page that the last one is a part of: what INVLPG invalidates together. */
@@ -75,6 +76,11 @@ export class GuestMmu {
     this.#physical = new GuestPhysical(memory, width, capabilities);
     this.#pdptes = new PdpteRegisters(memory, this.#physical, width);
     this.#walker = new GuestWalker(memory, this.#physical, this.#rights, this.#pdptes.halves, width);
+  }
+
+  /** Guest-physical address of the 4 KiB page last translated. */
+  get guestPage(): number {
+    return this.#guestPageHigh * 2 ** 32 + (this.#guestPageLow >>> 0);
   }
 
   /** Basic exit reason of the last stop: 48 EPT violation, 49 EPT misconfiguration. */
@@ -129,12 +135,13 @@ export class GuestMmu {
       return TRANSLATION.stop;
     }
     const physical = this.#physical;
-    if (!physical.translate(walker.page + (linearLow & (PAGE - 1)), kind)) {
+    if (!physical.translate(walker.pageLow | (linearLow & (PAGE - 1)), walker.pageHigh, kind)) {
       physical.qualify(AT_PAGE | this.#advanced(walker.entries, walker.executable));
       return TRANSLATION.stop;
     }
     this.hostPage = physical.hostPage;
-    this.guestPage = walker.page;
+    this.#guestPageLow = walker.pageLow;
+    this.#guestPageHigh = walker.pageHigh;
     this.permissions = physical.permissions & walker.permissions;
     this.pageSize = walker.pageSize;
     this.isGlobal = (walker.global & PTE.global) !== 0 && (this.#cr4 & CR4.pge) !== 0;
@@ -145,13 +152,14 @@ export class GuestMmu {
   #translateUnpaged(linearLow: number, kind: number): number {
     this.guestLinearHigh = 0;
     const physical = this.#physical;
-    if (!physical.translate(linearLow >>> 0, kind)) {
+    if (!physical.translate(linearLow, 0, kind)) {
       // Without paging every page is a user's, writable and executable.
       physical.qualify(AT_PAGE | this.#advanced(PTE.user | PTE.write, ACCESS.execute));
       return TRANSLATION.stop;
     }
     this.hostPage = physical.hostPage;
-    this.guestPage = (linearLow & ~(PAGE - 1)) >>> 0;
+    this.#guestPageLow = linearLow & ~(PAGE - 1);
+    this.#guestPageHigh = 0;
     this.permissions = physical.permissions;
     this.pageSize = PAGE;
     this.isGlobal = false;

@@ -6,7 +6,10 @@ import { EptWalker } from "./ept-walk.ts";
 const ALL = ACCESS.read | ACCESS.write | ACCESS.execute;
 const PAGE = 4096;
 
-/** Guest-physical to host-physical addresses: through the EPT, or as they are without one. Results are in fields. */
+/**
+ * Guest-physical to host-physical addresses: through the EPT, or as they are without one. Results are in fields.
+ * Guest-physical addresses are pairs of int32, which no call allocates.
+ */
 export class GuestPhysical {
   readonly #bytes: number;
   readonly #ept: EptWalker;
@@ -19,12 +22,17 @@ export class GuestPhysical {
   stopReason = 0;
   /** Exit qualification of the last EPT violation. */
   qualification = 0;
-  /** Address of the last stop. */
-  stopAddress = 0;
+  #stopLow = 0;
+  #stopHigh = 0;
 
   constructor(memory: HostMemory, physicalAddressWidth: number, eptCapabilities: number) {
     this.#bytes = memory.bytes;
     this.#ept = new EptWalker(memory, physicalAddressWidth, eptCapabilities);
+  }
+
+  /** Address of the last stop. */
+  get stopAddress(): number {
+    return this.#stopHigh * 2 ** 32 + (this.#stopLow >>> 0);
   }
 
   /** `eptPointer` 0: no EPT. */
@@ -39,17 +47,17 @@ export class GuestPhysical {
   }
 
   /** False when the access stops; `access`: one or several of read, write and execute. */
-  translate(address: number, access: number): boolean {
+  translate(low: number, high: number, access: number): boolean {
     if (!this.#usesEpt) {
-      const page = address - (address & (PAGE - 1));
-      if (page + PAGE > this.#bytes) return this.#stop(EPT_EXIT.violation, address, access);
-      this.hostPage = page;
+      // The arena ends below 2 GiB.
+      if (high !== 0 || low < 0 || low >= this.#bytes) return this.#stop(EPT_EXIT.violation, low, high, access);
+      this.hostPage = low & ~(PAGE - 1);
       this.permissions = ALL;
       return true;
     }
     const ept = this.#ept;
-    const reason = ept.walk(address, access);
-    if (reason !== 0) return this.#stop(reason, address, reason === EPT_EXIT.violation ? ept.qualification : 0);
+    const reason = ept.walkHalves(low, high, access);
+    if (reason !== 0) return this.#stop(reason, low, high, reason === EPT_EXIT.violation ? ept.qualification : 0);
     this.hostPage = ept.hostPage;
     this.permissions = ept.permissions;
     return true;
@@ -60,10 +68,11 @@ export class GuestPhysical {
     if (this.stopReason === EPT_EXIT.violation) this.qualification |= bits;
   }
 
-  #stop(reason: number, address: number, qualification: number): false {
+  #stop(reason: number, low: number, high: number, qualification: number): false {
     this.stopReason = reason;
     this.qualification = qualification;
-    this.stopAddress = address;
+    this.#stopLow = low;
+    this.#stopHigh = high;
     return false;
   }
 }

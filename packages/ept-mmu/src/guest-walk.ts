@@ -8,7 +8,8 @@ import { CR4, EFER, PAGING_MODE, type PagingRegisters, pagingModeOf } from "./pa
 /** How a walk of the guest's paging structures ended. */
 export const PAGE_WALK = { ok: 0, fault: 1, stop: 2 } as const;
 
-const HIGH_UNIT = 2 ** 32;
+/** Bits 51:32 of an address in an entry's high half. */
+const ADDRESS_HIGH = 0xfffff;
 const NO_EXECUTE = 1 << 31;
 /** Bits 62:52 are ignored in 4-level paging and reserved in PAE paging (SDM Vol 3A, tables 4-9 to 4-11). */
 const PAE_RESERVED_HIGH = 0x7ff00000;
@@ -36,12 +37,14 @@ export class GuestWalker {
   readonly #reservedHigh: number;
   readonly #reserved4M: number;
   #mode: number = PAGING_MODE.none;
-  #root = 0;
+  #rootLow = 0;
+  #rootHigh = 0;
   #entryReserved = 0;
   #has4M = false;
   #entryAccess: number = ACCESS.read;
   /** Of the last walk that ended with ok: guest-physical address of the 4 KiB page, and the ACCESS bits it grants. */
-  page = 0;
+  pageLow = 0;
+  pageHigh = 0;
   permissions = 0;
   /** Bytes of the guest's page: 4 KiB, 2 MiB, 4 MiB or 1 GiB. */
   pageSize = 0;
@@ -75,8 +78,8 @@ export class GuestWalker {
     const { cr3Low, cr3High, cr4, efer } = registers;
     this.#mode = pagingModeOf(registers);
     this.#entryAccess = this.#physical.entryAccess;
-    this.#root = (cr3Low & ~0xfff) >>> 0;
-    if (this.#mode === PAGING_MODE.level4) this.#root += (cr3High & 0xfffff) * HIGH_UNIT;
+    this.#rootLow = cr3Low & ~0xfff;
+    this.#rootHigh = this.#mode === PAGING_MODE.level4 ? cr3High & ADDRESS_HIGH : 0;
     this.#has4M = (cr4 & CR4.pse) !== 0;
     this.#entryReserved =
       this.#reservedHigh |
@@ -86,24 +89,33 @@ export class GuestWalker {
 
   /** A PAGE_WALK. Paging must be on. */
   walk(linearLow: number, linearHigh: number, access: number): number {
-    if (this.#mode === PAGING_MODE.level4) return this.#walkWide(this.#root, 4, linearLow, linearHigh, access);
+    if (this.#mode === PAGING_MODE.level4)
+      return this.#walkWide(this.#rootLow, this.#rootHigh, 4, linearLow, linearHigh, access);
     if (this.#mode === PAGING_MODE.bits32) return this.#walkNarrow(linearLow, access);
     const at = (linearLow >>> 30) * 2;
     const low = this.#pdptes[at] as number;
     if ((low & PTE.present) === 0) return this.#fault(access, 0);
-    return this.#walkWide(addressOf(low, this.#pdptes[at + 1] as number), 2, linearLow, 0, access);
+    return this.#walkWide(low & ~0xfff, (this.#pdptes[at + 1] as number) & ADDRESS_HIGH, 2, linearLow, 0, access);
   }
 
   /** Tables of 512 entries of 8 bytes, from a level down. */
-  #walkWide(root: number, top: number, linearLow: number, linearHigh: number, access: number): number {
+  #walkWide(
+    rootLow: number,
+    rootHigh: number,
+    top: number,
+    linearLow: number,
+    linearHigh: number,
+    access: number,
+  ): number {
     const i32 = this.#i32;
-    let table = root;
+    let tableLow = rootLow;
+    let tableHigh = rootHigh;
     let entries: number = PTE.write | PTE.user;
     let noExecute = 0;
     for (let level = top; ; level--) {
-      const entryAddress = table + indexAt(linearLow, linearHigh, level) * 8;
-      if (!this.#physical.translate(entryAddress, this.#entryAccess)) return PAGE_WALK.stop;
-      const at = (this.#physical.hostPage + (entryAddress & 0xfff)) >>> 2;
+      const offset = indexAt(linearLow, linearHigh, level) * 8;
+      if (!this.#physical.translate(tableLow | offset, tableHigh, this.#entryAccess)) return PAGE_WALK.stop;
+      const at = (this.#physical.hostPage + offset) >>> 2;
       const low = i32[at] as number;
       const high = i32[at + 1] as number;
       if ((low & PTE.present) === 0) return this.#fault(access, 0);
@@ -116,11 +128,12 @@ export class GuestWalker {
         this.entries = entries;
         this.executable = noExecute === 0 ? ACCESS.execute : 0;
         const mask = OFFSET_MASK[level] as number;
-        this.#place(linearLow, low & ~mask, high & 0xfffff, mask);
-        return this.#finish(entryAddress, at, low, access, (high >>> 27) & 15);
+        this.#place(linearLow, low & ~mask, high & ADDRESS_HIGH, mask);
+        return this.#finish(tableLow | offset, tableHigh, at, low, access, (high >>> 27) & 15);
       }
-      if (!this.#setFlags(entryAddress, at, low, PTE.accessed)) return PAGE_WALK.stop;
-      table = addressOf(low, high);
+      if (!this.#setFlags(tableLow | offset, tableHigh, at, low, PTE.accessed)) return PAGE_WALK.stop;
+      tableLow = low & ~0xfff;
+      tableHigh = high & ADDRESS_HIGH;
     }
   }
 
@@ -128,8 +141,8 @@ export class GuestWalker {
   #walkNarrow(linearLow: number, access: number): number {
     const i32 = this.#i32;
     const physical = this.#physical;
-    const directoryEntry = this.#root + (linearLow >>> 22) * 4;
-    if (!physical.translate(directoryEntry, this.#entryAccess)) return PAGE_WALK.stop;
+    const directoryEntry = this.#rootLow | ((linearLow >>> 22) * 4);
+    if (!physical.translate(directoryEntry, 0, this.#entryAccess)) return PAGE_WALK.stop;
     const directoryAt = (physical.hostPage + (directoryEntry & 0xfff)) >>> 2;
     const directory = i32[directoryAt] as number;
     if ((directory & PTE.present) === 0) return this.#fault(access, 0);
@@ -139,27 +152,28 @@ export class GuestWalker {
       this.entries = directory & (PTE.write | PTE.user);
       const high = (directory >>> PSE36_SHIFT) & 0xff;
       this.#place(linearLow, directory & ~OFFSET_MASK_4M, high, OFFSET_MASK_4M);
-      return this.#finish(directoryEntry, directoryAt, directory, access, 0);
+      return this.#finish(directoryEntry, 0, directoryAt, directory, access, 0);
     }
-    if (!this.#setFlags(directoryEntry, directoryAt, directory, PTE.accessed)) return PAGE_WALK.stop;
-    const entryAddress = ((directory & ~0xfff) >>> 0) + ((linearLow >>> 12) & 1023) * 4;
-    if (!physical.translate(entryAddress, this.#entryAccess)) return PAGE_WALK.stop;
+    if (!this.#setFlags(directoryEntry, 0, directoryAt, directory, PTE.accessed)) return PAGE_WALK.stop;
+    const entryAddress = (directory & ~0xfff) | (((linearLow >>> 12) & 1023) * 4);
+    if (!physical.translate(entryAddress, 0, this.#entryAccess)) return PAGE_WALK.stop;
     const at = (physical.hostPage + (entryAddress & 0xfff)) >>> 2;
     const entry = i32[at] as number;
     if ((entry & PTE.present) === 0) return this.#fault(access, 0);
     this.entries = directory & entry & (PTE.write | PTE.user);
     this.#place(linearLow, entry & ~0xfff, 0, 0xfff);
-    return this.#finish(entryAddress, at, entry, access, 0);
+    return this.#finish(entryAddress, 0, at, entry, access, 0);
   }
 
   /** Where the 4 KiB page lies within the guest's page at `low` and `high`. */
   #place(linearLow: number, low: number, high: number, mask: number): void {
-    this.page = high * HIGH_UNIT + ((low | (linearLow & mask & ~0xfff)) >>> 0);
+    this.pageLow = low | (linearLow & mask & ~0xfff);
+    this.pageHigh = high;
     this.pageSize = mask + 1;
   }
 
   /** The entry that maps the page is found: access rights, then the entry's own flags. */
-  #finish(entryAddress: number, at: number, low: number, access: number, key: number): number {
+  #finish(entryLow: number, entryHigh: number, at: number, low: number, access: number, key: number): number {
     const rights = this.#rights;
     const granted = rights.granted(access, this.entries, this.executable, key);
     if ((kindsOf(access) & ~granted) !== 0) {
@@ -167,17 +181,17 @@ export class GuestWalker {
       return this.#fault(access, isKey ? PAGE_FAULT.present | PAGE_FAULT.protectionKey : PAGE_FAULT.present);
     }
     const isDirty = ((access & ACCESS.write) !== 0 ? PTE.dirty : 0) | (low & PTE.dirty);
-    if (!this.#setFlags(entryAddress, at, low, PTE.accessed | isDirty)) return PAGE_WALK.stop;
+    if (!this.#setFlags(entryLow, entryHigh, at, low, PTE.accessed | isDirty)) return PAGE_WALK.stop;
     this.global = low & PTE.global;
     this.permissions = isDirty !== 0 ? granted : granted & ~ACCESS.write;
     return PAGE_WALK.ok;
   }
 
   /** False when the EPT forbids the write that missing flags need. The entry is the one that was translated last. */
-  #setFlags(entryAddress: number, at: number, low: number, flags: number): boolean {
+  #setFlags(entryLow: number, entryHigh: number, at: number, low: number, flags: number): boolean {
     if ((low & flags) === flags) return true;
     const isWritable = (this.#physical.permissions & ACCESS.write) !== 0;
-    if (!isWritable && !this.#physical.translate(entryAddress, ACCESS.read | ACCESS.write)) return false;
+    if (!isWritable && !this.#physical.translate(entryLow, entryHigh, ACCESS.read | ACCESS.write)) return false;
     this.#i32[at] = low | flags;
     this.#memory.noteWrite((at * 4) as HostPhysicalAddress);
     return true;
@@ -188,5 +202,3 @@ export class GuestWalker {
     return PAGE_WALK.fault;
   }
 }
-
-const addressOf = (low: number, high: number): number => (high & 0xfffff) * HIGH_UNIT + ((low & ~0xfff) >>> 0);

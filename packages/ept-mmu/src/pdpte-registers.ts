@@ -31,9 +31,9 @@ export class PdpteRegisters {
 
   /** Loads all four from the table that bits 31:5 of CR3 name, or none; a PDPTE_LOAD. */
   load(cr3Low: number): number {
-    const table = (cr3Low & ~0x1f) >>> 0;
+    const table = cr3Low & ~0x1f;
     // Reads even when EPT accessed and dirty flags are on, unlike other accesses to guest paging structures (SDM Vol 3C, 28.3.3.2).
-    if (!this.#physical.translate(table, ACCESS.read)) return PDPTE_LOAD.stop;
+    if (!this.#physical.translate(table, 0, ACCESS.read)) return PDPTE_LOAD.stop;
     const at = (this.#physical.hostPage + (table & 0xfff)) >>> 2;
     for (let i = 0; i < 8; i += 2) {
       const low = this.#i32[at + i] as number;
