@@ -4,6 +4,7 @@ import { ACCESS, MMIO_RESULT, MMU_RESULT, type Mmu } from "./mmu.ts";
 import { STATUS } from "./status.ts";
 import { STOP, type StopDetails } from "./stop.ts";
 
+const GENERAL_PROTECTION = 13;
 const PAGE_FAULT = 14;
 
 /**
@@ -16,7 +17,7 @@ export class SoftTlb {
   readonly #context: number;
   readonly #stop: StopDetails;
   readonly #scratch: Uint8Array = new Uint8Array(16);
-  /** ACCESS.user when the guest runs at CPL 3, else 0. */
+  /** ACCESS bits of the guest's privilege: `user` at CPL 3, else `userAllowed` while EFLAGS.AC is set. A change needs a flush. */
   privilege = 0;
   /** Linear address of the last page fault, low and high. */
   faultLow = 0;
@@ -79,6 +80,7 @@ export class SoftTlb {
     const result = this.#mmu.translate(low, high, ACCESS.execute | this.privilege);
     if (result === MMU_RESULT.ok) return this.#mmu.hostPage;
     if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
+    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
     // Code in device memory cannot be executed: the hypervisor must act.
     this.#stop.kind = result === MMU_RESULT.mmio ? STOP.mmio : STOP.mmu;
     return -STATUS.stopped;
@@ -140,6 +142,7 @@ export class SoftTlb {
     const result = this.#mmu.translate(low, high, access | this.privilege);
     if (result === MMU_RESULT.mmio) return DEVICE;
     if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
+    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
     if (result !== MMU_RESULT.ok) {
       this.#stop.kind = STOP.mmu;
       return -STATUS.stopped;
@@ -161,6 +164,13 @@ export class SoftTlb {
     i32[entry] = low & ~0xfff;
     i32[entry + 1] = high;
     i32[entry + 2] = host;
+  }
+
+  #nonCanonical(): number {
+    this.#stop.kind = STOP.exception;
+    this.#stop.vector = GENERAL_PROTECTION;
+    this.#stop.errorCode = 0;
+    return STATUS.stopped;
   }
 
   #pageFault(low: number, high: number): number {
