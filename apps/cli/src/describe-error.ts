@@ -1,6 +1,6 @@
 import { OutOfHostMemoryError } from "@likex/host-memory";
 import { KvmError } from "@likex/kvm-client";
-import { LoaderError } from "@likex/loaders";
+import { InvalidElfError, LoaderError, UnsupportedElfError } from "@likex/loaders";
 import {
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
@@ -21,6 +21,8 @@ const EXIT_CODES: readonly (readonly [ErrorClass, ExitCode])[] = [
   [OverlappingMemorySlotsError, EXIT_CODE.memorySlots],
   [UnknownRegisterError, EXIT_CODE.register],
   [InvalidRegisterValueError, EXIT_CODE.register],
+  [InvalidElfError, EXIT_CODE.fileFormat],
+  [UnsupportedElfError, EXIT_CODE.fileFormat],
   [LoaderError, EXIT_CODE.usage],
   [OutOfHostMemoryError, EXIT_CODE.hostMemory],
 ];

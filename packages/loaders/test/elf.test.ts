@@ -13,6 +13,7 @@ import {
   parseElf,
   readElfDynamicRelocations,
   readElfDynamicSymbols,
+  readElfRelocations,
   readElfSymbols,
   UnsupportedElfError,
 } from "../src/index.ts";
@@ -82,6 +83,7 @@ function readAll(bytes: Uint8Array): void {
   const file = parseElf(bytes);
   for (const part of [...file.sections, ...file.segments]) {
     if (part.type !== 0) attempt(() => elfBytes(file, part));
+    if ("index" in part) attempt(() => readElfRelocations(file, part));
   }
   for (const read of [readElfSymbols, readElfDynamicSymbols]) {
     attempt(() => {
@@ -284,6 +286,26 @@ describe("readElfDynamicSymbols", () => {
     const symbols = readElfDynamicSymbols(parseElf(bytes));
     expect(symbols.count).toBe(4);
     expect([1, 2, 3].map((i) => symbols.name(i))).toEqual(["imported", "first", "second"]);
+  });
+});
+
+describe("readElfRelocations", () => {
+  it.each([
+    [64, 4, [1n, (2n << 32n) | 4n, -4n], { symbol: 2, type: 4, addend: -4n }],
+    [32, 9, [1n, (2n << 8n) | 4n], { symbol: 2, type: 4, addend: 0n }],
+  ] as const)("reads those of one section of a file of %i bits", (bits, type, values, relocation) => {
+    const bytes = buildElf({
+      bits,
+      type: ELF_TYPE.relocatable,
+      sections: [
+        { name: ".text", type: 1, flags: 6, data: CODE },
+        { name: ".rel.text", type, data: words(bits, values), info: 1 },
+        { name: ".rel.data", type, data: words(bits, values), info: 3 },
+      ],
+    });
+    const file = parseElf(bytes);
+    expect(readElfRelocations(file, file.sections[1]!)).toEqual([{ address: 1n, ...relocation }]);
+    expect(readElfRelocations(file, file.sections[2]!)).toEqual([]);
   });
 });
 

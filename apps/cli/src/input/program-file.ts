@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { CliError } from "../errors.ts";
 import { EXIT_CODE, type ExitCode } from "../exit-codes.ts";
 
@@ -31,13 +31,17 @@ const CHUNK_BYTES = 1 << 20;
 function readUpTo(fd: number, limit: number): Uint8Array {
   const chunks: Uint8Array[] = [];
   let total = 0;
+  // A regular file is one chunk, and is not copied.
+  let size = Math.max(fstatSync(fd).size, CHUNK_BYTES);
   while (total <= limit) {
-    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, limit + 1 - total));
+    const chunk = new Uint8Array(Math.min(size, limit + 1 - total));
     const count = readSync(fd, chunk);
     if (count === 0) break;
     chunks.push(chunk.subarray(0, count));
     total += count;
+    size = CHUNK_BYTES;
   }
+  if (chunks.length === 1) return chunks[0]!;
   const bytes = new Uint8Array(total);
   let offset = 0;
   for (const chunk of chunks) {

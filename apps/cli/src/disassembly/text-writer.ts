@@ -1,0 +1,104 @@
+import type { InstructionRows } from "@likex/x86-decoder";
+import type { InstructionFormatter, TokenKind } from "@likex/x86-decoder/intel";
+import type { Colors } from "../terminal.ts";
+import type { ListingWriter } from "./list-region.ts";
+import type { CodeRegion, ListedProgram } from "./program.ts";
+import { branchTarget, hasFlatSegment, isRipRelative, memoryAddress, relocationsOf } from "./references.ts";
+import { nearestText, printable } from "./symbol-map.ts";
+
+/** Most instructions have no more bytes. */
+const USUAL_BYTES = 10;
+const ADDRESS_DIGITS = 8;
+
+/** Pieces of an instruction that have a colour; the others have none. */
+const COLORS: Readonly<Partial<Record<TokenKind, "yellow" | "cyan" | "magenta" | "green" | "blue">>> = {
+  prefix: "yellow",
+  mnemonic: "yellow",
+  register: "cyan",
+  number: "magenta",
+  symbol: "green",
+  decorator: "blue",
+};
+
+const SPACED_HEX: readonly string[] = Array.from(
+  { length: 256 },
+  (_, byte) => `${byte.toString(16).padStart(2, "0")} `,
+);
+const MASK_64 = 64;
+
+/** Writes a listing as objdump lays it out: headings, labels, and lines of address, bytes and instruction. */
+export class TextWriter implements ListingWriter {
+  readonly #program: ListedProgram;
+  readonly #formatter: InstructionFormatter;
+  readonly #colors: Colors;
+  readonly #write: (text: string) => void;
+
+  constructor(program: ListedProgram, formatter: InstructionFormatter, colors: Colors, write: (text: string) => void) {
+    this.#program = program;
+    this.#formatter = formatter;
+    this.#colors = colors;
+    this.#write = write;
+  }
+
+  region({ title }: CodeRegion): void {
+    if (title !== undefined) this.#write(`\nDisassembly of ${title}:\n`);
+  }
+
+  label({ symbols }: CodeRegion, address: bigint): void {
+    const nearest = symbols.find(address);
+    if (nearest === undefined) return;
+    const digits = address.toString(16).padStart(this.#program.addressDigits, "0");
+    this.#write(`\n${digits} ${this.#colors.green(`<${nearestText(nearest)}>`)}:\n`);
+  }
+
+  instruction(region: CodeRegion, rows: InstructionRows, i: number): void {
+    const { dim } = this.#colors;
+    const offset = rows.offset[i]!;
+    let bytes = "";
+    for (let at = offset, end = offset + rows.length[i]!; at < end; at++) bytes += SPACED_HEX[region.bytes[at]!]!;
+    const address = BigInt.asUintN(MASK_64, region.address + BigInt(offset));
+    const start = `${address.toString(16).padStart(ADDRESS_DIGITS)}:`;
+    const text = rows.form[i] === 0 ? "(bad)" : this.#text(region, rows, i);
+    this.#write(`${dim(start)}\t${dim(bytes.padEnd(3 * USUAL_BYTES))}\t${text}\n`);
+  }
+
+  #text(region: CodeRegion, rows: InstructionRows, i: number): string {
+    const { isColorSupported } = this.#colors;
+    const text = isColorSupported
+      ? this.#painted(rows, i, region.address)
+      : this.#formatter.format(rows, i, region.address);
+    return text + this.#reference(region, rows, i);
+  }
+
+  #painted(rows: InstructionRows, i: number, base: bigint): string {
+    return this.#formatter
+      .tokens(rows, i, base)
+      .map(({ kind, text }) => {
+        const color = COLORS[kind];
+        return color === undefined ? text : this.#colors[color](text);
+      })
+      .join("");
+  }
+
+  /** The name of a branch target or of a memory operand's address, which the instruction's text shows as a number. */
+  #reference(region: CodeRegion, rows: InstructionRows, i: number): string {
+    const { address: base, symbols } = region;
+    const { green } = this.#colors;
+    const relocations = relocationsOf(region, rows, i);
+    if (relocations.length > 0) return `  # ${green(relocations.map(printable).join(", "))}`;
+    const target = branchTarget(rows, i, base);
+    if (target !== undefined) {
+      const nearest = symbols.find(target);
+      return nearest === undefined ? "" : ` ${green(`<${nearestText(nearest)}>`)}`;
+    }
+    const address = memoryAddress(rows, i, base);
+    // Absolute addresses mean nothing before the linker has been at work, nor in a segment with a base.
+    if (address === undefined || !(isRipRelative(rows, i) || (this.#program.isLinked && hasFlatSegment(rows, i)))) {
+      return "";
+    }
+    const slot = this.#program.slots.get(address);
+    const nearest = slot === undefined ? symbols.find(address) : undefined;
+    const name = slot === undefined ? nearest && nearestText(nearest) : printable(slot);
+    return name === undefined ? "" : `  # ${green(`<${name}>`)}`;
+  }
+}
