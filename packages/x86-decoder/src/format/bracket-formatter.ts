@@ -8,7 +8,7 @@ import type { FormatterOptions, InstructionFormatter, SymbolMatch, SymbolResolve
 import { createNumberText, type NumberText } from "./numbers.ts";
 import { type Output, type Part, type Piece, TextOutput, TokenOutput } from "./pieces.ts";
 import { IMMEDIATE_REGISTER, type OperandPlan, type Plan, Planner, WRITE } from "./plan.ts";
-import type { Circumstance, Style } from "./styles.ts";
+import type { Circumstance, SizeWordRule } from "./styles.ts";
 import type { Syntax } from "./syntax.ts";
 
 const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs"];
@@ -42,6 +42,12 @@ function overridingSegment(flags: number, base = NO_BASE): number {
   const segment = (flags >> ROW_FLAGS.segmentShift) & 7;
   if (modeOf(flags) === 2) return segment >= SEGMENT.fs ? segment : -1;
   return segment === (isStackBase(base) ? SEGMENT.ss : SEGMENT.ds) ? -1 : segment;
+}
+
+/** The segment of an override prefix that has no effect on the only memory operand, at ES:rDI; -1: none. */
+function vainOverride(flags: number): number {
+  const prefix = ((flags >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
+  return modeOf(flags) === 2 && prefix < SEGMENT.fs ? -1 : prefix === SEGMENT.ds ? -1 : prefix;
 }
 
 /** The operand size without prefixes, as 16 << n. */
@@ -134,7 +140,7 @@ export class BracketFormatter implements InstructionFormatter {
     const flags = rows.flags[i]!;
     const registers = rows.registers[i]!;
     let plan = this.#plans[form] ?? this.#makePlan(form);
-    if (plan.circumstance !== undefined && applies(plan.circumstance, plan, flags, registers)) plan = plan.otherwise!;
+    if (plan.circumstance !== undefined && applies(plan.circumstance, plan, rows, i)) plan = plan.otherwise!;
     const sizes = sizesOf(flags);
     if (plan.hasSizeWords) this.#writeSizeWords(plan, flags, registers, out);
     if ((flags & PREFIXES_TO_WRITE) !== 0) this.#writePrefixes(plan, flags, registers, out);
@@ -177,7 +183,7 @@ export class BracketFormatter implements InstructionFormatter {
         default:
           this.#writeFixedMemory(plan, operand, rows, i, out);
       }
-      if (isDecorated) this.#writeDecorators(plan, n, flags, registers, out);
+      if (isDecorated) this.#writeDecorators(plan, n, count, rows, i, out);
     }
     if (plan.style.counter !== undefined && addressSizeOf(flags) !== modeOf(flags)) {
       out.add(this.#comma);
@@ -235,8 +241,13 @@ export class BracketFormatter implements InstructionFormatter {
       const { sizeWord, addressWord } = plan.style;
       const mode = modeOf(flags);
       const parts: Part[] = [];
-      const fits = (choice: Style["sizeWord"]): boolean =>
-        choice === "any" || (choice === "memory" && (registers & 3) !== 3) || (choice === "mode64" && mode === 2);
+      const operandSize = operandSizeOf(flags);
+      const fits = (rule: SizeWordRule | undefined): boolean =>
+        rule === "any" ||
+        (rule === "memory" && (registers & 3) !== 3) ||
+        (rule === "mode64" && mode === 2) ||
+        (rule === "64" && operandSize === 2) ||
+        (rule === "not64" && operandSize !== 2);
       if (fits(addressWord) && addressSizeOf(flags) !== mode) {
         parts.push(["prefix", this.#syntax.addressSizeWord + BITS[addressSizeOf(flags)]!], ["punctuation", " "]);
       }
@@ -376,9 +387,11 @@ export class BracketFormatter implements InstructionFormatter {
         (plan.showsSize === "below512" && selection < 2) ||
         (plan.showsSize === "resized" && operand.sizes[selection] !== operand.sizes[usualSize(plan, flags)]);
       const size = isBroadcast
-        ? (broadcastWords?.[plan.broadcastBytes] ?? "")
+        ? (plan.style.broadcastKeyword ?? broadcastWords?.[plan.broadcastBytes] ?? "")
         : shows
-          ? (plan.style.memoryKeyword?.[operandSizeOf(flags)] ?? sizes[operand.sizes[selection]!] ?? "")
+          ? (plan.style.memoryKeyword?.[modeOf(flags) === 2 || isResized(plan, flags) ? operandSizeOf(flags) : 2] ??
+            sizes[operand.sizes[selection]!] ??
+            "")
           : "";
       const override: Part[] =
         segment < 0
@@ -407,9 +420,9 @@ export class BracketFormatter implements InstructionFormatter {
     const index = (registers >>> ROW_REGISTERS.indexShift) & 63;
     const isAddress = base >= BASE_RIP && index === NO_BASE;
     let segment = plan.style.ignoresSegment === true ? -1 : overridingSegment(flags, base);
-    if (isAddress && segment < 0 && this.#syntax.showsDs && modeOf(flags) < 2) segment = SEGMENT.ds;
-    this.#openMemory(plan, operand, flags, segment, out);
-    if (isAddress) this.#writeAddress(operand, rows, i, base === BASE_RIP, out);
+    if (isAddress && this.#syntax.showsDs && modeOf(flags) < 2) segment = (flags >> ROW_FLAGS.segmentShift) & 7;
+    this.#openMemory(plan, operand, flags, isAddress && this.#syntax.segmentInside ? -1 : segment, out);
+    if (isAddress) this.#writeAddress(operand, rows, i, base === BASE_RIP, segment, out);
     else {
       if (base !== NO_BASE) out.add(this.#bases[addressSize]![base]!);
       if (index !== NO_BASE) {
@@ -484,7 +497,14 @@ export class BracketFormatter implements InstructionFormatter {
   }
 
   /** An address without registers: a displacement, an offset, or one relative to the instruction pointer. */
-  #writeAddress(operand: OperandPlan, rows: InstructionRows, i: number, isRelative: boolean, out: Output): void {
+  #writeAddress(
+    operand: OperandPlan,
+    rows: InstructionRows,
+    i: number,
+    isRelative: boolean,
+    segment: number,
+    out: Output,
+  ): void {
     const flags = rows.flags[i]!;
     const addressSize = addressSizeOf(flags);
     const displacement = rows.displacement[i]!;
@@ -505,6 +525,10 @@ export class BracketFormatter implements InstructionFormatter {
         if (keyword !== "" && (modeOf(flags) < 2 || addressSize === 2)) out.put("keyword", this.#letters(keyword));
       }
     }
+    if (segment >= 0 && this.#syntax.segmentInside) {
+      out.put("register", this.#letters(SEGMENTS[segment]!));
+      out.put("punctuation", ":");
+    }
     if (this.#symbols !== undefined) {
       const symbol = this.#resolve(low, high, "memory");
       if (symbol !== undefined) {
@@ -517,18 +541,16 @@ export class BracketFormatter implements InstructionFormatter {
 
   #writeFixedMemory(plan: Plan, operand: OperandPlan, rows: InstructionRows, i: number, out: Output): void {
     const flags = rows.flags[i]!;
-    let segment = overridingSegment(flags);
-    if (operand.isDestination) {
-      // It is in ES whatever the override says; that is written when there is one.
-      const prefix = ((flags >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
-      segment = prefix < 0 || (modeOf(flags) === 2 ? prefix < SEGMENT.fs : prefix === SEGMENT.ds) ? -1 : SEGMENT.es;
-    }
+    // A destination is in ES whatever the override says; that is written when there is one.
+    let segment = plan.hasSource ? overridingSegment(flags) : vainOverride(flags);
+    if (operand.isDestination && segment >= 0) segment = SEGMENT.es;
     this.#openMemory(plan, operand, flags, segment, out);
     out.add(this.#bases[addressSizeOf(flags)]![operand.registerShift]!);
     out.add(this.#close);
   }
 
-  #writeDecorators(plan: Plan, n: number, flags: number, registers: number, out: Output): void {
+  #writeDecorators(plan: Plan, n: number, count: number, rows: InstructionRows, i: number, out: Output): void {
+    const flags = rows.flags[i]!;
     if (n === 0) {
       const mask = (flags >> ROW_FLAGS.maskShift) & 7;
       if (mask !== 0) {
@@ -538,7 +560,11 @@ export class BracketFormatter implements InstructionFormatter {
       }
       if ((flags & ROW_FLAGS.zeroing) !== 0) out.add(this.#zeroing);
     }
-    if (n === plan.roundingAfter && (flags & ROW_FLAGS.evexB) !== 0 && (registers & 3) === 3) {
+    if (
+      n === Math.min(plan.roundingAfter, count - 1) &&
+      (flags & ROW_FLAGS.evexB) !== 0 &&
+      (rows.registers[i]! & 3) === 3
+    ) {
       if (plan.exceptions === "er") out.add(this.#roundings[(flags >> ROW_FLAGS.roundingShift) & 3]!);
       else if (plan.exceptions === "sae") out.add(this.#sae);
     }
@@ -561,7 +587,9 @@ export class BracketFormatter implements InstructionFormatter {
   }
 }
 
-function applies(circumstance: Circumstance, plan: Plan, flags: number, registers: number): boolean {
+function applies(circumstance: Circumstance, plan: Plan, rows: InstructionRows, i: number): boolean {
+  const flags = rows.flags[i]!;
+  const registers = rows.registers[i]!;
   const reg = (registers >> ROW_REGISTERS.regShift) & 31;
   const rm = (registers >> ROW_REGISTERS.rmShift) & 31;
   switch (circumstance) {
@@ -571,9 +599,15 @@ function applies(circumstance: Circumstance, plan: Plan, flags: number, register
       return (rm & 7) === 1;
     case "resized":
       return isResized(plan, flags);
+    case "resized-address":
+      return addressSizeOf(flags) !== modeOf(flags);
+    case "ten":
+      return rows.immediate[i] === 10;
     case "memory":
       return (registers & 3) !== 3;
     default:
-      return addressSizeOf(flags) !== modeOf(flags) || overridingSegment(flags) >= 0;
+      return (
+        addressSizeOf(flags) !== modeOf(flags) || (plan.hasSource ? overridingSegment(flags) : vainOverride(flags)) >= 0
+      );
   }
 }

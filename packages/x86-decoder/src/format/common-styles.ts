@@ -17,8 +17,6 @@ export const COMMON_STYLES: Styles = [
   ["cmpnlxadd", { name: "cmpgexadd" }],
   ["cmpnlexadd", { name: "cmpgxadd" }],
   ["lea", { ignoresSegment: true }],
-  ["pinsrb pinsrw pextrb pextrw extractps vpinsrb vpinsrw vpextrb vpextrw vextractps vmovw", { narrow: true }],
-  ["pmovmskb vpmovmskb movmskps movmskpd vmovmskps vmovmskpd", { narrow: true }],
   // Destination and first source are the same register: it is written once.
   ["imul : Gv,Ev,Iz Gv,Ev,Ibs", { otherwise: { when: "same-register", style: { operands: "0 2" } } }],
   // XCHG (E)AX with itself, which 90 is if the operand size is not the usual one (SDM Vol 2B, NOP).

@@ -29,6 +29,8 @@ export const INTEL_STYLES: Styles = [
   ["push pop : ES CS SS DS FS GS Iz Ibs", { sizeWord: "any" }],
   ["mov : AL,Ob rAX,Ov Ob,AL Ov,rAX", { addressWord: "any" }],
   ["fldenv fnstenv frstor fnsave", { memorySize: "resized" }],
+  ["pinsrb pinsrw pextrb pextrw extractps vpinsrb vpinsrw vpextrb vpextrw vextractps vmovw", { narrow: true }],
+  ["pmovmskb vpmovmskb movmskps movmskpd vmovmskps vmovmskpd", { narrow: true }],
   // x87 (SDM Vol 2 leaves ST(0) out, but for register forms).
   [
     "fadd fmul fcom fcomp fsub fsubr fdiv fdivr fld fiadd fimul ficom ficomp fisub fisubr fidiv fidivr fild fbld : Mss Msd Mt Md Mw Mq Mbcd",

@@ -30,7 +30,7 @@ const INTEL: Syntax = {
   offsetSizes: ["", "", ""],
   broadcastWords: undefined,
   gatherMaskIsOperand: true,
-  roundingFirst: true,
+  roundingPlace: "first",
   roundingSeparator: "",
   roundings: ["{rne-sae}", "{rd-sae}", "{ru-sae}", "{rz-sae}"],
   selectorFirst: false,

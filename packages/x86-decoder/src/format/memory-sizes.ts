@@ -1,4 +1,6 @@
 import type { InstructionForm } from "../forms.ts";
+import { parseOperandCode, SOURCE } from "../operand-codes.ts";
+import { REGISTER_BYTES } from "../registers.ts";
 import type { MemorySizeRule } from "./styles.ts";
 
 /** Size keywords of the syntaxes with "ptr", by bytes. */
@@ -62,6 +64,28 @@ export function sizeRuleOfIntel(form: InstructionForm): MemorySizeRule {
   if (form.mnemonic === "bound") return "always";
   return form.mnemonic === "nop" || form.mnemonic === "reservednop" ? "never" : sizeRule(form);
 }
+
+/** MASM: sizes stand unless a register is as wide as the memory. */
+export function sizeRuleOfMasm(form: InstructionForm): MemorySizeRule {
+  const { mnemonic, operands } = form;
+  if (SIZE_IS_KNOWN.has(mnemonic)) return "never";
+  if (operands.some((code) => /^(O|M$)/.test(code))) return "never";
+  const memory = operands.find((code) => isMemory(code));
+  if (memory === undefined || memory.includes("/vm")) return "never";
+  const { sizes } = parseOperandCode(memory, false);
+  const length = /^E?VEX\.(256|512)/.exec(form.encoding)?.[1];
+  const i = length === undefined ? 0 : length === "256" ? 1 : 2;
+  const isAsWide = operands.some((code) => {
+    if (code === memory || isImmediate(code)) return false;
+    const { source, classes } = parseOperandCode(code, false);
+    return source !== SOURCE.fixed && REGISTER_BYTES[classes[i] ?? 0] === sizes[i];
+  });
+  return isAsWide ? "never" : "always";
+}
+
+const isImmediate = (code: string): boolean => /^[IJA1]/.test(code);
+
+const isMemory = (code: string): boolean => /^([EWMQ]|KW)/.test(code) || code.includes("/M");
 
 /** NASM: as Intel. */
 export const sizeRuleOfNasm: (form: InstructionForm) => MemorySizeRule = sizeRule;

@@ -71,7 +71,7 @@ export interface Plan {
   /** What `resized` compares the operand size with: 64 in 64-bit mode, otherwise 32. */
   readonly usually64: boolean;
   readonly pseudo: ReadonlyMap<number, Piece> | undefined;
-  /** Number of the operand behind which a rounding mode stands. */
+  /** Number of the operand behind which a rounding mode stands; the last one at most. */
   readonly roundingAfter: number;
   /** What EVEX.b means with registers: a rounding mode, the suppression of exceptions, nothing. */
   readonly exceptions: "er" | "sae" | undefined;
@@ -79,6 +79,8 @@ export interface Plan {
   readonly isGather: boolean;
   readonly broadcastBytes: number;
   readonly showsSize: MemorySizeRule;
+  /** Whether it has memory that a segment override applies to: all but STOS, SCAS, INS. */
+  readonly hasSource: boolean;
   readonly circumstance: Circumstance | undefined;
   /** How the form is written under the circumstance. */
   readonly otherwise: Plan | undefined;
@@ -89,6 +91,7 @@ const IMPLIED: Readonly<Record<string, readonly [selector: number, classes: BySi
   aAX: [SELECTOR.addressSize, [REGISTER_CLASS.gpr16, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64], 0],
   EAX: [SELECTOR.mode, [REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr32], 0],
   ECX: [SELECTOR.mode, [REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr32], 1],
+  XMM0: [SELECTOR.mode, [REGISTER_CLASS.xmm, REGISTER_CLASS.xmm, REGISTER_CLASS.xmm], 0],
   modeCX: [SELECTOR.mode, [REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64], 1],
   modeDX: [SELECTOR.mode, [REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64], 2],
   modeBX: [SELECTOR.mode, [REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64], 3],
@@ -183,17 +186,24 @@ export class Planner {
       hasSizeWords: style.sizeWord !== undefined || style.addressWord !== undefined,
       usually64: /\b[df]64\b/.test(form.encoding),
       pseudo,
-      roundingAfter: this.#syntax.roundingFirst
-        ? 0
-        : operands.findLastIndex((operand) => operand.write !== WRITE.immediate),
+      roundingAfter: style.roundingAfter ?? this.#roundingAfter(operands),
       exceptions: form.attributes.includes("er") ? "er" : form.attributes.includes("sae") ? "sae" : undefined,
       isGather: form.operands.some((code) => code.includes("/vm")),
       broadcastBytes: 1 << ((rules >> RULES.broadcastShift) & RULES.broadcastMask),
       showsSize: style.memorySize ?? this.#syntax.showsSize(form),
+      hasSource:
+        !form.operands.some((code) => code.startsWith("Y")) || form.operands.some((code) => code.startsWith("X")),
       circumstance: otherwise?.when,
       otherwise:
         otherwise === undefined ? undefined : this.#plan(form, { ...style, otherwise: undefined, ...otherwise.style }),
     };
+  }
+
+  #roundingAfter(operands: readonly OperandPlan[]): number {
+    const { roundingPlace } = this.#syntax;
+    if (roundingPlace === "first") return 0;
+    if (roundingPlace === "last") return operands.length - 1;
+    return operands.findLastIndex((operand) => operand.write !== WRITE.immediate);
   }
 
   #operand(
@@ -224,6 +234,10 @@ export class Planner {
       const [selector, classes, number] = implied;
       const fixed = classes.map((registerClass) => this.registers(registerClass, hasSeparator)[number] as Piece);
       return { ...common, selectShift: SELECT_SHIFT[selector] ?? 0, fixed };
+    }
+    if (code.startsWith("'")) {
+      const literal = this.piece(["punctuation", hasSeparator ? "," : ""], ["number", code.slice(1)]);
+      return { ...common, fixed: [literal, literal, literal] };
     }
     if (code === "Mxlat") return { ...common, write: WRITE.fixedMemory, registerShift: 3, sizes: [1, 1, 1, 1] };
     const { source, selector, classes, sizes, fixed } = parseOperandCode(code, isSecondImmediate);

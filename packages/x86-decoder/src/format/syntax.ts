@@ -30,8 +30,8 @@ export interface Syntax {
   readonly broadcastWords: Readonly<Record<number, string>> | undefined;
   /** The mask of gathers and scatters is an operand, not {k1}. */
   readonly gatherMaskIsOperand: boolean;
-  /** Whether rounding stands behind the first operand; otherwise behind the last register. */
-  readonly roundingFirst: boolean;
+  /** Rounding stands behind the first operand, the last register, or the last operand. */
+  readonly roundingPlace: "first" | "register" | "last";
   /** Between the operand and the rounding. */
   readonly roundingSeparator: string;
   readonly roundings: readonly [string, string, string, string];
