@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EXIT_CODE } from "../src/exit-codes.ts";
 import { executable32, executable64, fileOf, relocatable } from "./elf-files.ts";
@@ -228,6 +229,51 @@ describe("likex disasm, bytes", () => {
   });
 });
 
+describe("likex disasm --syntax", () => {
+  // mov rax, fs:[28h]; lock xadd [rbx], eax; jne 0; add word [rax+rcx*4-80h], -6; vaddps zmm0, zmm0, [rax]{1to16}
+  const hex = "64 48 8b 04 25 28 00 00 00 f0 0f c1 03 75 f1 66 83 44 88 80 fa 62 f1 7c 58 58 00";
+
+  it.each([
+    [
+      "intel",
+      "mov rax,fs:[0x28]",
+      "lock xadd [rbx],eax",
+      "jne short 0x1000",
+      "add word ptr [rax+rcx*4-0x80],0xfffa",
+      "vaddps zmm0,zmm0,[rax]{1to16}",
+    ],
+    [
+      "masm",
+      "mov rax,fs:[28h]",
+      "lock xadd [rbx],eax",
+      "jne short 1000h",
+      "add word ptr [rax+rcx*4-80h],0FFFAh",
+      "vaddps zmm0,zmm0,dword bcst [rax]",
+    ],
+    [
+      "nasm",
+      "mov rax,[fs:0x28]",
+      "lock xadd [rbx],eax",
+      "jne short 0x1000",
+      "add word [rax+rcx*4-0x80],0xfffa",
+      "vaddps zmm0,zmm0,[rax]{1to16}",
+    ],
+    [
+      "att",
+      "mov %fs:0x28,%rax",
+      "lock xadd %eax,(%rbx)",
+      "jne 0x1000",
+      "addw $0xfffa,-0x80(%rax,%rcx,4)",
+      "vaddps (%rax){1to16},%zmm0,%zmm0",
+    ],
+  ])("%s", (syntax, ...expected) => {
+    const args = ["--hex", hex, "--base", "0x1000", "--syntax", syntax];
+    const texts = (jsonLines(...args) as { text: string }[]).map(({ text }) => text);
+    expect(texts).toEqual(expected);
+    expect(listing(...args).map((line, i) => line.endsWith(` ${expected[i]}`))).toEqual(expected.map(() => true));
+  });
+});
+
 describe("likex disasm --json", () => {
   it("prints an object a line", () => {
     expect(jsonLines(fileOf(executable64()), "--symbol", "main")).toEqual([
@@ -373,6 +419,31 @@ describe.concurrent("likex disasm, as a process", () => {
   });
 });
 
+describe("likex disasm, garbled files", () => {
+  it("ends with a listing or a message, whatever bytes are changed", () => {
+    const originals = [executable64(), executable32(), relocatable()];
+    const changes = fc.array(fc.tuple(fc.nat({ max: 4000 }), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)), {
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...originals),
+        changes,
+        fc.constantFrom("--json", "--color=never"),
+        (original, list, flag) => {
+          const bytes = original.slice();
+          for (const [at, to] of list) bytes[at % bytes.length] = to;
+          const { code, errors } = runHere("disasm", fileOf(bytes), "-n", "100", flag);
+          // Without the magic number it is a flat file.
+          expect([EXIT_CODE.ok, EXIT_CODE.fileFormat, EXIT_CODE.notFound]).toContain(code);
+          expect(errors).not.toContain("bug");
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe("likex disasm refuses", () => {
   const damaged = (offset: number, ...bytes: number[]): string => {
     const file = executable64();
@@ -393,7 +464,12 @@ describe("likex disasm refuses", () => {
     ["what is no digit", () => ["--hex", "xy"], EXIT_CODE.usage, /"x" is not a hexadecimal digit/],
     ["a file and bytes", () => ["a.bin", "--hex", "90"], EXIT_CODE.usage, /Both a file and --hex/],
     ["a mode that is none", () => ["--bits", "8"], EXIT_CODE.usage, /Allowed choices are 16, 32, 64/],
-    ["a syntax that is none", () => ["--syntax", "tasm"], EXIT_CODE.usage, /Allowed choices are intel/],
+    [
+      "a syntax that is none",
+      () => ["--syntax", "tasm"],
+      EXIT_CODE.usage,
+      /Allowed choices are intel, masm, nasm, att/,
+    ],
     ["an address of more than 64 bits", () => ["--base", "0x10000000000000000"], EXIT_CODE.usage, /more than 64 bits/],
     ["a count of 0", () => ["--count", "0"], EXIT_CODE.usage, /at least 1/],
     ["a range that ends before it begins", () => ["--start", "2", "--stop", "2"], EXIT_CODE.usage, /0x2 is not below/],

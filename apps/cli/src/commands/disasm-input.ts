@@ -24,7 +24,7 @@ export interface DisasmFlags {
   readonly color: "auto" | "always" | "never";
 }
 
-const LARGEST_FILE = 2 ** 31;
+const LARGEST_FILE = 1 << 30;
 /** Above all addresses, also those of a region that goes on at 0 behind the end of the address space. */
 const ADDRESS_END = 1n << 65n;
 
@@ -68,7 +68,7 @@ function wholeProgram(
 
 function fileBytes(file: string | undefined): Uint8Array {
   if (file === undefined) return BUILTIN_PROGRAM.bytes;
-  return readProgramFile(file, LARGEST_FILE, { message: "the 2 GiB that can be listed.", exitCode: EXIT_CODE.file });
+  return readProgramFile(file, LARGEST_FILE, { message: "the 1 GiB that can be listed.", exitCode: EXIT_CODE.file });
 }
 
 /** The parts of the regions that --symbol, --start and --stop leave. */
