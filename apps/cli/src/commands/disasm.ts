@@ -24,14 +24,14 @@ const EXAMPLES = [
   ["likex disasm", "the built-in program of likex run"],
 ] as const;
 
-const EXPLANATION = `
-An ELF file is listed by its executable sections (or segments, where it has no sections), any other file from its first
-byte to its last. Bytes that begin no instruction are listed as (bad). --start, --stop, --symbol and --section
-narrow the listing down; numbers are decimal, or 0x, 0o, 0b.
-
-With --json each line is an object: address, bytes, text, and where they exist mnemonic, operands (in Intel order),
-flow (next, jump, conditional, call, return, ...), symbol (where the instruction is), target and targetSymbol (where it
-branches to), relocations (what the linker will put there).`;
+/** A line a paragraph: the help wraps them. */
+const EXPLANATION = [
+  "Lists the instructions of an ELF file, a flat binary, or bytes.",
+  "",
+  "An ELF file is listed by its executable sections (or segments, where it has no sections), any other file from its first byte to its last. --section, --symbol, --start and --stop narrow that down. Bytes that begin no instruction are listed as (bad). Numbers are decimal, or 0x, 0o, 0b.",
+  "",
+  "With --json each line is an object: address, bytes, text, and where they exist mnemonic, operands (in Intel order), flow (next, jump, conditional, call, return, ...), symbol (where the instruction is), target and targetSymbol (where it branches to), relocations (what the linker will put there).",
+].join("\n");
 
 /** Rows of one call of the decoder. */
 const ROWS = 4096;
@@ -41,7 +41,7 @@ export function disasmCommand(terminal: Terminal): Command {
   const address = (what: string) => (text: string) => parseLinearAddress(what, text);
   return createCommand("disasm", EXAMPLES)
     .summary("list the instructions of a program")
-    .description(`Lists the instructions of an ELF file, a flat binary, or bytes.\n${EXPLANATION}`)
+    .description(EXPLANATION)
     .argument("[FILE]", '"-" for standard input; without it or --hex the built-in program')
     .addOption(new Option("-f, --format <format>", "what the file is").choices(["auto", "elf", "flat"]).default("auto"))
     .addOption(
@@ -57,11 +57,10 @@ export function disasmCommand(terminal: Terminal): Command {
     .option("--symbol <name>", "function or other symbol of an ELF file; repeatable", collect(String))
     .option("--start <address>", "address to begin at", address("start"))
     .option("--stop <address>", "address to end before", address("stop"))
-    .option(
-      "-n, --count <count>",
-      "instructions after which to end (default: none)",
-      (text) => parseLimit("count", text),
-      Number.POSITIVE_INFINITY,
+    .addOption(
+      new Option("-n, --count <count>", "instructions after which to end")
+        .argParser((text) => parseLimit("count", text))
+        .default(Number.POSITIVE_INFINITY, "none"),
     )
     .option("--json", "print one JSON object a line")
     .addOption(

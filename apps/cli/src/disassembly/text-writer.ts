@@ -1,14 +1,11 @@
 import type { InstructionRows } from "@likex/x86-decoder";
 import type { InstructionFormatter, TokenKind } from "@likex/x86-decoder/intel";
 import type { Colors } from "../terminal.ts";
+import { AddressColumn, byteColumn } from "./hex-columns.ts";
 import type { ListingWriter } from "./list-region.ts";
 import type { CodeRegion, ListedProgram } from "./program.ts";
 import { branchTarget, hasFlatSegment, isRipRelative, memoryAddress, relocationsOf } from "./references.ts";
 import { nearestText, printable } from "./symbol-map.ts";
-
-/** Most instructions have no more bytes. */
-const USUAL_BYTES = 10;
-const ADDRESS_DIGITS = 8;
 
 /** Pieces of an instruction that have a colour; the others have none. */
 const COLORS: Readonly<Partial<Record<TokenKind, "yellow" | "cyan" | "magenta" | "green" | "blue">>> = {
@@ -20,18 +17,13 @@ const COLORS: Readonly<Partial<Record<TokenKind, "yellow" | "cyan" | "magenta" |
   decorator: "blue",
 };
 
-const SPACED_HEX: readonly string[] = Array.from(
-  { length: 256 },
-  (_, byte) => `${byte.toString(16).padStart(2, "0")} `,
-);
-const MASK_64 = 64;
-
 /** Writes a listing as objdump lays it out: headings, labels, and lines of address, bytes and instruction. */
 export class TextWriter implements ListingWriter {
   readonly #program: ListedProgram;
   readonly #formatter: InstructionFormatter;
   readonly #colors: Colors;
   readonly #write: (text: string) => void;
+  #addresses = new AddressColumn(0n);
 
   constructor(program: ListedProgram, formatter: InstructionFormatter, colors: Colors, write: (text: string) => void) {
     this.#program = program;
@@ -40,7 +32,8 @@ export class TextWriter implements ListingWriter {
     this.#write = write;
   }
 
-  region({ title }: CodeRegion): void {
+  region({ title, address }: CodeRegion): void {
+    this.#addresses = new AddressColumn(address);
     if (title !== undefined) this.#write(`\nDisassembly of ${title}:\n`);
   }
 
@@ -54,12 +47,10 @@ export class TextWriter implements ListingWriter {
   instruction(region: CodeRegion, rows: InstructionRows, i: number): void {
     const { dim } = this.#colors;
     const offset = rows.offset[i]!;
-    let bytes = "";
-    for (let at = offset, end = offset + rows.length[i]!; at < end; at++) bytes += SPACED_HEX[region.bytes[at]!]!;
-    const address = BigInt.asUintN(MASK_64, region.address + BigInt(offset));
-    const start = `${address.toString(16).padStart(ADDRESS_DIGITS)}:`;
+    const start = `${this.#addresses.text(offset)}:`;
+    const bytes = byteColumn(region.bytes, offset, rows.length[i]!);
     const text = rows.form[i] === 0 ? "(bad)" : this.#text(region, rows, i);
-    this.#write(`${dim(start)}\t${dim(bytes.padEnd(3 * USUAL_BYTES))}\t${text}\n`);
+    this.#write(`${dim(start)}\t${dim(bytes)}\t${text}\n`);
   }
 
   #text(region: CodeRegion, rows: InstructionRows, i: number): string {
