@@ -185,10 +185,9 @@ export class AttPartMaker {
 
   #roundingControl(form: InstructionForm, sizes: RowSizes): ((lead: string) => AttPart) | undefined {
     if (!sizes.evexB || sizes.memory) return undefined;
-    if (form.attributes.includes("sae"))
-      return (lead) => part(PART.constant, { lead: `${lead}${this.#letters("{sae}")}` });
+    if (form.attributes.includes("sae")) return (lead) => part(PART.constant, { lead: `${lead}{sae}` });
     if (!form.attributes.includes("er")) return undefined;
-    return (lead) => part(PART.rounding, { names: ROUNDING_MODES.map((mode) => lead + this.#letters(mode)) });
+    return (lead) => part(PART.rounding, { names: ROUNDING_MODES.map((mode) => lead + mode) });
   }
 
   #indexClass(form: InstructionForm, rows: InstructionRows, i: number): number {

@@ -22,6 +22,7 @@ export type {
 /**
  * A formatter in AT&T syntax, as the GNU assembler reads it. Numbers are hexadecimal with "0x" and capital digits unless
  * `options.numbers` says otherwise; numbers below 10 have one digit and no prefix. Bytes that are no instruction are "(bad)".
+ * Decorators as {z} and hints as ",pt" are in lower case whatever `options.letters` says: as knows no others.
  */
 export function createAttFormatter(options: FormatterOptions = {}): InstructionFormatter {
   return new AttFormatter(options);
@@ -67,9 +68,7 @@ class AttFormatter implements InstructionFormatter {
     this.#symbols = options.symbols;
     this.#latest = Array.from({ length: FORMS.length }, () => undefined);
     this.#segments = SEGMENT_NAMES.map((name) => letters(`%${name}:`));
-    this.#masks = Array.from({ length: 16 }, (_, i) =>
-      letters(`${(i & 7) === 0 ? "" : `{%k${i & 7}}`}${i < 8 ? "" : "{z}"}`),
-    );
+    this.#masks = Array.from({ length: 16 }, (_, i) => `${(i & 7) === 0 ? "" : `{%k${i & 7}}`}${i < 8 ? "" : "{z}"}`);
   }
 
   format(rows: InstructionRows, i: number, base: bigint): string {
@@ -110,7 +109,7 @@ class AttFormatter implements InstructionFormatter {
     return plan;
   }
 
-  /** Prefixes in the order in which iced-x86 has them, each with a space behind it. */
+  /** Prefixes, each with a space behind it. */
   #prefixes(plan: AttPlan, flags: number): string {
     const { prefixes } = plan;
     const isLocked = (flags & PREFIX.lock) !== 0;
@@ -139,7 +138,7 @@ class AttFormatter implements InstructionFormatter {
     if ((plan.prefixes & FORM_PREFIX.hints) === 0) return name;
     const segment = ((flags >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
     if ((segment !== SEGMENT.cs && segment !== SEGMENT.ds) || isOverridden64(flags)) return name;
-    return `${name.trimEnd()}${this.#letters(segment === SEGMENT.cs ? ",pn" : ",pt")} `;
+    return `${name.trimEnd()}${segment === SEGMENT.cs ? ",pn" : ",pt"} `;
   }
 
   #operands(
