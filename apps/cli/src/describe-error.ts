@@ -11,6 +11,7 @@ import {
 } from "@likex/vmm-runner";
 import { CliError } from "./errors.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-codes.ts";
+import { printable } from "./printable.ts";
 
 type ErrorClass = abstract new (...parameters: never[]) => Error;
 
@@ -40,5 +41,5 @@ export function describeError(error: unknown): CliError | undefined {
     return new CliError(error.message, EXIT_CODE.device);
   }
   const [, code] = EXIT_CODES.find(([type]) => error instanceof type) ?? [];
-  return code === undefined ? undefined : new CliError((error as Error).message, code);
+  return code === undefined ? undefined : new CliError(printable((error as Error).message), code);
 }

@@ -183,6 +183,17 @@ describe("likex disasm, an ELF file", () => {
     expect(output).toContain("<\\x1b[2Jx>:");
     expect(output).not.toContain("\u001b");
   });
+
+  it("cannot drive the terminal by a name in a message", () => {
+    const bytes = executable64();
+    const name = Buffer.from(bytes).indexOf(".text\0");
+    bytes.set([0x1b, 0x9b, 0x0a], name);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(Number(view.getBigUint64(40, true)) + 2 * 64 + 24, 1n << 60n, true);
+    const { errors } = runHere("disasm", fileOf(bytes));
+    expect(errors).toMatch(/^likex: The ELF file has section 2 \(.*\) at offset .*\n$/);
+    expect(errors).not.toContain("\u001b");
+  });
 });
 
 describe("likex disasm, bytes", () => {
@@ -420,7 +431,7 @@ describe.concurrent("likex disasm, as a process", () => {
 });
 
 describe("likex disasm, garbled files", () => {
-  it("ends with a listing or a message, whatever bytes are changed", () => {
+  it("ends with a listing or a message, whatever bytes are changed", { timeout }, () => {
     const originals = [executable64(), executable32(), relocatable()];
     const changes = fc.array(fc.tuple(fc.nat({ max: 4000 }), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)), {
       maxLength: 8,
@@ -508,7 +519,12 @@ describe("likex disasm refuses", () => {
       EXIT_CODE.fileFormat,
       /truncated/,
     ],
-    ["an ELF file without its code", () => [withoutCode()], EXIT_CODE.fileFormat, /has section \.text at offset 0x/],
+    [
+      "an ELF file without its code",
+      () => [withoutCode()],
+      EXIT_CODE.fileFormat,
+      /has section 2 \("\.text"\) at offset 0x/,
+    ],
   ])("%s", (_, args, code, message) => {
     const result = runHere("disasm", ...args());
     expect({ code: result.code, output: result.output }).toEqual({ code, output: "" });

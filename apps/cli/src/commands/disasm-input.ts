@@ -2,11 +2,12 @@ import { isElf, parseElf } from "@likex/loaders";
 import { BUILTIN_PROGRAM } from "../builtin-program.ts";
 import { elfProgram } from "../disassembly/elf-program.ts";
 import { type Bits, type CodeRegion, clip, flatProgram, type ListedProgram } from "../disassembly/program.ts";
-import { type NamedPlace, printable } from "../disassembly/symbol-map.ts";
+import type { NamedPlace } from "../disassembly/symbol-map.ts";
 import type { Syntax } from "../disassembly/syntax.ts";
 import { CliError, UsageError } from "../errors.ts";
 import { EXIT_CODE } from "../exit-codes.ts";
 import { readProgramFile } from "../input/program-file.ts";
+import { printable } from "../printable.ts";
 
 /** The options of `likex disasm` as parsed. */
 export interface DisasmFlags {
@@ -94,14 +95,16 @@ const endOf = ({ address, bytes }: CodeRegion): bigint => address + BigInt(bytes
 const MOST_SUGGESTIONS = 5;
 
 function symbolRegions(regions: readonly CodeRegion[], name: string): CodeRegion[] {
+  const maps = new Set(regions.map(({ symbols }) => symbols));
+  const places = new Map([...maps].map((symbols) => [symbols, symbols.named(name)]));
   const found = regions.flatMap((region) =>
-    region.symbols.named(name).flatMap((place) => {
+    (places.get(region.symbols) ?? []).flatMap((place) => {
       const end = endOfPlace(region, place);
       return place.address < region.address ? [] : (clip(region, place.address, end) ?? []);
     }),
   );
   if (found.length > 0) return found;
-  const similar = new Set(regions.flatMap(({ symbols }) => symbols.similar(name, MOST_SUGGESTIONS)));
+  const similar = new Set([...maps].flatMap((symbols) => symbols.similar(name, MOST_SUGGESTIONS)));
   const suggestions = [...similar].slice(0, MOST_SUGGESTIONS).map(printable);
   throw new CliError(
     `There is no code named "${name}".${suggestions.length === 0 ? "" : ` There are ${suggestions.join(", ")}.`}`,

@@ -4,12 +4,12 @@ import { collect, createCommand } from "../command.ts";
 import { JsonWriter } from "../disassembly/json-writer.ts";
 import { type ListingWriter, listRegion } from "../disassembly/list-region.ts";
 import type { ListedProgram } from "../disassembly/program.ts";
-import { printable } from "../disassembly/symbol-map.ts";
 import { createFormatter, SYNTAXES } from "../disassembly/syntax.ts";
 import { TextWriter } from "../disassembly/text-writer.ts";
 import { parseHexBytes } from "../input/hex-bytes.ts";
 import { parseLimit, parseLinearAddress } from "../input/numbers.ts";
 import { OutputBuffer } from "../output-buffer.ts";
+import { printable } from "../printable.ts";
 import { chooseColors, type Terminal } from "../terminal.ts";
 import { type DisasmFlags, listedProgram } from "./disasm-input.ts";
 

@@ -17,10 +17,11 @@ import {
 } from "@likex/loaders";
 import { CliError } from "../errors.ts";
 import { EXIT_CODE } from "../exit-codes.ts";
+import { printable } from "../printable.ts";
 import { pltEntries, readSlots } from "./plt.ts";
 import type { CodeRegion, ListedProgram } from "./program.ts";
-import { relocationTexts } from "./relocations.ts";
-import { type NamedPlace, PLACE_RANK, printable, SymbolMap } from "./symbol-map.ts";
+import { relocationTables, relocationTexts } from "./relocations.ts";
+import { type NamedPlace, PLACE_RANK, SymbolMap } from "./symbol-map.ts";
 
 export interface ElfOptions {
   /** Names of the sections to list; without any, those that are executable. */
@@ -55,7 +56,7 @@ export function elfProgram(file: ElfFile, { sections, warn }: ElfOptions): Liste
       return read();
     } catch (error) {
       if (!(error instanceof InvalidElfError)) throw error;
-      warn(`Names are missing: ${error.message}`);
+      warn(`Names are missing: ${printable(error.message)}`);
       return otherwise;
     }
   };
@@ -64,14 +65,13 @@ export function elfProgram(file: ElfFile, { sections, warn }: ElfOptions): Liste
   const places = placesByRegion(file, symbols === undefined ? [] : placesOf(symbols));
   // Addresses in a relocatable file begin at 0 in each section: names are looked up in the section's own.
   const shared = isRelocatable(file) ? undefined : new SymbolMap(sharedPlaces(file, places, slots));
+  const tables = shared === undefined ? relocationTables(file) : new Map<number, ElfSection[]>();
   const regions =
     listed === undefined
       ? segmentRegions(file, shared ?? new SymbolMap([]))
       : listed.map((section): CodeRegion => {
-          const relocations =
-            shared === undefined && symbols !== undefined
-              ? orElse(() => relocationTexts(file, section, symbols), new Map<bigint, string>())
-              : new Map<bigint, string>();
+          const relocations = (): ReadonlyMap<bigint, string> =>
+            orElse(() => relocationTexts(file, section, tables.get(section.index) ?? [], symbols), new Map());
           return sectionRegion(file, section, { symbols: shared ?? sectionSymbols(section, places), relocations });
         });
   const format = `elf${file.addressBits}-${file.machine === ELF_MACHINE.x86_64 ? "x86-64" : "i386"}`;
@@ -130,7 +130,7 @@ function segmentRegions(file: ElfFile, symbols: SymbolMap): CodeRegion[] {
     const isCode = segment.type === ELF_SEGMENT.load && (segment.flags & ELF_SEGMENT_FLAG.execute) !== 0;
     if (!isCode || segment.fileSize === 0n) return [];
     const bytes = elfBytes(file, segment);
-    return [{ title: `segment ${i}`, address: segment.address, bytes, symbols, relocations: new Map() }];
+    return [{ title: `segment ${i}`, address: segment.address, bytes, symbols, relocations: () => new Map() }];
   });
   if (regions.length > 0) return regions;
   throw new CliError(

@@ -14,14 +14,16 @@ export class JsonWriter implements ListingWriter {
   readonly #formatter: InstructionFormatter;
   readonly #write: (text: string) => void;
   readonly #operands = createOperandReader();
+  /** Of the region that is being listed. */
+  #relocations: ReadonlyMap<bigint, string> = new Map();
 
   constructor(formatter: InstructionFormatter, write: (text: string) => void) {
     this.#formatter = formatter;
     this.#write = write;
   }
 
-  region(): void {
-    // Each line says itself where it is.
+  region(region: CodeRegion): void {
+    this.#relocations = region.relocations();
   }
 
   label(): void {
@@ -36,7 +38,7 @@ export class JsonWriter implements ListingWriter {
       const nearest = symbols.find(of);
       return nearest && nearestText(nearest);
     };
-    const relocations = relocationsOf(region, rows, i);
+    const relocations = relocationsOf(this.#relocations, base, rows, i);
     const target = branchTarget(rows, i, base);
     // Properties without a value are left out.
     const line = {

@@ -11,7 +11,7 @@ export interface CodeRegion {
   /** Names of what is at addresses in and around the region. */
   readonly symbols: SymbolMap;
   /** What the linker will put at addresses of a relocatable file: "R_X86_64_PLT32 puts-0x4". */
-  readonly relocations: ReadonlyMap<bigint, string>;
+  relocations(): ReadonlyMap<bigint, string>;
 }
 
 /** What is to be listed. */
@@ -30,7 +30,7 @@ export interface ListedProgram {
 
 /** Bytes at an address, without names. */
 export function flatProgram(bytes: Uint8Array, address: bigint, bits: Bits): ListedProgram {
-  const regions = [{ title: undefined, address, bytes, symbols: new SymbolMap([]), relocations: new Map() }];
+  const regions = [{ title: undefined, address, bytes, symbols: new SymbolMap([]), relocations: () => new Map() }];
   return { format: undefined, bits, addressDigits: 16, isLinked: true, regions, slots: new Map() };
 }
 

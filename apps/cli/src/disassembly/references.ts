@@ -1,5 +1,4 @@
 import { FORMS, type InstructionRows, ROW_FLAGS, ROW_REGISTERS, SEGMENT } from "@likex/x86-decoder";
-import type { CodeRegion } from "./program.ts";
 
 const BASE_EBX = 3;
 const BASE_RIP = 32;
@@ -52,9 +51,14 @@ export const isRipRelative = (rows: InstructionRows, i: number): boolean =>
 export const hasFlatSegment = (rows: InstructionRows, i: number): boolean =>
   ((rows.flags[i]! >> ROW_FLAGS.segmentShift) & 7) < SEGMENT.fs;
 
-/** What the linker will put into the bytes of an instruction; none in a linked program. */
-export function relocationsOf({ address, relocations }: CodeRegion, rows: InstructionRows, i: number): string[] {
+/** What the linker will put into the bytes of an instruction, of the region's `relocations`. `base` is the address of offset 0. */
+export function relocationsOf(
+  relocations: ReadonlyMap<bigint, string>,
+  base: bigint,
+  rows: InstructionRows,
+  i: number,
+): string[] {
   if (relocations.size === 0) return [];
-  const first = address + BigInt(rows.offset[i]!);
+  const first = base + BigInt(rows.offset[i]!);
   return Array.from({ length: rows.length[i]! }, (_, n) => relocations.get(first + BigInt(n)) ?? []).flat();
 }

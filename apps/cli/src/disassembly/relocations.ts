@@ -1,5 +1,6 @@
 import {
   ELF_MACHINE,
+  ELF_SECTION,
   ELF_SECTION_NUMBER,
   type ElfFile,
   type ElfSection,
@@ -55,16 +56,39 @@ const TYPES_32: Readonly<Record<number, string>> = {
   43: "GOT32X",
 };
 
+/** The sections with relocations, by the number of the section that they are for. */
+export function relocationTables(file: ElfFile): ReadonlyMap<number, readonly ElfSection[]> {
+  const tables = new Map<number, ElfSection[]>();
+  for (const section of file.sections) {
+    if (section.type !== ELF_SECTION.relocations && section.type !== ELF_SECTION.relocationsWithAddend) continue;
+    const others = tables.get(section.info);
+    if (others === undefined) tables.set(section.info, [section]);
+    else others.push(section);
+  }
+  return tables;
+}
+
 /** What the linker will fill in in a section of a relocatable file, by address. */
-export function relocationTexts(file: ElfFile, section: ElfSection, symbols: ElfSymbols): ReadonlyMap<bigint, string> {
+export function relocationTexts(
+  file: ElfFile,
+  section: ElfSection,
+  tables: readonly ElfSection[],
+  symbols: ElfSymbols | undefined,
+): ReadonlyMap<bigint, string> {
+  const texts = new Map<bigint, string>();
+  for (const table of tables) {
+    for (const { address, type, symbol, addend } of readElfRelocations(file, table)) {
+      const name = symbols === undefined ? "" : symbolText(file, symbols, symbol);
+      texts.set(section.address + address, `${typeText(file, type)} ${name}${addendText(addend)}`);
+    }
+  }
+  return texts;
+}
+
+function typeText(file: ElfFile, type: number): string {
   const is64 = file.machine === ELF_MACHINE.x86_64;
-  return new Map(
-    readElfRelocations(file, section).map(({ address, type, symbol, addend }) => {
-      const name = (is64 ? TYPES_64 : TYPES_32)[type];
-      const typeText = name === undefined ? `relocation ${type}` : `R_${is64 ? "X86_64" : "386"}_${name}`;
-      return [section.address + address, `${typeText} ${symbolText(file, symbols, symbol)}${addendText(addend)}`];
-    }),
-  );
+  const name = (is64 ? TYPES_64 : TYPES_32)[type];
+  return name === undefined ? `relocation ${type}` : `R_${is64 ? "X86_64" : "386"}_${name}`;
 }
 
 /** The symbol, or the section that a nameless symbol stands for. */

@@ -1,3 +1,5 @@
+import { printable } from "../printable.ts";
+
 /** Something in a program that has a name. */
 export interface NamedPlace {
   readonly address: bigint;
@@ -88,13 +90,4 @@ export class SymbolMap {
 /** "main", or "main+0x12". */
 export function nearestText({ name, distance }: Nearest): string {
   return distance === 0n ? name : `${name}+0x${distance.toString(16)}`;
-}
-
-/** Names come from files that anyone may have made: what would control the terminal is shown as \x1b. */
-export function printable(name: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-  return name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
-  });
 }

@@ -1,11 +1,12 @@
 import type { InstructionRows } from "@likex/x86-decoder";
 import type { InstructionFormatter, TokenKind } from "@likex/x86-decoder/intel";
+import { printable } from "../printable.ts";
 import type { Colors } from "../terminal.ts";
 import { AddressColumn, byteColumn } from "./hex-columns.ts";
 import type { ListingWriter } from "./list-region.ts";
 import type { CodeRegion, ListedProgram } from "./program.ts";
 import { branchTarget, hasFlatSegment, isRipRelative, memoryAddress, relocationsOf } from "./references.ts";
-import { nearestText, printable } from "./symbol-map.ts";
+import { nearestText } from "./symbol-map.ts";
 
 /** Pieces of an instruction that have a colour; the others have none. */
 const COLORS: Readonly<Partial<Record<TokenKind, "yellow" | "cyan" | "magenta" | "green" | "blue">>> = {
@@ -23,7 +24,9 @@ export class TextWriter implements ListingWriter {
   readonly #formatter: InstructionFormatter;
   readonly #colors: Colors;
   readonly #write: (text: string) => void;
+  /** Of the region that is being listed. */
   #addresses = new AddressColumn(0n);
+  #relocations: ReadonlyMap<bigint, string> = new Map();
 
   constructor(program: ListedProgram, formatter: InstructionFormatter, colors: Colors, write: (text: string) => void) {
     this.#program = program;
@@ -32,9 +35,10 @@ export class TextWriter implements ListingWriter {
     this.#write = write;
   }
 
-  region({ title, address }: CodeRegion): void {
-    this.#addresses = new AddressColumn(address);
-    if (title !== undefined) this.#write(`\nDisassembly of ${title}:\n`);
+  region(region: CodeRegion): void {
+    this.#addresses = new AddressColumn(region.address);
+    this.#relocations = region.relocations();
+    if (region.title !== undefined) this.#write(`\nDisassembly of ${region.title}:\n`);
   }
 
   label({ symbols }: CodeRegion, address: bigint): void {
@@ -75,7 +79,7 @@ export class TextWriter implements ListingWriter {
   #reference(region: CodeRegion, rows: InstructionRows, i: number): string {
     const { address: base, symbols } = region;
     const { green } = this.#colors;
-    const relocations = relocationsOf(region, rows, i);
+    const relocations = relocationsOf(this.#relocations, base, rows, i);
     if (relocations.length > 0) return `  # ${green(relocations.map(printable).join(", "))}`;
     const target = branchTarget(rows, i, base);
     if (target !== undefined) {

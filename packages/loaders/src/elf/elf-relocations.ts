@@ -24,18 +24,14 @@ export function readElfDynamicRelocations(file: ElfFile): ElfRelocation[] {
 }
 
 /**
- * What the linker has to fill in in a section of a relocatable file; symbols are those of `readElfSymbols`.
+ * The entries of a section with relocations: what the linker has to fill in in the section that its `info` names. Symbols
+ * are those of `readElfSymbols`.
  *
  * @throws InvalidElfError when the relocations are not in the file.
  */
-export function readElfRelocations(file: ElfFile, section: ElfSection): ElfRelocation[] {
-  return file.sections
-    .filter(({ type, info }) => isRelocations(type) && info === section.index)
-    .flatMap((table) => readTable(file, elfBytes(file, table), table.type === ELF_SECTION.relocationsWithAddend));
+export function readElfRelocations(file: ElfFile, table: ElfSection): ElfRelocation[] {
+  return readTable(file, elfBytes(file, table), table.type === ELF_SECTION.relocationsWithAddend);
 }
-
-const isRelocations = (type: number): boolean =>
-  type === ELF_SECTION.relocations || type === ELF_SECTION.relocationsWithAddend;
 
 function readTable({ contents, addressBits }: ElfFile, bytes: Uint8Array, hasAddends: boolean): ElfRelocation[] {
   const is64 = addressBits === 64;
