@@ -165,7 +165,7 @@ export class BracketFormatter implements InstructionFormatter {
     const { counter, segmentWord } = plan.style;
     if (counter !== undefined && addressSizeOf(flags) !== modeOf(flags)) {
       line.add(this.#comma);
-      line.put("register", this.#pieces.word(counter[addressSizeOf(flags)]!));
+      line.put("register", this.#pieces.word(counter[addressSizeOf(flags)] ?? ""));
     }
     const segment = segmentWord === "behind" ? overridingSegment(flags, NO_BASE) : -1;
     if (segment >= 0) line.add(this.#pieces.registers(REGISTER_CLASS.segment, true)[segment]!);

@@ -18,7 +18,8 @@ import {
 import type { SizeWordRule } from "./styles.ts";
 import type { Syntax } from "./syntax.ts";
 
-const BITS = ["16", "32", "64"];
+/** By operand or address size; the fourth does not exist. */
+const BITS = ["16", "32", "64", ""];
 
 /** Writes what stands before the operands: prefixes and the mnemonic. */
 export class HeadWriter {

@@ -22,7 +22,8 @@ import type { Syntax } from "./syntax.ts";
 import type { Halves, ValueWriter } from "./value-writer.ts";
 
 const SMALL = 4096;
-const ADDRESS_CLASSES = [REGISTER_CLASS.gpr16, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64];
+/** By address size; the fourth does not exist, but the field has two bits. */
+const ADDRESS_CLASSES = [REGISTER_CLASS.gpr16, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64, REGISTER_CLASS.gpr64];
 
 /** Displacements from here on may be addresses, and are shown to the symbol resolver. */
 const SYMBOL_DISTANCE = 0x1000;
@@ -150,7 +151,7 @@ export class MemoryWriter {
 
   /** Makes an opening's piece with a base register; closed: with the bracket behind it. */
   #openWithBase(opening: Opening, known: (Piece | undefined)[], base: number, flags: number): Piece {
-    const register = this.#pieces.registers(ADDRESS_CLASSES[addressSizeOf(flags)]!, false)[base]!;
+    const register = this.#pieces.registers(ADDRESS_CLASSES[addressSizeOf(flags)]!, false)[base & 31]!;
     const closing: Part[] = known === opening.closed ? [["punctuation", "]"]] : [];
     const piece = this.#pieces.piece(...partsOf(opening.piece), ...partsOf(register), ...closing);
     known[base] = piece;
@@ -171,7 +172,7 @@ export class MemoryWriter {
       vectorIndex === undefined
         ? ADDRESS_CLASSES[addressSizeOf(flags)]!
         : vectorIndex[(flags >>> operand.selectShift) & 3]!;
-    const scale = registers >>> ROW_REGISTERS.scaleShift;
+    const scale = (registers >>> ROW_REGISTERS.scaleShift) & 3;
     const key = (registerClass << 4) | (scale << 2) | (hasBase ? 2 : 0) | (isLast ? 1 : 0);
     let pieces = this.#indexes[key];
     if (pieces === undefined) {
@@ -189,7 +190,7 @@ export class MemoryWriter {
         );
       this.#indexes[key] = pieces;
     }
-    line.add(pieces[index]!);
+    line.add(pieces[index & 31]!);
   }
 
   /** The displacement behind a register, and the bracket. */
@@ -244,13 +245,13 @@ export class MemoryWriter {
     if (((rows.registers[i]! >>> ROW_REGISTERS.baseShift) & 63) === BASE_RIP) {
       this.#values.behind(rows, i, displacement, address);
       if (addressSize !== 2) address.high = 0;
-      keyword = relative[addressSize]!;
+      keyword = relative[addressSize] ?? "";
     } else {
       address.low = addressSize === 0 ? displacement & 0xffff : displacement >>> 0;
       address.high = 0;
       if (addressSize === 2) address.high = operand.isOffset ? rows.immediate2[i]! >>> 0 : (displacement >> 31) >>> 0;
       if (operand.isOffset && (addressSize === 2 || (mode < 2 && addressSize !== mode)))
-        keyword = offsetSizes[addressSize]!;
+        keyword = offsetSizes[addressSize] ?? "";
     }
     const segment = showsDs && mode < 2 ? (flags >> ROW_FLAGS.segmentShift) & 7 : override;
     line.add(this.#opening(plan, head, operand, flags, segmentInside ? -1 : segment).piece);

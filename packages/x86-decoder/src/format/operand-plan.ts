@@ -151,11 +151,11 @@ function planAddedOperand(code: string, hasSeparator: boolean, pieces: PieceMake
   if (implied !== undefined) {
     const [selector, classes, number] = implied;
     const fixed = classes.map((registerClass) => pieces.registers(registerClass, hasSeparator)[number] as Piece);
-    return make(WRITE.fixed, { selectShift: SELECT_SHIFT[selector] ?? 0, fixed });
+    return make(WRITE.fixed, { selectShift: SELECT_SHIFT[selector] ?? 0, fixed: four(fixed) });
   }
   if (code.startsWith("'")) {
     const literal = pieces.piece(["punctuation", hasSeparator ? "," : ""], ["number", code.slice(1)]);
-    return make(WRITE.fixed, { fixed: [literal, literal, literal] });
+    return make(WRITE.fixed, { fixed: four([literal, literal, literal]) });
   }
   if (code === "Mxlat") return make(WRITE.fixedMemory, { registerShift: 3, sizes: [1, 1, 1, 1], hasSeparator });
   return undefined;

@@ -2,8 +2,8 @@ import { SEGMENT } from "../decoded.ts";
 import { ROW_FLAGS } from "../rows.ts";
 import type { Plan } from "./plan.ts";
 
-/** By SEGMENT. */
-export const SEGMENT_NAMES: readonly string[] = ["es", "cs", "ss", "ds", "fs", "gs"];
+/** By SEGMENT; the last two do not exist, but the field has three bits. */
+export const SEGMENT_NAMES: readonly string[] = ["es", "cs", "ss", "ds", "fs", "gs", "", ""];
 
 /** Base or index register that a row does not have. */
 export const NO_BASE = 63;
