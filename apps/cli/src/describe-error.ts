@@ -1,6 +1,6 @@
 import { OutOfHostMemoryError } from "@likex/host-memory";
 import { KvmError } from "@likex/kvm-client";
-import { LoaderError } from "@likex/loaders";
+import { InvalidElfError, LoaderError, UnsupportedElfError } from "@likex/loaders";
 import {
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
@@ -11,6 +11,7 @@ import {
 } from "@likex/vmm-runner";
 import { CliError } from "./errors.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-codes.ts";
+import { printable } from "./printable.ts";
 
 type ErrorClass = abstract new (...parameters: never[]) => Error;
 
@@ -21,6 +22,8 @@ const EXIT_CODES: readonly (readonly [ErrorClass, ExitCode])[] = [
   [OverlappingMemorySlotsError, EXIT_CODE.memorySlots],
   [UnknownRegisterError, EXIT_CODE.register],
   [InvalidRegisterValueError, EXIT_CODE.register],
+  [InvalidElfError, EXIT_CODE.fileFormat],
+  [UnsupportedElfError, EXIT_CODE.fileFormat],
   [LoaderError, EXIT_CODE.usage],
   [OutOfHostMemoryError, EXIT_CODE.hostMemory],
 ];
@@ -38,5 +41,5 @@ export function describeError(error: unknown): CliError | undefined {
     return new CliError(error.message, EXIT_CODE.device);
   }
   const [, code] = EXIT_CODES.find(([type]) => error instanceof type) ?? [];
-  return code === undefined ? undefined : new CliError((error as Error).message, code);
+  return code === undefined ? undefined : new CliError(printable((error as Error).message), code);
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { measureIntelFormatter } from "./format-intel.ts";
+import { measureIntelFormatter } from "../scripts/iced/measure-format.ts";
 
 const USAGE = `Time to format an instruction in Intel syntax, beside iced-x86: decoded instructions of the Node program itself.
 

@@ -17,7 +17,7 @@ export type {
 const INTEL: Syntax = {
   styles: INTEL_STYLES,
   sizes: pointerSizes({ 14: "fpuenv14 ptr", 28: "fpuenv28 ptr", 94: "fpustate94 ptr", 108: "fpustate108 ptr" }),
-  showsSize: sizeRuleOfIntel,
+  memorySize: sizeRuleOfIntel,
   stackRegister: (i) => `st(${i})`,
   stackTop: "st",
   operandSizeWord: "data",

@@ -17,7 +17,7 @@ export type {
 const MASM: Syntax = {
   styles: MASM_STYLES,
   sizes: pointerSizes({ 14: "fpuenv14 ptr", 28: "fpuenv28 ptr", 94: "fpustate94 ptr", 108: "fpustate108 ptr" }),
-  showsSize: sizeRuleOfMasm,
+  memorySize: sizeRuleOfMasm,
   stackRegister: (i) => `st(${i})`,
   stackTop: "st",
   operandSizeWord: "",

@@ -17,7 +17,7 @@ export type {
 const NASM: Syntax = {
   styles: NASM_STYLES,
   sizes: { 1: "byte", 2: "word", 4: "dword", 8: "qword", 10: "tword", 16: "oword", 32: "yword", 64: "zword" },
-  showsSize: sizeRuleOfNasm,
+  memorySize: sizeRuleOfNasm,
   stackRegister: (i) => `st${i}`,
   stackTop: "st0",
   operandSizeWord: "o",

@@ -15,8 +15,6 @@ export type Circumstance =
   | "resized-address"
   /** The immediate is 10. */
   | "ten"
-  /** ModRM.rm is memory. */
-  | "memory"
   /** The address size is not the mode's, or a segment override counts for one of its operands. */
   | "readdressed";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { iced } from "../scripts/iced/iced.ts";
-import { createIntelFormatter } from "../src/format/intel.ts";
-import { createInstructionRows, decodeBatch, type InstructionRows } from "../src/index.ts";
+import { createIntelFormatter } from "../../src/format/intel.ts";
+import { createInstructionRows, decodeBatch, type InstructionRows } from "../../src/index.ts";
+import { iced } from "./iced.ts";
 
 /** Nanoseconds for an instruction. */
 export interface FormatterTimes {
