@@ -1,4 +1,5 @@
-import { COMPARING_STRINGS, MOVING_STRINGS, PADLOCK, type PatternRules } from "./form-patterns.ts";
+import type { InstructionForm } from "../forms.ts";
+import { COMPARING_STRINGS, MOVING_STRINGS, PADLOCK, type PatternRules, PatternTable } from "./form-patterns.ts";
 
 /** Which prefixes mean something for a form, as bits. */
 export const FORM_PREFIX = {
@@ -23,7 +24,7 @@ export const FORM_PREFIX = {
 const CONDITIONAL = "jo jno jb jae je jne jbe ja js jns jp jnp jl jge jle jg";
 
 /** FORM_PREFIX bits by pattern; those of all patterns that fit count. */
-export const PREFIX_RULES: PatternRules<number> = [
+const RULES: PatternRules<number> = [
   [MOVING_STRINGS, FORM_PREFIX.rep],
   [COMPARING_STRINGS, FORM_PREFIX.repe],
   [PADLOCK, FORM_PREFIX.rep],
@@ -38,3 +39,10 @@ export const PREFIX_RULES: PatternRules<number> = [
   ["xchg : Eb,Gb Ev,Gv", FORM_PREFIX.hleWithoutLock],
   ["mov : Eb,Gb Ev,Gv Eb,Ib Ev,Iz", FORM_PREFIX.xrelease],
 ];
+
+const TABLE: PatternTable<number> = /* @__PURE__ */ new PatternTable(RULES);
+
+/** FORM_PREFIX bits of a form. */
+export function formPrefixes(form: InstructionForm): number {
+  return TABLE.find(form).reduce((bits, more) => bits | more, 0);
+}

@@ -2,7 +2,7 @@ import type { InstructionForm } from "../forms.ts";
 import { FORM_RULES } from "../generated/decode-tables.ts";
 import { RULES } from "../layout.ts";
 import { PatternTable } from "./form-patterns.ts";
-import { PREFIX_RULES } from "./form-prefixes.ts";
+import { formPrefixes } from "./form-prefixes.ts";
 import { type OperandPlan, planOperand, WRITE } from "./operand-plan.ts";
 import type { PieceMaker } from "./piece-maker.ts";
 import type { Piece } from "./pieces.ts";
@@ -55,28 +55,20 @@ export class Planner {
   readonly #syntax: Syntax;
   readonly #pieces: PieceMaker;
   readonly #styles: PatternTable<Style>;
-  readonly #prefixes: PatternTable<number>;
 
   constructor(syntax: Syntax, pieces: PieceMaker) {
     this.#syntax = syntax;
     this.#pieces = pieces;
     this.#styles = new PatternTable(syntax.styles);
-    this.#prefixes = new PatternTable(PREFIX_RULES);
   }
 
   plan(form: InstructionForm): Plan {
-    const prefixes = this.#prefixes.find(form).reduce((bits, more) => bits | more, 0);
-    return planStyle(
-      form,
-      Object.assign({}, ...this.#styles.find(form)) as Style,
-      prefixes,
-      this.#syntax,
-      this.#pieces,
-    );
+    const style = Object.assign({}, ...this.#styles.find(form)) as Style;
+    return planStyle(form, style, this.#syntax, this.#pieces);
   }
 }
 
-function planStyle(form: InstructionForm, style: Style, prefixes: number, syntax: Syntax, pieces: PieceMaker): Plan {
+function planStyle(form: InstructionForm, style: Style, syntax: Syntax, pieces: PieceMaker): Plan {
   const codes = style.operands?.split(" ").filter((code) => code !== "") ?? form.operands.map((_, i) => String(i));
   const operands = codes.map((code, i) => {
     const isSecondImmediate = form.operands.slice(0, Number(code) || 0).some((other) => other.startsWith("I"));
@@ -94,7 +86,7 @@ function planStyle(form: InstructionForm, style: Style, prefixes: number, syntax
     style,
     operands,
     mnemonic: style.name ?? form.mnemonic,
-    prefixes,
+    prefixes: formPrefixes(form),
     heads: [],
     sizeWords: [],
     hasSizeWords: style.sizeWord !== undefined || style.addressWord !== undefined,
@@ -108,8 +100,7 @@ function planStyle(form: InstructionForm, style: Style, prefixes: number, syntax
     hasSource: !has("Y") || has("X"),
     hasTail: style.counter !== undefined || style.segmentWord === "behind",
     circumstance: otherwise?.when,
-    otherwise:
-      otherwise && planStyle(form, { ...style, otherwise: undefined, ...otherwise.style }, prefixes, syntax, pieces),
+    otherwise: otherwise && planStyle(form, { ...style, otherwise: undefined, ...otherwise.style }, syntax, pieces),
   };
 }
 
