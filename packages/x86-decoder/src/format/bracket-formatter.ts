@@ -10,7 +10,7 @@ import { MemoryWriter } from "./memory-writer.ts";
 import { IMMEDIATE_REGISTER, type OperandPlan, WRITE } from "./operand-plan.ts";
 import { PieceMaker } from "./piece-maker.ts";
 import { Line, type Part, type Piece, partsOf } from "./pieces.ts";
-import { type Head, type Plan, planForm } from "./plan.ts";
+import { type Head, type Plan, Planner } from "./plan.ts";
 import { addressSizeOf, isResized, modeOf, NO_BASE, overridingSegment, sizesOf, vainOverride } from "./row-fields.ts";
 import type { Circumstance } from "./styles.ts";
 import type { Syntax } from "./syntax.ts";
@@ -24,6 +24,7 @@ const ENCODING_MASK = 7 << ROW_FLAGS.encodingShift;
 export class BracketFormatter implements InstructionFormatter {
   readonly #syntax: Syntax;
   readonly #pieces: PieceMaker;
+  readonly #planner: Planner;
   readonly #heads: HeadWriter;
   readonly #values: ValueWriter;
   readonly #memory: MemoryWriter;
@@ -41,6 +42,7 @@ export class BracketFormatter implements InstructionFormatter {
     const pieces = new PieceMaker(syntax, options.letters ?? "lower");
     this.#syntax = syntax;
     this.#pieces = pieces;
+    this.#planner = new Planner(syntax, pieces);
     this.#heads = new HeadWriter(syntax, pieces);
     this.#values = new ValueWriter(syntax, options, pieces);
     this.#memory = new MemoryWriter(syntax, pieces, this.#values);
@@ -112,7 +114,7 @@ export class BracketFormatter implements InstructionFormatter {
   }
 
   #makePlan(form: number): Plan {
-    const plan = planForm(FORMS[form]!, this.#syntax, this.#pieces);
+    const plan = this.#planner.plan(FORMS[form]!);
     this.#plans[form] = plan;
     return plan;
   }

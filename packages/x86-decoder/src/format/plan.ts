@@ -1,12 +1,13 @@
 import type { InstructionForm } from "../forms.ts";
 import { FORM_RULES } from "../generated/decode-tables.ts";
 import { RULES } from "../layout.ts";
+import { PatternTable } from "./form-patterns.ts";
 import { formPrefixes } from "./form-prefixes.ts";
 import { type OperandPlan, planOperand, WRITE } from "./operand-plan.ts";
 import type { PieceMaker } from "./piece-maker.ts";
 import type { Piece } from "./pieces.ts";
 import { pseudoOperations } from "./pseudo-operations.ts";
-import { type Circumstance, type MemorySizeRule, type Style, styleOf } from "./styles.ts";
+import type { Circumstance, MemorySizeRule, Style } from "./styles.ts";
 import type { Syntax } from "./syntax.ts";
 
 /** The beginning of an instruction: mnemonic and keyword with the blank behind them, alone and with a first register. */
@@ -49,9 +50,22 @@ export interface Plan {
   readonly otherwise: Plan | undefined;
 }
 
-/** The plan of a form in a syntax. */
-export function planForm(form: InstructionForm, syntax: Syntax, pieces: PieceMaker): Plan {
-  return planStyle(form, styleOf(syntax.styles, form), syntax, pieces);
+/** Makes plans of forms in one syntax. */
+export class Planner {
+  readonly #syntax: Syntax;
+  readonly #pieces: PieceMaker;
+  readonly #styles: PatternTable<Style>;
+
+  constructor(syntax: Syntax, pieces: PieceMaker) {
+    this.#syntax = syntax;
+    this.#pieces = pieces;
+    this.#styles = new PatternTable(syntax.styles);
+  }
+
+  plan(form: InstructionForm): Plan {
+    const style = Object.assign({}, ...this.#styles.find(form)) as Style;
+    return planStyle(form, style, this.#syntax, this.#pieces);
+  }
 }
 
 function planStyle(form: InstructionForm, style: Style, syntax: Syntax, pieces: PieceMaker): Plan {
