@@ -104,15 +104,15 @@ const THREE_BITS: ReadonlySet<number> = new Set([
   REGISTER_CLASS.tile,
 ]);
 
-/** Shift of the register number's field by SOURCE. */
-const REGISTER_SHIFT: readonly number[] = [
-  ROW_REGISTERS.regShift,
-  ROW_REGISTERS.rmShift,
-  ROW_REGISTERS.rmShift,
-  ROW_REGISTERS.rmShift,
-  ROW_REGISTERS.vvvvShift,
-  IMMEDIATE_REGISTER,
-];
+/** Shift of the register number's field by OPERAND_SOURCE. */
+const REGISTER_SHIFT: Readonly<Record<number, number>> = {
+  [SOURCE.reg]: ROW_REGISTERS.regShift,
+  [SOURCE.rm]: ROW_REGISTERS.rmShift,
+  [SOURCE.rmOrMemory]: ROW_REGISTERS.rmShift,
+  [SOURCE.memory]: ROW_REGISTERS.rmShift,
+  [SOURCE.vvvv]: ROW_REGISTERS.vvvvShift,
+  [SOURCE.immediateRegister]: IMMEDIATE_REGISTER,
+};
 
 const IMMEDIATE_PART: Readonly<Record<number, number>> = {
   [SOURCE.immediate]: 0,
