@@ -11,6 +11,7 @@ const USAGE = `Decoding of real code, beside iced-x86 in the same run: CPU time 
   batch-long-path  the same without the short path, as where WebAssembly is missing
   operands         decodeBatch and all explicit operands, beside decodeOut and the getters for them
   format-intel     decodeBatch and the Intel text, beside decodeOut and the Intel formatter
+  format-...       the same for MASM, NASM and AT&T
 
 The code is that of the programs that are found: node, libc, python. A ratio is our time divided by iced-x86's.`;
 
