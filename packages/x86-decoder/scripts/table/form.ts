@@ -114,7 +114,7 @@ export function parseLine(line: string): TableForm {
   const operands: string[] = [];
   for (const word of operandWords) {
     const [how, code] = word.split(":");
-    if (how === undefined || code === undefined || !/^(r|w|rw|cr|cw|rcw|n)$/.test(how)) fail(`operand "${word}"`);
+    if (how === undefined || code === undefined || !/^(r|w|rw|cr|cw|rcw|a|n)$/.test(how)) fail(`operand "${word}"`);
     else {
       access.push(how);
       operands.push(code);
