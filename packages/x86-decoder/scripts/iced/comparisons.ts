@@ -1,4 +1,5 @@
 import { AttComparison } from "./compare-att.ts";
+import { createInfoComparison } from "./compare-info.ts";
 import type { Comparison } from "./verification.ts";
 
 const attText = (): Comparison => {
@@ -12,4 +13,7 @@ const attText = (): Comparison => {
 };
 
 /** What is compared besides decoding, by name; each call makes a comparison with state of its own. */
-export const COMPARISONS: ReadonlyMap<string, () => Comparison> = new Map([["att", attText]]);
+export const COMPARISONS: ReadonlyMap<string, () => Comparison> = new Map([
+  ["att", attText],
+  ["info", createInfoComparison],
+]);
