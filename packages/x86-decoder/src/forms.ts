@@ -14,7 +14,10 @@ import {
 import { FLAG_USE } from "./info/layout.ts";
 import { MAX_OPERANDS } from "./operands.ts";
 
-/** How an instruction uses an operand: reads it, writes it, both, each only under a condition (c), or only its address (a), or not at all (n). */
+/**
+ * How an instruction uses an operand: reads it, writes it, both, each only under a condition (c), only its address (a), or
+ * not at all (n).
+ */
 export type OperandAccess = "r" | "w" | "rw" | "cr" | "cw" | "rcw" | "a" | "n";
 
 /** Where control goes when it does not simply continue behind the instruction. */
@@ -30,7 +33,10 @@ export type ControlFlow =
   | "exception"
   | "xbegin";
 
-/** Masks of RFLAGS, and of the x87 condition codes 16 above their place in the status word. For shifts and rotates by a count: those of a count above 1. */
+/**
+ * Masks of RFLAGS, and of the x87 condition codes 16 above their place in the status word. For shifts and rotates by a
+ * count: those of a count above 1.
+ */
 export interface FlagsUse {
   readonly read: number;
   /** Set according to the result. */

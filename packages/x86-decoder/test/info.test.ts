@@ -299,7 +299,7 @@ describe("classes of the instruction table", () => {
     expect([...withClass(CLASS.privileged)].filter((name) => !faults.has(name))).toEqual([]);
   });
 
-  it("exits always where SDM Vol 3C, 27.1.2 says so", () => {
+  it("exits always where the manual says so, and by what leaves SMM and TDX", () => {
     const always = ["cpuid", "getsec", "invd", "xsetbv", "invept", "invvpid", "vmcall", "vmclear", "vmlaunch"];
     const also = ["vmptrld", "vmptrst", "vmresume", "vmxoff", "vmxon", "rsm", "tdcall", "seamcall"];
     expect([...withClass(CLASS.exits)].sort()).toEqual([...always, ...also].sort());

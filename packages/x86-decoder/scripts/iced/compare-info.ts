@@ -72,7 +72,7 @@ export const ACCEPTED_INFO_DIFFERENCES: readonly AcceptedDifference[] = [
   {
     mnemonics: ["int3", "int1", "ud0", "ud1", "ud2"],
     aspects: ["exits"],
-    why: "Their exceptions exit as the exception bitmap says (SDM Vol 3C, 27.2), not always.",
+    why: "Their exceptions exit as the exception bitmap says (SDM Vol 3C, Other Causes of VM Exits), not always.",
   },
 ];
 
@@ -151,8 +151,8 @@ export class InfoComparison {
     const usage = this.#factory.info(theirs);
     const what =
       (accepted.has("operands") ? undefined : operandDifference(info, theirs, usage)) ??
-      registerDifference(info, usage, accepted.has("registers")) ??
-      memoryDifference(rows, i, info, usage, theirs, base, accepted.has("memory")) ??
+      (accepted.has("registers") ? undefined : registerDifference(info, usage)) ??
+      (accepted.has("memory") ? undefined : memoryDifference(rows, i, info, usage, base)) ??
       flagDifference(info, theirs, accepted) ??
       flowDifference(info, theirs, base) ??
       (accepted.has("features") ? undefined : featureDifference(info, theirs)) ??
@@ -198,11 +198,7 @@ function addRegister(list: number[], id: number, access: number): void {
 
 const registerText = (entry: number): string => `${REGISTER_NAMES[entry >> 4]}/${entry & 15}`;
 
-function registerDifference(
-  info: InstructionInfo,
-  usage: Iced.InstructionInfo,
-  isAccepted: boolean,
-): string | undefined {
+function registerDifference(info: InstructionInfo, usage: Iced.InstructionInfo): string | undefined {
   const ours: number[] = [];
   const others: number[] = [];
   for (let n = 0; n < info.registerCount; n++) addRegister(ours, info.register[n]!, info.registerAccess[n]!);
@@ -210,7 +206,6 @@ function registerDifference(
     addRegister(others, REGISTER_IDS[used.register]!, ACCESSES[used.access]!);
     used.free();
   }
-  if (isAccepted) return undefined;
   const extra = ours.find((entry) => !others.includes(entry));
   if (extra !== undefined) return `register ${registerText(extra)} too many`;
   const missing = others.find((entry) => !ours.includes(entry));
@@ -249,9 +244,7 @@ function memoryDifference(
   i: number,
   info: InstructionInfo,
   usage: Iced.InstructionInfo,
-  theirs: Iced.Instruction,
   base: bigint,
-  isAccepted: boolean,
 ): string | undefined {
   const flags = rows.flags[i]!;
   const mode64 = ((flags >> ROW_FLAGS.modeShift) & 3) === 2;
@@ -271,27 +264,28 @@ function memoryDifference(
     used.free();
     return text;
   });
-  if (isAccepted) return undefined;
-  if (others.length !== info.memoryCount) return `${info.memoryCount} memory locations instead of ${others.length}`;
+  const ours: string[] = [];
   for (let n = 0; n < info.memoryCount; n++) {
     // iced-x86 works addresses relative to the instruction pointer out.
     const isRelative = info.base[n]! >> 5 === REGISTER_CLASS.instructionPointer;
     const next = isRelative ? base + BigInt(rows.offset[i]! + rows.length[i]!) : 0n;
     const displacement = (BigInt(info.displacementHigh[n]!) << 32n) | BigInt(info.displacement[n]! >>> 0);
-    const text = memoryText(
-      mode64,
-      addressBits,
-      info.segment[n]!,
-      isRelative ? NO_REGISTER_ID : info.base[n]!,
-      info.index[n]!,
-      1 << info.scaleShift[n]!,
-      displacement + next,
-      info.bytes[n]!,
-      info.memoryAccess[n]!,
+    ours.push(
+      memoryText(
+        mode64,
+        addressBits,
+        info.segment[n]!,
+        isRelative ? NO_REGISTER_ID : info.base[n]!,
+        info.index[n]!,
+        1 << info.scaleShift[n]!,
+        displacement + next,
+        info.bytes[n]!,
+        info.memoryAccess[n]!,
+      ),
     );
-    if (!others.includes(text)) return `memory ${text} instead of one of ${others.join(", ")} (${theirs.code})`;
   }
-  return undefined;
+  const [own, other] = [ours.sort().join(", "), others.sort().join(", ")];
+  return own === other ? undefined : `memory ${own} instead of ${other}`;
 }
 
 function flagDifference(

@@ -6,7 +6,7 @@ export const ACCESS = {
   /** Read in some cases and not in others: by flags, by a mask, by a count that may be 0. */
   conditionalRead: 4,
   conditionalWrite: 8,
-  /** Of a memory operand only the address: LEA, prefetches, INVLPG. No memory is listed, the address registers are read. */
+  /** Of a memory operand only the address: LEA, prefetches, INVLPG. Its registers are read, no memory is listed. */
   address: 16,
 } as const;
 
@@ -21,7 +21,7 @@ export const FLAG = {
   direction: 0x400,
   overflow: 0x800,
   alignmentCheck: 0x4_0000,
-  /** UIF, which is no bit of RFLAGS (SDM Vol 3A, 8.3.1): CLUI, STUI and UIRET change it. */
+  /** UIF, which is no bit of RFLAGS (SDM Vol 3A, "User Interrupts"): CLUI, STUI and UIRET change it. */
   userInterrupt: 0x80_0000,
   c0: 0x100_0000,
   c1: 0x200_0000,
@@ -51,11 +51,11 @@ export const FLOW = {
 export const CLASS = {
   /** Privilege level 0 is needed in protected mode, or IOPL for ports and the interrupt flag. */
   privileged: 1,
-  /** Always exits in VMX non-root operation (SDM Vol 3C, 27.1.2). */
+  /** Always exits in VMX non-root operation (SDM Vol 3C, "Instructions That Cause VM Exits Unconditionally"). */
   exits: 2,
-  /** Exits in VMX non-root operation when a control or a mask says so (SDM Vol 3C, 27.1.3). */
+  /** Exits in VMX non-root operation when a control or a mask says so (SDM Vol 3C, "… Conditionally"). */
   mayExit: 4,
-  /** An exception other than #UD and #NM is possible without any memory operand: #DE, #MF, #XM, #GP of a privilege check, … */
+  /** An exception other than #UD and #NM is possible without any memory: #DE, #MF, #XM, #GP of a privilege check, … */
   mayFault: 8,
   /** Ends a basic block: control may go elsewhere, or what was decoded behind it may no longer hold. */
   endsBlock: 16,

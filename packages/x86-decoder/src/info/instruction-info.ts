@@ -47,7 +47,9 @@ export interface InstructionInfo {
   flow: number;
   /** Whether a near target is known: then it is `target` bytes behind the start of the instruction's bytes. */
   hasTarget: boolean;
-  /** Offset of a near branch's target in the bytes that were decoded, before truncation to `targetBits`; may be negative. */
+  /**
+   * Offset of a near branch's target in the bytes that were decoded, before truncation to `targetBits`; may be negative.
+   */
   target: number;
   /** 16, 32 or 64: width of the instruction pointer behind a near branch. */
   targetBits: number;

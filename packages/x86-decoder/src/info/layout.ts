@@ -20,7 +20,7 @@ export const WIDTH = {
 /** When an implied use takes place. */
 export const WHEN = { always: 0, in64: 1, outside64: 2, operand16: 3, operand32Up: 4 } as const;
 
-/** Sizes of implied memory that depend on the instruction; sizes that do not are positive numbers of bytes, 0 is unknown. */
+/** Sizes of implied memory that depend on the instruction; others are numbers of bytes, and 0 is unknown. */
 export const SIZE = { operand: -1, operand32Up: -2 } as const;
 
 /** Words that say something of the whole instruction. */
@@ -57,7 +57,10 @@ export const EFFECTIVE_SEGMENT = 7;
 /** Numbers of a record: USE, ACCESS, WHEN, then by kind. */
 export const RECORD = 8;
 
-/** Numbers of a use of flags: read, written, cleared, set, undefined; of a count of 1 written and cleared; of wide operands read and written. */
+/**
+ * Numbers of a use of flags: read, written, cleared, set, undefined; what a count of 1 writes and clears; what comes to it,
+ * read and written, with operands of 32 and 64 bits.
+ */
 export const FLAG_USE = 9;
 
 /** Words of a class: CLASS bits with FLOW at `flowShift` and the x87 increment + 8 at `x87Shift`, then the feature. */

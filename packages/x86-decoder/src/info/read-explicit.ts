@@ -54,16 +54,6 @@ function destinationAccess(info: InstructionInfo, given: number, marks: number, 
   return access;
 }
 
-/** Whether both sources are one register. */
-function hasSameSources({ operands }: InstructionInfo): boolean {
-  const last = operands.count >= 3 ? 2 : 1;
-  return (
-    operands.kind[last] === OPERAND_KIND.register &&
-    operands.kind[last - 1] === OPERAND_KIND.register &&
-    operands.register[last] === operands.register[last - 1]
-  );
-}
-
 interface RowWords {
   readonly flags: number;
   readonly registers: number;
@@ -76,7 +66,6 @@ function useMemoryOperand(
   n: number,
   marks: number,
   access: number,
-  repeats: boolean,
 ): void {
   const flags = rows.flags[i]!;
   const operandSize = (flags >> ROW_FLAGS.operandSizeShift) & 3;
@@ -88,6 +77,7 @@ function useMemoryOperand(
     if (base !== NO_REGISTER_ID) base = narrowed(base, gpr16 + operandSize);
     if (index !== NO_REGISTER_ID) index = narrowed(index, gpr16 + operandSize);
   }
+  const repeats = (marks & MARK.repeats) !== 0;
   const addressAccess = repeats ? ACCESS.conditionalRead : ACCESS.read;
   if ((marks & MARK.noSegment) !== 0) useBaseAndIndex(info, base, index, addressAccess);
   else useAddress(info, segment, base, index, addressAccess, flags);
@@ -110,30 +100,20 @@ function useMemoryOperand(
   );
 }
 
-/**
- * Lists what the explicit operands and the opmask use. Returns whether the operands are two times one register and the
- * result, for that reason, always 0.
- */
-export function readExplicit(
-  rows: InstructionRows,
-  i: number,
-  info: InstructionInfo,
-  marks: number,
-  repeats: boolean,
-): boolean {
+/** Lists what the explicit operands and the opmask use; `marks` are those that mean something for this instruction. */
+export function readExplicit(rows: InstructionRows, i: number, info: InstructionInfo, marks: number): void {
   const row: RowWords = { flags: rows.flags[i]!, registers: rows.registers[i]! };
   const { flags } = row;
   const { operands, operandAccess } = info;
   const at = FORM_SIGNATURE[rows.form[i]!]! * MAX_OPERANDS;
   const mask = ((flags >> ROW_FLAGS.encodingShift) & 7) === ENCODING.EVEX ? (flags >> ROW_FLAGS.maskShift) & 7 : 0;
-  const isIdiom = (marks & MARK.same) !== 0 && hasSameSources(info);
   const narrowFrom = firstNarrow(info, marks, at);
   for (let n = 0; n < operands.count; n++) {
     let access = OPERAND_ACCESS[SIGNATURES[at + n]!]!;
     const isRegister = operands.kind[n] === OPERAND_KIND.register;
-    if (isIdiom && isRegister) access = n === 0 ? ACCESS.write : ACCESS.none;
+    if ((marks & MARK.same) !== 0 && isRegister) access = n === 0 ? ACCESS.write : ACCESS.none;
     if (n === 0 && (mask !== 0 || marks !== 0)) access = destinationAccess(info, access, marks, mask, row);
-    if (repeats) access = conditional(access);
+    if ((marks & MARK.repeats) !== 0) access = conditional(access);
     operandAccess[n] = access;
     if (access === ACCESS.none) continue;
     if (isRegister) {
@@ -141,10 +121,9 @@ export function readExplicit(
       if (n >= narrowFrom) id = narrowed(id, (marks & MARK.lowByte) !== 0 ? gpr8 : gpr16);
       const group = OPERAND_GROUPS[SIGNATURES[at + n]!]!;
       for (let k = 0; k <= group; k++) useRegister(info, (id & ~group) + k, access, flags);
-    } else if (operands.kind[n] === OPERAND_KIND.memory) useMemoryOperand(rows, i, info, n, marks, access, repeats);
+    } else if (operands.kind[n] === OPERAND_KIND.memory) useMemoryOperand(rows, i, info, n, marks, access);
   }
   if (mask !== 0) {
     useRegister(info, (opmask << 5) | mask, (marks & MARK.updatesMask) !== 0 ? READ_WRITE : ACCESS.read, flags);
   }
-  return isIdiom;
 }

@@ -5,7 +5,7 @@ import { ROW_FLAGS } from "../row-fields.ts";
 import type { InstructionRows } from "../rows.ts";
 import { ACCESS } from "./facts.ts";
 import type { InstructionInfo } from "./instruction-info.ts";
-import { EFFECTIVE_SEGMENT, RECORD, SIZE, USE, WHEN, WIDTH } from "./layout.ts";
+import { EFFECTIVE_SEGMENT, MARK, RECORD, SIZE, USE, WHEN, WIDTH } from "./layout.ts";
 import { conditional, useAddress, useMemory, useRegister } from "./uses.ts";
 
 const { gpr8, gpr16 } = REGISTER_CLASS;
@@ -96,8 +96,9 @@ export function readImplied(
   i: number,
   info: InstructionInfo,
   implied: number,
-  repeats: boolean,
+  marks: number,
 ): void {
+  const repeats = (marks & MARK.repeats) !== 0;
   const flags = rows.flags[i]!;
   const sizes: Sizes = {
     flags,

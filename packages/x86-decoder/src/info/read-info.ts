@@ -34,13 +34,30 @@ export function readInfo(rows: InstructionRows, i: number, info: InstructionInfo
   info.feature = ATTRIBUTE_CLASSES[classAt + 1]!;
   readOperands(rows, i, info.operands);
   const implied = FORM_IMPLIED[form]!;
-  const marks = IMPLIED_MARKS[implied]!;
-  const repeats = (marks & MARK.repeats) !== 0 && (flags & REPEATED) !== 0;
-  const isIdiom = readExplicit(rows, i, info, marks, repeats);
-  if (implied !== 0) readImplied(rows, i, info, implied, repeats);
-  readFlags(rows, i, info, isIdiom);
+  const marks = effectiveMarks(IMPLIED_MARKS[implied]!, flags, info);
+  readExplicit(rows, i, info, marks);
+  if (implied !== 0) readImplied(rows, i, info, implied, marks);
+  readFlags(rows, i, info, marks);
   readTarget(rows, i, info);
   return info;
+}
+
+/** A form's MARK bits without those that mean nothing here: no REP prefix, or two different sources. */
+function effectiveMarks(marks: number, flags: number, info: InstructionInfo): number {
+  let effective = marks;
+  if ((flags & REPEATED) === 0) effective &= ~MARK.repeats;
+  if ((marks & MARK.same) !== 0 && !hasSameSources(info)) effective &= ~MARK.same;
+  return effective;
+}
+
+/** Whether both sources are one register. */
+function hasSameSources({ operands }: InstructionInfo): boolean {
+  const last = operands.count >= 3 ? 2 : 1;
+  return (
+    operands.kind[last] === OPERAND_KIND.register &&
+    operands.kind[last - 1] === OPERAND_KIND.register &&
+    operands.register[last] === operands.register[last - 1]
+  );
 }
 
 function readTarget(rows: InstructionRows, i: number, info: InstructionInfo): void {

@@ -19,7 +19,7 @@ function put(info: InstructionInfo, id: number, access: number): void {
 
 /**
  * Lists a register of the instruction whose row has `flags`. Writing 32 bits of a general register zeroes its upper half in
- * 64-bit mode (SDM Vol 1, 3.4.1.1), and writing a vector register with VEX, EVEX or XOP zeroes all above (SDM Vol 1, 14.1.3).
+ * 64-bit mode (SDM Vol 1, 3.4.1.1), and writing a vector register with VEX, EVEX or XOP zeroes all above (SDM Vol 2, 2.3.10).
  */
 export function useRegister(info: InstructionInfo, id: number, access: number, flags: number): void {
   const registerClass = id >> 5;
