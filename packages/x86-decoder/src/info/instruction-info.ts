@@ -45,10 +45,10 @@ export interface InstructionInfo {
   flagsUndefined: number;
   /** FLOW */
   flow: number;
-  /** Whether a near target is known: then it is `target` bytes behind the start of the instruction's bytes. */
+  /** Whether a near branch's target is known. */
   hasTarget: boolean;
   /**
-   * Offset of a near branch's target in the bytes that were decoded, before truncation to `targetBits`; may be negative.
+   * That target's offset in the bytes that were decoded, before truncation to `targetBits`; may be negative, and beyond them.
    */
   target: number;
   /** 16, 32 or 64: width of the instruction pointer behind a near branch. */
