@@ -31,11 +31,11 @@ function firstNarrow({ operands }: InstructionInfo, marks: number, at: number): 
     : MAX_OPERANDS;
 }
 
-/** How an EVEX instruction with an opmask uses its destination (SDM Vol 1, 15.6.1). */
-function maskedAccess({ operands }: InstructionInfo, access: number, isZeroing: boolean): number {
+/** How an instruction uses a destination of which an opmask leaves parts as they are (SDM Vol 1, 15.6.1). */
+function mergedAccess({ operands }: InstructionInfo, access: number): number {
   if (operands.kind[0] === OPERAND_KIND.memory) return access === ACCESS.write ? ACCESS.conditionalWrite : access;
   const registerClass = operands.register[0]! >> 5;
-  if (isZeroing || registerClass === opmask || (access & ACCESS.write) === 0) return access;
+  if (registerClass === opmask || (access & ACCESS.write) === 0) return access;
   // All 512 bits may stay as they are; a shorter destination is written in any case, for what is above it becomes zero.
   return registerClass === zmm ? ACCESS.read | ACCESS.conditionalWrite : READ_WRITE;
 }
@@ -43,9 +43,8 @@ function maskedAccess({ operands }: InstructionInfo, access: number, isZeroing: 
 /** The destination's access, which depends on more than the form. */
 function destinationAccess(info: InstructionInfo, given: number, marks: number, mask: number, row: RowWords): number {
   let access = given;
-  if (mask !== 0 && (marks & MARK.selects) === 0) {
-    access = maskedAccess(info, access, (row.flags & ROW_FLAGS.zeroing) !== 0);
-  }
+  const isMerged = mask !== 0 && (row.flags & ROW_FLAGS.zeroing) === 0 && (marks & MARK.selects) === 0;
+  if (isMerged) access = mergedAccess(info, access);
   if ((marks & MARK.merges) !== 0 && (row.registers & 3) === 3) return READ_WRITE;
   if ((marks & MARK.zeroExtends) !== 0 && info.operands.register[0]! >> 5 === gpr32) {
     // The upper half becomes zero even when the condition does not hold (SDM Vol 2A, CMOVcc).
