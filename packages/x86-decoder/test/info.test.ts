@@ -5,6 +5,7 @@ import { ACCEPTED_INFO_DIFFERENCES, InfoComparison } from "../scripts/iced/compa
 import { iced } from "../scripts/iced/iced.ts";
 import { formBytes, Numbers, PATTERNS, samples } from "../scripts/streams.ts";
 import { parseFlags } from "../scripts/table/flags.ts";
+import { parseLine } from "../scripts/table/form.ts";
 import { classOf } from "../scripts/table/form-class.ts";
 import { parseImplied } from "../scripts/table/implied.ts";
 import { createInstructionRows, DecoderError, decodeBatch, FORMS, REGISTER_NAMES } from "../src/index.ts";
@@ -310,6 +311,12 @@ describe("classes of the instruction table", () => {
 });
 
 describe("the columns of the instruction table", () => {
+  it("names the line in which a word means nothing", () => {
+    expect(() => parseLine("F4 | hlt | w:FOO | | cpl0")).toThrow('implied use "w:FOO" in line "F4 | hlt');
+    expect(() => parseLine("F4 | hlt | | w=k | cpl0")).toThrow('"w=k" in line');
+    expect(() => parseLine("F4 | hlt | | | cpl3")).toThrow('attribute "cpl3" in line');
+  });
+
   it.each(["w:FOO", "q:EAX", "r:[aBX+AL]", "push:t", "w:EAX@8", "r:[5x]:b", "sme"])("has no implied use %s", (word) => {
     expect(() => parseImplied([word])).toThrow(`"${word}"`);
   });
@@ -318,7 +325,7 @@ describe("the columns of the instruction table", () => {
     expect(() => parseFlags(word)).toThrow("flag");
   });
 
-  it.each(["flow=sideways", "st=up"])("has no attribute %s", (word) => {
-    expect(() => classOf(word)).toThrow(word.split("=")[1]);
+  it.each(["flow=sideways", "st=up", "cpl3"])("has no attribute %s", (word) => {
+    expect(() => classOf(word)).toThrow(word.split("=").at(-1));
   });
 });

@@ -25,6 +25,10 @@ const CLASS_BITS: Readonly<Record<string, number>> = {
   vl: CLASS.vectorLength,
 };
 
+/** Words that other parts of the generator read. */
+const OTHER_WORDS =
+  /^(lock|k|z|k!|b16|b32|b64|er|sae|er-ignored|unique|unique-destination|no66|(disp8|feature|flow|st)=.+)$/;
+
 const attributeValue = (words: readonly string[], name: string): string | undefined =>
   words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
 
@@ -41,7 +45,11 @@ export function classOf(text: string): number {
   const increment = top === undefined ? 0 : Number.parseInt(top, 10);
   if (Number.isNaN(increment)) throw new Error(`x87 top "${top}"`);
   let bits = 0;
-  for (const word of words) bits |= CLASS_BITS[word] ?? 0;
+  for (const word of words.filter((part) => part !== "")) {
+    const bit = CLASS_BITS[word];
+    if (bit === undefined && !OTHER_WORDS.test(word)) throw new Error(`attribute "${word}"`);
+    bits |= bit ?? 0;
+  }
   // A branch target may be outside of the code segment's limit or not canonical.
   if (flow !== FLOW.next) bits |= CLASS.endsBlock | CLASS.mayFault;
   if (top !== undefined) bits |= top.endsWith("?") ? CLASS.writesTop | CLASS.conditionalTop : CLASS.writesTop;
