@@ -257,6 +257,22 @@ describe("readInfo", PATIENT, () => {
     );
   });
 
+  it("takes any row of any form, even one that no bytes give", () => {
+    const rows = createInstructionRows(1);
+    const info = createInstructionInfo();
+    const int32 = fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff });
+    fc.assert(
+      fc.property(fc.nat(FORMS.length - 1), fc.tuple(int32, int32, int32, int32, int32), (form, words) => {
+        [rows.flags[0], rows.registers[0], rows.displacement[0], rows.immediate[0], rows.immediate2[0]] = words;
+        rows.form[0] = form;
+        readInfo(rows, 0, info);
+        expect(info.registerCount).toBeLessThanOrEqual(info.register.length);
+        expect(info.memoryCount).toBeLessThanOrEqual(info.bytes.length);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
   it("says nothing of bytes that are no instruction, whatever was in the record before", () => {
     const rows = createInstructionRows(2);
     const info = createInstructionInfo();
