@@ -1,4 +1,5 @@
 import { AttComparison } from "./compare-att.ts";
+import { createInfoComparison } from "./compare-info.ts";
 import { TEXT_SYNTAXES, TextComparison, type TextSyntax } from "./compare-text.ts";
 import type { Comparison } from "./verification.ts";
 
@@ -24,4 +25,5 @@ const attText = (): Comparison => {
 export const COMPARISONS: ReadonlyMap<string, () => Comparison> = new Map([
   ...TEXT_SYNTAXES.map((syntax): [string, () => Comparison] => [syntax, text(syntax)]),
   ["att", attText],
+  ["info", createInfoComparison],
 ]);
