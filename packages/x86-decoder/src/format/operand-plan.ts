@@ -104,14 +104,13 @@ const THREE_BITS: ReadonlySet<number> = new Set([
 ]);
 
 /** Shift of the register number's field by SOURCE. */
-const REGISTER_SHIFT: readonly number[] = [
-  ROW_REGISTERS.regShift,
-  ROW_REGISTERS.rmShift,
-  ROW_REGISTERS.rmShift,
-  ROW_REGISTERS.rmShift,
-  ROW_REGISTERS.vvvvShift,
-  IMMEDIATE_REGISTER,
-];
+const REGISTER_SHIFT: Readonly<Record<number, number>> = {
+  [SOURCE.reg]: ROW_REGISTERS.regShift,
+  [SOURCE.rm]: ROW_REGISTERS.rmShift,
+  [SOURCE.rmOrMemory]: ROW_REGISTERS.rmShift,
+  [SOURCE.vvvv]: ROW_REGISTERS.vvvvShift,
+  [SOURCE.immediateRegister]: IMMEDIATE_REGISTER,
+};
 
 const IMMEDIATE_PART: Readonly<Record<number, number>> = {
   [SOURCE.immediate]: 0,
