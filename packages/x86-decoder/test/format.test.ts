@@ -169,6 +169,25 @@ describe("symbols", () => {
     expect(formatter.format(decode("ebfe", 64), 0, 0n)).toBe("jmp short end-20h");
   });
 
+  it("may be found by formatting another instruction, or not at all", () => {
+    let finds = true;
+    const inner = decode("c3", 64);
+    const formatter: InstructionFormatter = createIntelFormatter({
+      symbols: (address) => {
+        if (!finds) throw new Error("no symbols today");
+        return { name: `the ${formatter.format(inner, 0, 0n)}`, address };
+      },
+    });
+    const rows = decode("66c705f00f000034ee", 64);
+    const text = "mov word ptr [the ret],the ret";
+    expect(formatter.format(rows, 0, 0n)).toBe(text);
+    finds = false;
+    expect(() => formatter.format(rows, 0, 0n)).toThrow("no symbols today");
+    finds = true;
+    expect(formatter.format(rows, 0, 0n)).toBe(text);
+    expect(joined(formatter, rows, 0n)).toBe(text);
+  });
+
   it("are not changed by the choice of letters", () => {
     const formatter = createNasmFormatter({ letters: "upper", symbols: () => ({ name: "Main", address: 0n }) });
     expect(formatter.format(decode("ebfe", 64), 0, 0n)).toBe("JMP SHORT Main");

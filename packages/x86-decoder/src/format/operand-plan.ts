@@ -108,6 +108,7 @@ const REGISTER_SHIFT: Readonly<Record<number, number>> = {
   [SOURCE.reg]: ROW_REGISTERS.regShift,
   [SOURCE.rm]: ROW_REGISTERS.rmShift,
   [SOURCE.rmOrMemory]: ROW_REGISTERS.rmShift,
+  [SOURCE.memory]: ROW_REGISTERS.rmShift,
   [SOURCE.vvvv]: ROW_REGISTERS.vvvvShift,
   [SOURCE.immediateRegister]: IMMEDIATE_REGISTER,
 };
