@@ -103,7 +103,7 @@ const THREE_BITS: ReadonlySet<number> = new Set([
   REGISTER_CLASS.tile,
 ]);
 
-/** Shift of the register number's field by SOURCE. */
+/** Shift of the register number's field by OPERAND_SOURCE. */
 const REGISTER_SHIFT: Readonly<Record<number, number>> = {
   [SOURCE.reg]: ROW_REGISTERS.regShift,
   [SOURCE.rm]: ROW_REGISTERS.rmShift,
