@@ -30,7 +30,8 @@ export class BracketFormatter implements InstructionFormatter {
   readonly #memory: MemoryWriter;
   /** By form number; made when first needed. */
   readonly #plans: (Plan | undefined)[] = new Array<Plan | undefined>(FORMS.length).fill(undefined);
-  readonly #line = new Line();
+  /** For the next instruction; undefined while one is written, as a symbol resolver may format another one, or throw. */
+  #line: Line | undefined;
   readonly #masks: readonly Piece[];
   readonly #roundings: readonly Piece[];
   readonly #comma: Piece;
@@ -58,15 +59,16 @@ export class BracketFormatter implements InstructionFormatter {
   }
 
   format(rows: InstructionRows, i: number, base: bigint): string {
-    const line = this.#line;
+    const line = this.#line ?? new Line();
+    this.#line = undefined;
     line.clear();
     this.#write(rows, i, base, line);
+    this.#line = line;
     return line.text();
   }
 
   tokens(rows: InstructionRows, i: number, base: bigint): Token[] {
-    const line = this.#line;
-    line.clear();
+    const line = new Line();
     this.#write(rows, i, base, line);
     return line.tokens();
   }
