@@ -3,7 +3,7 @@ import type { FormatterOptions, InstructionFormatter } from "../../src/format/fo
 import { createIntelFormatter } from "../../src/format/intel.ts";
 import { createMasmFormatter } from "../../src/format/masm.ts";
 import { createNasmFormatter } from "../../src/format/nasm.ts";
-import { BASE_RIP, FORMS, type InstructionForm, type InstructionRows, ROW_FLAGS } from "../../src/index.ts";
+import { BASE_RIP, FORMS, type InstructionForm, type InstructionRows } from "../../src/index.ts";
 import { ROW_REGISTERS } from "../../src/row-fields.ts";
 import { iced } from "./iced.ts";
 
@@ -33,10 +33,6 @@ export interface AcceptedTextDifference {
   readonly applies: (form: InstructionForm, rows: InstructionRows, i: number, base: bigint) => boolean;
 }
 
-/** Instructions whose only memory operand is at ES:rDI. */
-const isDestinationOnly = (form: InstructionForm): boolean =>
-  form.operands.some((code) => code.startsWith("Y")) && !form.operands.some((code) => code.startsWith("X"));
-
 /** 64-bit values that the instruction in row `i` may show: an immediate, an offset, an address relative to its end. */
 function wideValues(form: InstructionForm, rows: InstructionRows, i: number, base: bigint): readonly bigint[] {
   const whole = (high: number, low: number): bigint =>
@@ -55,18 +51,6 @@ function wideValues(form: InstructionForm, rows: InstructionRows, i: number, bas
 }
 
 export const ACCEPTED_TEXT_DIFFERENCES: readonly AcceptedTextDifference[] = [
-  {
-    reason:
-      "INS, STOS, SCAS in 64-bit mode with FS or GS before ES, CS, SS or DS: iced-x86 shows ES for the former, though none " +
-      "of them changes the segment (SDM Vol 1, 7.3.9.1) and more than one has no defined meaning (SDM Vol 2A, 2.1.1)",
-    syntaxes: ["intel", "masm"],
-    applies: (form, rows, i) => {
-      const flags = rows.flags[i] ?? 0;
-      const prefix = (flags >> ROW_FLAGS.segmentPrefixShift) & 7;
-      const isMode64 = ((flags >>> ROW_FLAGS.modeShift) & 3) === 2;
-      return isDestinationOnly(form) && isMode64 && prefix > 0 && prefix <= 4;
-    },
-  },
   {
     reason:
       "64-bit numbers from 100000000h on whose low half is below 10: iced-x86 shows the low half alone, MOV RAX,100000004h " +
