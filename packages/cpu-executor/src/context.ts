@@ -48,6 +48,52 @@ export const CONTEXT = {
   size: 608,
 } as const;
 
+/**
+ * Floating-point and vector state in the context's frame, behind the register part. The XSAVE area of the instructions
+ * that save this state (SDM Vol 1, 13.4) is put together from it; nothing is kept in that format.
+ */
+export const FPU = {
+  /** x87 registers R0..R7 by physical number, 16 bytes each: significand (8), sign and exponent (2). MMX registers are the significands. */
+  registers: 1024,
+  /** TOP, 0..7. 4 bytes. */
+  top: 1152,
+  /** Bit n: register Rn is not empty. 4 bytes. */
+  tags: 1156,
+  /** Control word, 4 bytes, upper half 0. */
+  control: 1160,
+  /** Status word without TOP, 4 bytes. */
+  status: 1164,
+  /** Last opcode (11 bits), instruction pointer and data pointer (SDM Vol 1, 8.1.8): 4, 8 and 8 bytes. */
+  opcode: 1168,
+  instruction: 1176,
+  data: 1184,
+  /** The last two of the instruction that is running: they become architectural when it raises an exception. */
+  currentOpcode: 1172,
+  currentData: 1192,
+  mxcsr: 1200,
+  /** Exceptions that the running instruction has found so far: IE DE ZE OE UE PE, bits 0..5. 4 bytes. */
+  found: 1204,
+  /** Status of a failed memory access, 4 bytes. */
+  accessStatus: 1208,
+  /** Whether the last rounding was away from zero: C1. 4 bytes. */
+  roundedUp: 1212,
+  /** Significand of the last result, 8 bytes. */
+  significand: 1216,
+  /** Places for values of routines, 56 bytes. */
+  scratch: 1224,
+  /** Copies for results that must not be visible before the instruction has succeeded, 64 bytes. */
+  operand: 1280,
+  /** XCR0, 8 bytes. */
+  xcr0: 1344,
+  /** CR0 and CR4, 4 bytes each: whether these instructions may be executed. */
+  cr0: 1352,
+  cr4: 1356,
+  /** Vector registers 0..15, 32 bytes each: XMM is the low half, the high half is for AVX. */
+  vectors: 1536,
+  /** Memory operands that the soft TLB does not serve, and those that are put together: 1088 bytes. */
+  buffer: 2048,
+} as const;
+
 export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
 
 /**

@@ -68,11 +68,11 @@ export class Cpu extends CpuState {
       write: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).write(bytes, low, high),
       probe: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).probe(bytes, low, high),
     };
-    const { exports, keys } = instantiateInterpreter(options.memory.memory, slow);
+    const { exports, keys, loadExtension } = instantiateInterpreter(options.memory.memory, slow);
     const connect = (connected: SoftTlb): void => {
       tlb = connected;
     };
-    return new Cpu(options, address, { interpreter: exports, selector: new InstructionSelector(keys), connect });
+    return new Cpu(options, address, { interpreter: exports, selector: new InstructionSelector(keys, loadExtension), connect });
   }
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */

@@ -53,7 +53,7 @@ const isRepetition = (shape: Shape): boolean =>
   shape.repeat !== "none" && SEMANTICS[shape.mnemonic]?.endsBlock !== true;
 
 export interface NamedPlan extends InterpreterPlan {
-  /** Key of each handler number: the hot ones, then the cold ones. */
+  /** Key of each handler number: the hot ones, the cold ones, those of the second module. */
   readonly keys: readonly string[];
 }
 
@@ -78,6 +78,8 @@ export function interpreterPlan(options: { readonly fuse: "compare-and-branch" |
       for (const jump of jumps) hot.push({ shapes: [first, jump] });
     }
   }
-  const cold: Handler[] = all.filter((shape) => !isHot(shape)).map((shape) => ({ shapes: [shape] }));
-  return { hot, cold, keys: [...hot, ...cold].map(handlerKey) };
+  const isExtension = (shape: Shape): boolean => SEMANTICS[shape.mnemonic]?.extension === true;
+  const cold: Handler[] = all.filter((s) => !isHot(s) && !isExtension(s)).map((shape) => ({ shapes: [shape] }));
+  const extension: Handler[] = all.filter(isExtension).map((shape) => ({ shapes: [shape] }));
+  return { hot, cold, extension, keys: [...hot, ...cold, ...extension].map(handlerKey) };
 }

@@ -1,5 +1,10 @@
+<<<<<<< HEAD
 import { BASE_RIP, type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
 import { CONTEXT, SEGMENT_SLOT } from "./context.ts";
+=======
+import { type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
+import { CONTEXT, FPU, SEGMENT_SLOT } from "./context.ts";
+>>>>>>> c34644c (Give floating-point and vector instructions a module of their own)
 import { fusedKey, isFusable } from "./plan.ts";
 import { RECORD } from "./record.ts";
 import type { Shape } from "./semantics/builder.ts";
@@ -7,7 +12,16 @@ import { SEMANTICS } from "./semantics/index.ts";
 import { type OperandSize, type Repeat, semanticsName, shapeKey, shapeOf } from "./shapes.ts";
 
 /** Where a register operand's number comes from. */
-const SOURCE = { none: 0, reg: 1, rm: 2, segmentReg: 3, fixedSelector: 4 } as const;
+const SOURCE = {
+  ...{ none: 0, reg: 1, rm: 2, segmentReg: 3, fixedSelector: 4 },
+  ...{ vectorReg: 5, vectorRm: 6, mmxReg: 7, mmxRm: 8, stack: 9 },
+} as const;
+
+/** Register operands that are not general ones, by the first letter of their code; W and Q are when ModRM names no memory. */
+const VECTOR_SOURCE: Readonly<Record<string, number>> = {
+  ...{ V: SOURCE.vectorReg, U: SOURCE.vectorRm, W: SOURCE.vectorRm },
+  ...{ P: SOURCE.mmxReg, N: SOURCE.mmxRm, Q: SOURCE.mmxRm },
+};
 
 /** All that pre-decoding needs to know of one form in one specialisation. */
 export interface Selection {
@@ -35,11 +49,15 @@ const SELECTOR_NUMBER: Readonly<Record<string, number>> = { ES: 0, CS: 1, SS: 2,
 function registerSources(form: InstructionForm, shape: Shape, memory: boolean): Selection["registers"] {
   const sources: { source: number; bytes: number; fixed: number }[] = [];
   if (shape.operands.length === 0) return sources;
-  const widths = shape.operands.filter((o) => o.kind === "register").map((o) => o.bits / 8);
+  const widths = shape.operands.filter((o) => "slot" in o).map((o) => o.bits / 8);
   for (const code of form.operands) {
     const bytes = widths[sources.length] ?? 0;
     const fixed = SELECTOR_NUMBER[code];
-    if (fixed !== undefined) sources.push({ source: SOURCE.fixedSelector, bytes: 2, fixed });
+    const vector = /^[VUWPNQ][a-z]/.test(code) ? VECTOR_SOURCE[code[0] as string] : undefined;
+    if (code === "STi") sources.push({ source: SOURCE.stack, bytes, fixed: 0 });
+    else if (vector !== undefined) {
+      if (!(memory && /^[WQ]/.test(code))) sources.push({ source: vector, bytes, fixed: 0 });
+    } else if (fixed !== undefined) sources.push({ source: SOURCE.fixedSelector, bytes: 2, fixed });
     else if (code.startsWith("S")) sources.push({ source: SOURCE.segmentReg, bytes: 2, fixed: 0 });
     else if (code.startsWith("G")) sources.push({ source: SOURCE.reg, bytes, fixed: 0 });
     else if (/^[RZ][a-z]/.test(code) || (code.startsWith("E") && !memory))
@@ -55,7 +73,11 @@ export class InstructionSelector {
   readonly #handlers: ReadonlyMap<string, number>;
   readonly #selections: (Selection | null | undefined)[] = new Array(FORMS.length * 18);
 
-  constructor(keys: readonly string[]) {
+  readonly #loadExtension: () => void;
+
+  /** `loadExtension` is called before a handler of the second module is first named. */
+  constructor(keys: readonly string[], loadExtension: () => void) {
+    this.#loadExtension = loadExtension;
     this.#handlers = new Map(keys.map((key, number) => [key, number]));
   }
 
@@ -103,6 +125,7 @@ export class InstructionSelector {
     if (handler === undefined) return undefined;
     const name = semanticsName(form);
     const entry = SEMANTICS[name];
+    if (entry?.extension === true) this.#loadExtension();
     return {
       handler,
       key,
@@ -110,7 +133,7 @@ export class InstructionSelector {
       endsBlock: entry?.endsBlock === true || shape.repeat !== "none",
       branches: form.operands.some((code) => code.startsWith("J")),
       repeats: shape.repeat !== "none" && entry?.endsBlock !== true,
-      usesMemory: memory && form.operands.some((code) => /^(M$|[EMO][a-z])/.test(code)),
+      usesMemory: memory && form.operands.some((code) => /^(M$|[EMOWQ][a-z])/.test(code)),
       wideImmediate: shape.operands.some((o) => o.kind === "immediate" && o.wide),
       registers: registerSources(form, shape, memory),
       fixedSelector: SELECTOR_NUMBER[form.operands[0] ?? ""] ?? -1,
@@ -124,6 +147,16 @@ export class InstructionSelector {
 function registerOffset(number: number, bytes: number, prefixes: number): number {
   if (bytes === 1 && (prefixes & 32) === 0 && number >= 4 && number < 8) return CONTEXT.gpr + (number - 4) * 8 + 1;
   return CONTEXT.gpr + number * 8;
+}
+
+const REGISTER_FIELDS = [RECORD.register0, RECORD.register1, RECORD.register2] as const;
+
+/** Context offset of a vector or MMX register; the number of an x87 one. MMX registers ignore REX (SDM Vol 2, 2.2.1.2). */
+function vectorOffset(source: number, d: DecodedInstruction): number {
+  if (source === SOURCE.stack) return d.rm & 7;
+  if (source === SOURCE.vectorReg || source === SOURCE.vectorRm)
+    return FPU.vectors + (source === SOURCE.vectorReg ? d.reg : d.rm) * 32;
+  return FPU.registers + ((source === SOURCE.mmxReg ? d.reg : d.rm) & 7) * 16;
 }
 
 /** In RECORD.register1 of an instruction that is carried out elsewhere: its operand is in memory. */
@@ -169,9 +202,10 @@ export function writeRecord(
   u8[at + RECORD.length] = d.length;
   u8[at + RECORD.index] = index;
   selection.registers.forEach((register, slot) => {
-    const field = (at + (slot === 0 ? RECORD.register0 : RECORD.register1)) >> 1;
+    const field = (at + (REGISTER_FIELDS[slot] as number)) >> 1;
     if (register.source === SOURCE.segmentReg) u16[field] = CONTEXT.segmentRegisters + d.reg * 16;
     else if (register.source === SOURCE.fixedSelector) u16[field] = CONTEXT.segmentRegisters + register.fixed * 16;
+    else if (register.source >= SOURCE.vectorReg) u16[field] = vectorOffset(register.source, d);
     else u16[field] = registerOffset(register.source === SOURCE.reg ? d.reg : d.rm, register.bytes, d.prefixes);
   });
   if (selection.shape.operands.length === 0) {

@@ -1,5 +1,5 @@
 import type { InstructionForm } from "@likex/x86-decoder";
-import type { Operand, Shape } from "./semantics/builder.ts";
+import type { Operand, Shape, Slot } from "./semantics/builder.ts";
 import { SEMANTICS } from "./semantics/index.ts";
 import type { Bits } from "./semantics/width.ts";
 import { INTERCEPT } from "./stop.ts";
@@ -40,6 +40,19 @@ const STRING_SUFFIX: Readonly<Record<string, Bits>> = { b: 8, w: 16, d: 32, q: 6
 
 const STRING = /^(movs|stos|lods|cmps|scas|ins|outs)([bwdq])$/;
 
+/** Bytes of memory operands of vector and x87 instructions, by the size in their operand code. */
+const MEMORY_BYTES: Readonly<Record<string, number>> = {
+  ...{ b: 1, w: 2, d: 4, q: 8, ss: 4, sd: 8, pi: 8, si: 4, t: 10, ps: 16, pd: 16, dq: 16, x: 16 },
+};
+
+/** A memory operand of 1 to 8 bytes has a width; a longer one is reached by address only. */
+function memoryOperand(size: string): Operand | undefined {
+  const bytes = MEMORY_BYTES[size];
+  if (bytes === undefined) return undefined;
+  if (bytes <= 8) return { kind: "memory", bits: (bytes * 8) as Bits };
+  return { kind: "memory", bits: 64, bytes };
+}
+
 function sizeOf(code: string, operandSize: OperandSize): Bits {
   switch (code) {
     case "b":
@@ -71,6 +84,8 @@ export function semanticsName(form: InstructionForm): string {
     if (/^D[a-z]/.test(first)) return "movToDr";
     if (/^D[a-z]/.test(second)) return "movFromDr";
   }
+  // MOVSD and CMPSD are string instructions too.
+  if ((mnemonic === "movsd" || mnemonic === "cmpsd") && /^[VW]/.test(first)) return `${mnemonic}.scalar`;
   if (mnemonic === "pop" && (SELECTORS.has(first) || first.startsWith("S"))) return "popSegment";
   if (mnemonic === "jmp" && /^[AEM]p$/.test(first)) return "jmpFar";
   if (mnemonic === "call" && /^[AEM]p$/.test(first)) return "callFar";
@@ -82,15 +97,22 @@ function operandOf(
   code: string,
   memory: boolean,
   operandSize: OperandSize,
-  slots: { used: 0 | 1 | 2 },
+  slots: { used: 0 | 1 | 2 | 3 },
 ): Operand | undefined {
-  const takeSlot = (bits: Bits): Operand => {
-    const slot = slots.used as 0 | 1;
-    slots.used = slot === 0 ? 1 : 2;
-    return { kind: "register", bits, slot };
+  const nextSlot = (): Slot => {
+    const slot = slots.used as Slot;
+    slots.used = (slot + 1) as 1 | 2 | 3;
+    return slot;
   };
+<<<<<<< HEAD
   // A selector in a register of the operand size, or in a word of memory: only 16 bits count.
   if (code === "Rv/Mw") return memory ? { kind: "memory", bits: 16 } : takeSlot(16);
+=======
+  const takeSlot = (bits: Bits): Operand => ({ kind: "register", bits, slot: nextSlot() });
+  const takeRegister = (kind: "vector" | "mmx" | "stack"): Operand => ({ kind, bits: 64, slot: nextSlot() });
+  if (code === "ST") return { kind: "stackTop", bits: 64 };
+  if (code === "STi") return takeRegister("stack");
+>>>>>>> c34644c (Give floating-point and vector instructions a module of their own)
   if (code === "1") return { kind: "constant", bits: 8, value: 1 };
   const fixed = FIXED[code];
   if (fixed !== undefined) {
@@ -106,7 +128,20 @@ function operandOf(
   switch (code[0]) {
     case "E":
       return memory ? { kind: "memory", bits } : takeSlot(bits);
+    case "V":
+    case "U":
+    case "H":
+      return takeRegister("vector");
+    case "P":
+    case "N":
+      return takeRegister("mmx");
+    case "W":
+    case "Q":
+      return memory ? memoryOperand(size) : takeRegister(code[0] === "W" ? "vector" : "mmx");
     case "M":
+      return MEMORY_BYTES[size] === undefined ? { kind: "memory", bits } : memoryOperand(size);
+    case "B":
+      return takeSlot(bits);
     case "O":
       return { kind: "memory", bits };
     case "G":
@@ -173,10 +208,12 @@ export function shapeOf(
   // NOP does nothing with its operands, so one handler serves them all.
   if (mnemonic === "nop") return { mnemonic, bits: 32, operands: [], repeat: "none" };
   // Operands that are only ever a register, or only ever memory.
-  if (form.operands.some((code) => (memory ? /^R[a-z]/ : /^M/).test(code))) return undefined;
-  const slots = { used: 0 as 0 | 1 | 2 };
+  if (form.operands.some((code) => (memory ? /^[RUN][a-z]/ : /^M/).test(code))) return undefined;
+  const slots = { used: 0 as 0 | 1 | 2 | 3 };
   const operands: Operand[] = [];
   for (const code of form.operands) {
+    // An operand that is always the same vector register is the instruction's business.
+    if (code === "XMM0") continue;
     const operand = operandOf(code, memory, operandSize, slots);
     if (operand === undefined) return undefined;
     operands.push(operand);
@@ -212,7 +249,15 @@ export function shapeKey(shape: Shape): string {
       case "fixed":
         return `f${o.bits}.${o.register}${o.high === 0 ? "" : "h"}`;
       case "memory":
-        return `m${o.bits}`;
+        return `m${(o.bytes ?? 0) * 8 || o.bits}`;
+      case "vector":
+        return "v";
+      case "mmx":
+        return "mm";
+      case "stack":
+        return "st";
+      case "stackTop":
+        return "st0";
       case "immediate":
         return o.wide ? "I64" : `i${o.bits}`;
       case "constant":

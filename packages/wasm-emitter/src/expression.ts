@@ -19,6 +19,7 @@ export type Immediate =
   | { readonly kind: "index"; readonly value: number }
   | { readonly kind: "i32"; readonly value: number }
   | { readonly kind: "i64"; readonly value: bigint }
+  | { readonly kind: "bytes"; readonly value: readonly number[] }
   | { readonly kind: "memory"; readonly align: number; readonly offset: number }
   | { readonly kind: "indirect"; readonly type: number; readonly table: number };
 
@@ -36,6 +37,9 @@ export interface Expression<T extends ValueType = ValueType> {
 
 export type I32 = Expression<"i32">;
 export type I64 = Expression<"i64">;
+export type F32 = Expression<"f32">;
+export type F64 = Expression<"f64">;
+export type V128 = Expression<"v128">;
 
 const NONE: Immediate = { kind: "none" };
 
@@ -61,6 +65,9 @@ export function writeImmediate(out: ByteWriter, immediate: Immediate): void {
       return;
     case "i64":
       out.signed64(immediate.value);
+      return;
+    case "bytes":
+      out.bytes(immediate.value);
       return;
     case "memory":
       out.unsigned(immediate.align);

@@ -86,7 +86,7 @@ export class FunctionBuilder implements FunctionReference {
   }
 
   store(kind: StoreKind, address: I32, value: Expression, offset = 0): void {
-    requireType(value, kind.startsWith("i32") ? "i32" : "i64", `store ${kind}`);
+    requireType(value, kind === "v128" ? "v128" : kind.startsWith("i32") ? "i32" : "i64", `store ${kind}`);
     this.#write(address);
     this.#write(value);
     writeOpcode(this.#code, STORE_OPCODE[kind]);
@@ -103,6 +103,16 @@ export class FunctionBuilder implements FunctionReference {
       );
     }
     return expression(type, 0x10, args, { kind: "index", value: callee.index });
+  }
+
+  /** A call of the function at `element` of table 0; the function must have this type, with exactly one result. */
+  callIndirect<T extends ValueType>(
+    type: T,
+    typeIndex: number,
+    element: I32,
+    ...args: readonly Expression[]
+  ): Expression<T> {
+    return expression(type, 0x11, [...args, element], { kind: "indirect", type: typeIndex, table: 0 });
   }
 
   /** A call as a statement; results are dropped. */

@@ -1,4 +1,4 @@
-import { constantOf, type Expression, expression, type I32, type I64 } from "./expression.ts";
+import { constantOf, type Expression, expression, type I32, type I64, type ValueType } from "./expression.ts";
 
 const OP32 = {
   eq: 0x46,
@@ -235,7 +235,11 @@ export const i64: IntegerOperations<I64> & {
 };
 
 /** `condition ? a : b`; both are computed. */
-export function select<T extends "i32" | "i64">(condition: I32, a: Expression<T>, b: Expression<T>): Expression<T> {
+export function select<T extends Exclude<ValueType, "funcref">>(
+  condition: I32,
+  a: Expression<T>,
+  b: Expression<T>,
+): Expression<T> {
   const known = constantOf(condition);
   if (known !== undefined) return known !== 0n ? a : b;
   return expression(a.type, 0x1b, [a, b, condition]);

@@ -48,6 +48,7 @@ export const STORE_OPCODE = {
   i64to8: 0x3c,
   i64to16: 0x3d,
   i64to32: 0x3e,
+  v128: 0xfd0b,
 } as const;
 
 export type StoreKind = keyof typeof STORE_OPCODE;

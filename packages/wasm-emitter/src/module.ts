@@ -23,6 +23,8 @@ export class ModuleBuilder {
   readonly #functions: FunctionBuilder[] = [];
   readonly #exports: { readonly name: string; readonly kind: number; readonly index: number }[] = [];
   #importedFunctions = 0;
+  #definedTable: number | undefined;
+  #elements: readonly FunctionReference[] = [];
 
   /** The index of a function type, added when it is new. */
   typeIndex(type: FunctionType): number {
@@ -77,6 +79,29 @@ export class ModuleBuilder {
     this.#exports.push({ name, kind: 0, index: reference.index });
   }
 
+  /** Defines table 0 with this many function references, null at first, and exports it. */
+  exportTable(name: string, elements: number): void {
+    this.#definedTable = elements;
+    this.#exports.push({ name, kind: 1, index: 0 });
+  }
+
+  /** Imports table 0, which must have at least this many elements. */
+  importTable(module: string, field: string, elements: number): void {
+    this.#imports.push({
+      module,
+      field,
+      write: (out) => {
+        out.bytes([0x01, VALUE_TYPE_CODE.funcref, 0x00]);
+        out.unsigned(elements);
+      },
+    });
+  }
+
+  /** Puts functions into table 0 from its start when the module is instantiated. */
+  elements(functions: readonly FunctionReference[]): void {
+    this.#elements = functions;
+  }
+
   /** The module's bytes, with a name section so that profilers and traces show function names. */
   finish(): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter();
@@ -94,10 +119,19 @@ export class ModuleBuilder {
       entry.write(to);
     });
     section(out, 3, this.#functions, (to, f) => to.unsigned(this.typeIndex(f.type)));
+    section(out, 4, this.#definedTable === undefined ? [] : [this.#definedTable], (to, elements) => {
+      to.bytes([VALUE_TYPE_CODE.funcref, 0x00]);
+      to.unsigned(elements);
+    });
     section(out, 7, this.#exports, (to, e) => {
       to.name(e.name);
       to.byte(e.kind);
       to.unsigned(e.index);
+    });
+    section(out, 9, this.#elements.length === 0 ? [] : [this.#elements], (to, functions) => {
+      to.bytes([0x00, 0x41, 0x00, 0x0b]);
+      to.unsigned(functions.length);
+      for (const f of functions) to.unsigned(f.index);
     });
     section(out, 10, this.#functions, (to, f) => {
       const body = f.finish();

@@ -49,9 +49,9 @@ export class Machine {
       write: (_context, bytes, low, high) => this.tlb.write(bytes, low, high),
       probe: (_context, bytes, low, high) => this.tlb.probe(bytes, low, high),
     };
-    const { exports } = instantiateInterpreter(this.memory.memory, this.slow, interpreter.bytes);
+    const { exports, loadExtension } = instantiateInterpreter(this.memory.memory, this.slow, interpreter.bytes);
     this.#run = exports.run;
-    this.selector = interpreter.createSelector?.(interpreter.keys) ?? new InstructionSelector(interpreter.keys);
+    this.selector = interpreter.createSelector?.(interpreter.keys) ?? new InstructionSelector(interpreter.keys, loadExtension);
     this.code = interpreter.createCodeCache?.(this.memory, this.selector) ?? new CodeCache(this.memory, this.selector);
     this.state = new CpuState(this.memory, this.context, () => exports.flags(this.context));
     for (const { address, bytes } of guest.segments) this.memory.u8.set(bytes, this.base + address);

@@ -1,7 +1,17 @@
-import { type FunctionBuilder, type I32, type I64, i32, i64, type Local, load, select } from "@likex/wasm-emitter";
+import {
+  type FunctionBuilder,
+  type FunctionReference,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  type Local,
+  load,
+  select,
+} from "@likex/wasm-emitter";
 import { CONTEXT } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
-import { type FlagFunctions, type Probe, SemanticsBuilder, type Shape } from "../semantics/builder.ts";
+import { type FlagFunctions, type Probe, SemanticsBuilder, type Shape, type Slot } from "../semantics/builder.ts";
 import { type LocalPool, type SlowPath, TlbAccess } from "../semantics/memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
 import { STATUS } from "../status.ts";
@@ -27,6 +37,8 @@ export interface InterpreterFrame {
   readonly flagFunctions: FlagFunctions;
   readonly slow: SlowPath;
   readonly exits: Exits;
+  /** Functions of src/routines: those of the second module. */
+  readonly routines: ReadonlyMap<string, FunctionReference>;
 }
 
 /** The interpreter's back end: operands come from a pre-decoded record, registers live in the context. */
@@ -70,11 +82,11 @@ export class InterpreterBuilder extends SemanticsBuilder {
     this.#storeRegister(this.#context(), CONTEXT.gpr + index * 8 + high, bits, value);
   }
 
-  protected readSlot(slot: 0 | 1, bits: Bits): Value {
+  protected readSlot(slot: Slot, bits: Bits): Value {
     return widthOf(bits).load(this.#slotAddress(slot));
   }
 
-  protected writeSlot(slot: 0 | 1, bits: Bits, value: Value): void {
+  protected writeSlot(slot: Slot, bits: Bits, value: Value): void {
     this.#storeRegister(this.#slotAddress(slot), 0, bits, value);
   }
 
@@ -82,6 +94,39 @@ export class InterpreterBuilder extends SemanticsBuilder {
     if (wide) return load.i64(this.#record(), this.at + RECORD.immediate64);
     const value = load.i32(this.#record(), this.at + RECORD.immediate);
     return bits === 64 ? i64.extendS(value) : widthOf(bits).from32(value);
+  }
+
+  contextAddress(): I32 {
+    return this.#context();
+  }
+
+  slotAddress(slot: Slot): I32 {
+    return this.#slotAddress(slot);
+  }
+
+  slotNumber(slot: Slot): I32 {
+    return load.u16(this.#record(), this.at + REGISTER_FIELDS[slot]);
+  }
+
+  routine(name: string): FunctionReference {
+    const found = this.frame.routines.get(name);
+    if (found === undefined) throw new RangeError(`${this.shape.mnemonic}: no routine ${name} in this module`);
+    return found;
+  }
+
+  instructionPointer(): I64 {
+    return i64.add(
+      load.i64(this.code.get(this.frame.block), BLOCK.rip),
+      load.u32to64(this.#record(), this.at + RECORD.blockOffset),
+    );
+  }
+
+  x87Opcode(): I32 {
+    return load.u16(this.#record(), this.at + RECORD.x87Opcode);
+  }
+
+  fail(status: I32): void {
+    this.frame.exits.stop(status);
   }
 
   effectiveAddress(): I64 {
@@ -196,10 +241,9 @@ export class InterpreterBuilder extends SemanticsBuilder {
     return this.code.get(this.frame.record);
   }
 
-  #slotAddress(slot: 0 | 1): I32 {
-    return i32.add(
-      this.#context(),
-      load.u16(this.#record(), this.at + (slot === 0 ? RECORD.register0 : RECORD.register1)),
-    );
+  #slotAddress(slot: Slot): I32 {
+    return i32.add(this.#context(), load.u16(this.#record(), this.at + REGISTER_FIELDS[slot]));
   }
 }
+
+const REGISTER_FIELDS = [RECORD.register0, RECORD.register1, RECORD.register2] as const;

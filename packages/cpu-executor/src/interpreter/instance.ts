@@ -1,3 +1,4 @@
+import { EXTENSION_BYTES, EXTENSION_HANDLERS } from "../generated/extension.ts";
 import { INTERPRETER_BYTES, INTERPRETER_KEYS } from "../generated/interpreter.ts";
 
 export interface InterpreterExports {
@@ -5,6 +6,8 @@ export interface InterpreterExports {
   readonly run: (context: number, block: number) => number;
   /** The six arithmetic flags of a context, at their RFLAGS positions. */
   readonly flags: (context: number) => number;
+  /** Where the second module's handlers go. */
+  readonly handlers: WebAssembly.Table;
 }
 
 type Slow = (context: number, bytes: number, low: number, high: number) => number;
@@ -22,13 +25,28 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** One interpreter over an arena. `keys` names its handlers by number. */
+export interface Interpreter {
+  readonly exports: InterpreterExports;
+  /** Names the handlers by number. */
+  readonly keys: readonly string[];
+  /** Loads the second module, at most once; until then its handlers must not be run. */
+  readonly loadExtension: () => void;
+}
+
+/** One interpreter over an arena. */
 export function instantiateInterpreter(
   memory: WebAssembly.Memory,
   slow: SlowImports,
   bytes: Uint8Array<ArrayBuffer> = decodeBase64(INTERPRETER_BYTES),
-): { readonly exports: InterpreterExports; readonly keys: readonly string[] } {
+): Interpreter {
   const imports = { host: { memory }, slow: { ...slow } };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
-  return { exports: instance.exports as unknown as InterpreterExports, keys: INTERPRETER_KEYS.split("\n") };
+  const exports = instance.exports as unknown as InterpreterExports;
+  const loadExtension = (): void => {
+    if (exports.handlers.length > 0) return;
+    exports.handlers.grow(EXTENSION_HANDLERS);
+    const module = new WebAssembly.Module(decodeBase64(EXTENSION_BYTES));
+    new WebAssembly.Instance(module, { ...imports, interpreter: { handlers: exports.handlers } });
+  };
+  return { exports, keys: INTERPRETER_KEYS.split("\n"), loadExtension };
 }

@@ -1,5 +1,6 @@
 import {
   type FunctionBuilder,
+  type FunctionReference,
   type I32,
   type I64,
   i32,
@@ -17,6 +18,7 @@ import { LocalPool, SLOW_PATH_TYPE, type SlowPath } from "../semantics/memory-ac
 import type { SemanticsEntry } from "../semantics/table.ts";
 import { STATUS } from "../status.ts";
 import { type Exits, InterpreterBuilder, type InterpreterFrame } from "./builder.ts";
+import { EXTENSION_TYPE } from "./extension.ts";
 import { defineFlagFunctions } from "./flag-functions.ts";
 
 /** What a handler carries out: one instruction, or a comparison and the conditional jump behind it. */
@@ -29,6 +31,8 @@ export interface InterpreterPlan {
   readonly hot: readonly Handler[];
   /** Cases of the second function: they never end a block by branching. Their numbers follow the hot ones. */
   readonly cold: readonly Handler[];
+  /** Functions of the second module. Their numbers follow the cold ones. */
+  readonly extension: readonly Handler[];
 }
 
 /** What a variant of the interpreter does differently; the product uses none, `bench executor-shape` measures some. */
@@ -107,7 +111,8 @@ function writeCold(parts: Parts, handlers: readonly Handler[], firstNumber: numb
     leave: refuse,
   };
   const pool = new LocalPool(code);
-  const frame = { code, context: code.param(0, "i32"), record, block: code.param(2, "i32"), pool, exits, ...parts };
+  const [context, block] = [code.param(0, "i32"), code.param(2, "i32")];
+  const frame = { code, context, record, block, pool, exits, routines: NO_ROUTINES, ...parts };
   const selector = i32.sub(load.u16(code.get(record)), i32.const(firstNumber));
   dispatch(
     code,
@@ -117,11 +122,18 @@ function writeCold(parts: Parts, handlers: readonly Handler[], firstNumber: numb
       writeHandler(frame, handlers[position] as Handler);
       code.return(i32.const(0));
     },
-    () => code.unreachable(),
+    () => {
+      const handler = i32.sub(selector, i32.const(handlers.length));
+      const args = [code.get(context), code.get(record), code.get(block)];
+      code.return(code.callIndirect("i32", parts.module.typeIndex(EXTENSION_TYPE), handler, ...args));
+    },
   );
   code.unreachable();
   return code;
 }
+
+/** Routines belong to the second module. */
+const NO_ROUTINES: ReadonlyMap<string, FunctionReference> = new Map();
 
 const refuse = (): never => {
   throw new RangeError("a cold handler cannot branch: list its instruction as hot");
@@ -156,7 +168,7 @@ function writeRun(
     variant.store?.(frame);
   };
   const exits: Partial<Exits> = {};
-  const frame: InterpreterFrame = { code, context, record, block, pool, exits: exits as Exits, ...parts };
+  const frame: InterpreterFrame = { code, context, record, block, pool, exits: exits as Exits, routines: NO_ROUTINES, ...parts };
 
   code.set(budget, load.i32(contextOf(), CONTEXT.budget));
   variant.load?.(frame);
@@ -277,6 +289,8 @@ export function emitInterpreter(
   const flagFunctions = defineFlagFunctions(module);
   const parts: Parts = { module, flagFunctions, slow };
   const cold = writeCold(parts, plan.cold, plan.hot.length);
+  // Empty until the second module is loaded, which makes it as long as it needs.
+  module.exportTable("handlers", 0);
   module.exportFunction("run", writeRun(parts, plan, cold, variant));
   module.exportFunction("flags", flagFunctions.exported);
   return module.finish();

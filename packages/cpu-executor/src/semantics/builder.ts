@@ -1,15 +1,25 @@
-import type { Expression, FunctionBuilder, I32, I64, Local } from "@likex/wasm-emitter";
+import type { Expression, FunctionBuilder, FunctionReference, I32, I64, Local } from "@likex/wasm-emitter";
 import { i32, i64 } from "@likex/wasm-emitter";
 import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
 import { CONDITIONS, type Condition, FLAG_KIND, type FlagKind } from "../flags.ts";
 import { STATUS } from "../status.ts";
 import { type Bits, type Value, type Width, widthOf } from "./width.ts";
 
-/** Where an operand is found. `slot` tells the register fields of a record apart. */
+/** Number of a record's register field. */
+export type Slot = 0 | 1 | 2;
+
+/**
+ * Where an operand is found. `slot` tells the register fields of a record apart. Vector and MMX registers, and memory
+ * operands with `bytes`, are reached by address (vector-access.ts).
+ */
 export type Operand =
-  | { readonly kind: "register"; readonly bits: Bits; readonly slot: 0 | 1 }
+  | { readonly kind: "register"; readonly bits: Bits; readonly slot: Slot }
+  | { readonly kind: "vector"; readonly bits: 64; readonly slot: Slot }
+  | { readonly kind: "mmx"; readonly bits: 64; readonly slot: Slot }
+  | { readonly kind: "stack"; readonly bits: 64; readonly slot: Slot }
+  | { readonly kind: "stackTop"; readonly bits: 64 }
   | { readonly kind: "fixed"; readonly bits: Bits; readonly register: number; readonly high: number }
-  | { readonly kind: "memory"; readonly bits: Bits }
+  | { readonly kind: "memory"; readonly bits: Bits; readonly bytes?: number }
   | { readonly kind: "immediate"; readonly bits: Bits; readonly wide: boolean }
   | { readonly kind: "constant"; readonly bits: Bits; readonly value: number };
 
@@ -79,8 +89,22 @@ export abstract class SemanticsBuilder {
   abstract contextStore(offset: number, bits: Bits, value: Value): void;
   abstract readRegister(index: number, bits: Bits, high?: number): Value;
   abstract writeRegister(index: number, bits: Bits, value: Value, high?: number): void;
-  protected abstract readSlot(slot: 0 | 1, bits: Bits): Value;
-  protected abstract writeSlot(slot: 0 | 1, bits: Bits, value: Value): void;
+  protected abstract readSlot(slot: Slot, bits: Bits): Value;
+  protected abstract writeSlot(slot: Slot, bits: Bits, value: Value): void;
+  /** Address of the context, for routines. */
+  abstract contextAddress(): I32;
+  /** Address of a register operand. */
+  abstract slotAddress(slot: Slot): I32;
+  /** Number of an x87 stack register operand, 0..7. */
+  abstract slotNumber(slot: Slot): I32;
+  /** A function of src/routines. */
+  abstract routine(name: string): FunctionReference;
+  /** This instruction's own instruction pointer. */
+  abstract instructionPointer(): I64;
+  /** Low three bits of the opcode's first byte and the ModRM byte: what x87 keeps as the last opcode (SDM Vol 1, 8.1.9). */
+  abstract x87Opcode(): I32;
+  /** Ends the instruction without its effects, with a status whose details are set. */
+  abstract fail(status: I32): void;
   protected abstract readImmediate(bits: Bits, wide: boolean): Value;
   /** Offset of the memory operand in its segment, truncated to the address size. */
   abstract effectiveAddress(): I64;
@@ -134,6 +158,8 @@ export abstract class SemanticsBuilder {
         const width = widthOf(operand.bits);
         return this.load(width, this.operandLinear(this.effectiveAddress(), width.bytes));
       }
+      default:
+        throw new RangeError(`${this.shape.mnemonic}: operand ${position} is reached by address`);
     }
   }
 

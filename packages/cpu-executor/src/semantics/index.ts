@@ -11,6 +11,11 @@ import { stack } from "./stack.ts";
 import { strings } from "./string.ts";
 import { system } from "./system.ts";
 import type { SemanticsTable } from "./table.ts";
+import { vectorExtensions } from "./vector-extend.ts";
+import { vectorMoves } from "./vector-moves.ts";
+import { packedIntegers } from "./vector-packed.ts";
+import { vectorRoutines } from "./vector-routines.ts";
+import { vectorShifts } from "./vector-shifts.ts";
 
 /** Every instruction the processor executes: one meaning each, for all back ends. What is absent raises #UD. */
 export const SEMANTICS: SemanticsTable = {
@@ -26,4 +31,10 @@ export const SEMANTICS: SemanticsTable = {
   ...stack,
   ...strings,
   ...system,
+
+  ...packedIntegers,
+  ...vectorExtensions,
+  ...vectorMoves,
+  ...vectorRoutines,
+  ...vectorShifts,
 };

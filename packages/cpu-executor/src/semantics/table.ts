@@ -7,6 +7,8 @@ export interface SemanticsEntry {
   readonly write: Semantics;
   /** Control does not simply continue behind the instruction, or the processor's mode may change: it ends its block. */
   readonly endsBlock?: true;
+  /** The handlers are in the second module, which is loaded when a program first needs it (plan.ts). */
+  readonly extension?: true;
   /** The entry takes a REP prefix as a repetition. */
   readonly repeats?: true;
 }

@@ -1,0 +1,14 @@
+import type { RoutineSource } from "./compile.ts";
+import { ROUTINE_CONSTANTS } from "./constants.ts";
+import { FLOAT_CORE } from "./float-core.ts";
+import { MEMORY } from "./memory.ts";
+import { SSE_FLOAT } from "./sse-float.ts";
+import { X87_ARITHMETIC } from "./x87-arithmetic.ts";
+import { X87_CONTROL } from "./x87-control.ts";
+import { X87_CORE } from "./x87-core.ts";
+import { X87_TRANSFER } from "./x87-transfer.ts";
+
+/** Every routine that instruction semantics call. */
+export const ROUTINES: readonly RoutineSource[] = [
+  ...[FLOAT_CORE, SSE_FLOAT, MEMORY, X87_CORE, X87_ARITHMETIC, X87_TRANSFER, X87_CONTROL],
+].map((text) => ({ text, constants: ROUTINE_CONSTANTS }));

@@ -1,0 +1,79 @@
+/**
+ * Guest memory for operands that do not fit a register of the builder. Both give a host address at which the operand's
+ * bytes are: in guest memory when the soft TLB has its page, else in BUFFER; or 0 with a status at ACCESS_STATUS.
+ */
+export const MEMORY: string = `
+fn memory_read(ctx: i32, linear: i64, bytes: i32) -> i32 {
+  let entry = ctx + ((wrap(linear >>> 12) & TLB_MASK) << 4);
+  let delta = linear - load64(entry + TLB_READ);
+  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + (TLB_READ + TLB_HOST)); }
+  return memory_read_slow(ctx, linear, bytes);
+}
+
+fn memory_read_slow(ctx: i32, linear: i64, bytes: i32) -> i32 {
+  let done = 0;
+  while (done < bytes) {
+    let size = piece(bytes - done);
+    let at = linear + u64(done);
+    let status = slow_read(ctx, size, wrap(at), wrap(at >>> 32));
+    if (status) { store32(ctx + ACCESS_STATUS, status); return 0; }
+    put_piece(ctx + BUFFER + done, load64(ctx + MEMORY_VALUE), size);
+    done += size;
+  }
+  return ctx + BUFFER;
+}
+
+// Accesses of 8, 4, 2 and 1 bytes: what device memory understands.
+fn piece(bytes: i32) -> i32 {
+  return bytes >= 8 ? 8 : bytes >= 4 ? 4 : bytes >= 2 ? 2 : 1;
+}
+
+fn put_piece(to: i32, value: i64, size: i32) {
+  if (size == 8) { store64(to, value); }
+  else if (size == 4) { store32(to, wrap(value)); }
+  else if (size == 2) { store16(to, wrap(value)); }
+  else { store8(to, wrap(value)); }
+}
+
+// After this nothing can fail: the bytes are written to the address that it gives, then memory_commit is called.
+fn memory_probe(ctx: i32, linear: i64, bytes: i32) -> i32 {
+  let entry = ctx + ((wrap(linear >>> 12) & TLB_MASK) << 4);
+  let delta = linear - load64(entry + TLB_WRITE);
+  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + (TLB_WRITE + TLB_HOST)); }
+  return memory_probe_slow(ctx, linear, bytes);
+}
+
+fn memory_probe_slow(ctx: i32, linear: i64, bytes: i32) -> i32 {
+  let done = 0;
+  while (done < bytes) {
+    let size = piece(bytes - done);
+    let at = linear + u64(done);
+    let status = slow_probe(ctx, size, wrap(at), wrap(at >>> 32));
+    if (status) { store32(ctx + ACCESS_STATUS, status); return 0; }
+    done += size;
+  }
+  return ctx + BUFFER;
+}
+
+// Gives the first failing status, which only device memory can have after the probe.
+fn memory_commit(ctx: i32, linear: i64, bytes: i32, from: i32) -> i32 {
+  if (from != ctx + BUFFER) { return 0; }
+  let done = 0;
+  while (done < bytes) {
+    let size = piece(bytes - done);
+    let at = linear + u64(done);
+    let value = size == 8 ? load64(from + done) : size == 4 ? u64(load32(from + done)) : size == 2 ? u64(load16(from + done)) : u64(load8(from + done));
+    store64(ctx + MEMORY_VALUE, value);
+    let status = slow_write(ctx, size, wrap(at), wrap(at >>> 32));
+    if (status) { return status; }
+    done += size;
+  }
+  return 0;
+}
+
+fn copy_bytes(to: i32, from: i32, bytes: i32) {
+  let at = 0;
+  while (at + 8 <= bytes) { store64(to + at, load64(from + at)); at += 8; }
+  while (at < bytes) { store8(to + at, load8(from + at)); at += 1; }
+}
+`;

@@ -1,0 +1,97 @@
+import { type Expression, type I32, type I64, i32, i64, load } from "@likex/wasm-emitter";
+import { FPU } from "../context.ts";
+import { STATUS } from "../status.ts";
+import type { Operand, SemanticsBuilder } from "./builder.ts";
+
+/** Whether a memory operand of 16 bytes must be aligned: most must (SDM Vol 1, 4.1.1). */
+export type Alignment = "aligned" | "unaligned";
+
+const GENERAL_PROTECTION = 13;
+
+export function call(b: SemanticsBuilder, routine: string, ...args: readonly Expression[]): I32 {
+  return b.code.call("i32", b.routine(routine), b.contextAddress(), ...args);
+}
+
+export function perform(b: SemanticsBuilder, routine: string, ...args: readonly Expression[]): void {
+  b.code.perform(b.routine(routine), b.contextAddress(), ...args);
+}
+
+/** Raises the exception whose vector the routine gives; 0 is none. */
+export function checkWith(b: SemanticsBuilder, routine: string): void {
+  const vector = b.let(call(b, routine));
+  b.code.if(vector, () => b.stop(STATUS.exception, vector));
+}
+
+function checkAlignment(b: SemanticsBuilder, linear: I64, bytes: number): void {
+  const low = i32.and(i32.wrap(linear), i32.const(bytes - 1));
+  b.code.if(low, () => b.raise(GENERAL_PROTECTION));
+}
+
+const bytesOf = (operand: Operand & { readonly kind: "memory" }): number => operand.bytes ?? operand.bits / 8;
+
+/** Address of the bytes of an operand that is read. */
+export function sourceAddress(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): I32 {
+  const operand = b.operand(position);
+  if (operand.kind === "vector" || operand.kind === "mmx") return b.let(b.slotAddress(operand.slot));
+  if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} has no address`);
+  const bytes = bytesOf(operand);
+  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes));
+  if (alignment === "aligned" && bytes === 16) checkAlignment(b, linear, 16);
+  return readAt(b, linear, bytes);
+}
+
+/** Address at which the bytes of guest memory at a linear address can be read. */
+export function readAt(b: SemanticsBuilder, linear: I64, bytes: number): I32 {
+  const address = b.let(call(b, "memory_read", linear, i32.const(bytes)));
+  b.code.if(i32.eqz(address), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
+  return address;
+}
+
+/** A place for a result: nothing fails after this but device memory, before anything else has changed, in `commit`. */
+export interface Target {
+  readonly address: I32;
+  readonly commit: () => void;
+}
+
+export function targetAddress(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): Target {
+  const operand = b.operand(position);
+  if (operand.kind === "vector" || operand.kind === "mmx")
+    return { address: b.let(b.slotAddress(operand.slot)), commit: () => {} };
+  if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} has no address`);
+  const bytes = bytesOf(operand);
+  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes));
+  if (alignment === "aligned" && bytes === 16) checkAlignment(b, linear, 16);
+  return probeAt(b, linear, bytes);
+}
+
+export function probeAt(b: SemanticsBuilder, linear: I64, bytes: number): Target {
+  const address = b.let(call(b, "memory_probe", linear, i32.const(bytes)));
+  b.code.if(i32.eqz(address), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
+  return {
+    address,
+    commit: () => {
+      const status = b.let(call(b, "memory_commit", linear, i32.const(bytes), address));
+      b.code.if(status, () => b.fail(status));
+    },
+  };
+}
+
+/** An MMX register holds a value: the exponent part of the x87 register under it becomes all ones (SDM Vol 1, 9.6.2). */
+export function markMmx(b: SemanticsBuilder, address: I32): void {
+  b.code.store("i32to16", address, i32.const(0xffff), 8);
+}
+
+/** Whether the instruction works on MMX registers, judged by its operands. */
+export const isMmx = (b: SemanticsBuilder): boolean => b.shape.operands.some((operand) => operand.kind === "mmx");
+
+/** Checks that come before an MMX or SSE instruction; an MMX one that has no memory operand left to fail enters MMX state. */
+export function checkVector(b: SemanticsBuilder): void {
+  checkWith(b, isMmx(b) ? "mmx_check" : "sse_check");
+}
+
+/** After everything that can fail: x87's tags and TOP as every MMX instruction leaves them. */
+export function enterMmx(b: SemanticsBuilder): void {
+  if (isMmx(b)) perform(b, "mmx_enter");
+}
+
+export const zero64: I64 = i64.const(0);
