@@ -72,7 +72,11 @@ export class Cpu extends CpuState {
     const connect = (connected: SoftTlb): void => {
       tlb = connected;
     };
-    return new Cpu(options, address, { interpreter: exports, selector: new InstructionSelector(keys, loadExtension), connect });
+    return new Cpu(options, address, {
+      interpreter: exports,
+      selector: new InstructionSelector(keys, loadExtension),
+      connect,
+    });
   }
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */

@@ -1,10 +1,5 @@
-<<<<<<< HEAD
 import { BASE_RIP, type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
-import { CONTEXT, SEGMENT_SLOT } from "./context.ts";
-=======
-import { type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
 import { CONTEXT, FPU, SEGMENT_SLOT } from "./context.ts";
->>>>>>> c34644c (Give floating-point and vector instructions a module of their own)
 import { fusedKey, isFusable } from "./plan.ts";
 import { RECORD } from "./record.ts";
 import type { Shape } from "./semantics/builder.ts";
@@ -14,7 +9,7 @@ import { type OperandSize, type Repeat, semanticsName, shapeKey, shapeOf } from 
 /** Where a register operand's number comes from. */
 const SOURCE = {
   ...{ none: 0, reg: 1, rm: 2, segmentReg: 3, fixedSelector: 4 },
-  ...{ vectorReg: 5, vectorRm: 6, mmxReg: 7, mmxRm: 8, stack: 9 },
+  ...{ vectorReg: 5, vectorRm: 6, mmxReg: 7, mmxRm: 8, stack: 9, vvvv: 10 },
 } as const;
 
 /** Register operands that are not general ones, by the first letter of their code; W and Q are when ModRM names no memory. */
@@ -36,6 +31,9 @@ export interface Selection {
   /** For the two register fields: source, bytes of the operand, number of a fixed selector. */
   readonly registers: readonly { readonly source: number; readonly bytes: number; readonly fixed: number }[];
   readonly popsToMemory: boolean;
+  readonly isX87: boolean;
+  /** Low three bits of an x87 instruction's first opcode byte. */
+  readonly x87Opcode: number;
   /** Segment register that a far pointer is loaded into, or -1. */
   readonly farPointerSegment: number;
   /** Selector that an instruction without operand slots names (POP ES), or -1: then ModRM.reg tells. */
@@ -54,13 +52,17 @@ function registerSources(form: InstructionForm, shape: Shape, memory: boolean): 
     const bytes = widths[sources.length] ?? 0;
     const fixed = SELECTOR_NUMBER[code];
     const vector = /^[VUWPNQ][a-z]/.test(code) ? VECTOR_SOURCE[code[0] as string] : undefined;
+    if (code === "ST" || /^Z(q|dq)I$/.test(code)) continue;
     if (code === "STi") sources.push({ source: SOURCE.stack, bytes, fixed: 0 });
     else if (vector !== undefined) {
       if (!(memory && /^[WQ]/.test(code))) sources.push({ source: vector, bytes, fixed: 0 });
     } else if (fixed !== undefined) sources.push({ source: SOURCE.fixedSelector, bytes: 2, fixed });
     else if (code.startsWith("S")) sources.push({ source: SOURCE.segmentReg, bytes: 2, fixed: 0 });
     else if (code.startsWith("G")) sources.push({ source: SOURCE.reg, bytes, fixed: 0 });
-    else if (/^[RZ][a-z]/.test(code) || (code.startsWith("E") && !memory))
+    else if (code.startsWith("B")) sources.push({ source: SOURCE.vvvv, bytes, fixed: 0 });
+    else if (/^R[vy]\/M/.test(code)) {
+      if (!memory) sources.push({ source: SOURCE.rm, bytes, fixed: 0 });
+    } else if (/^[RZ][a-z]/.test(code) || (code.startsWith("E") && !memory))
       sources.push({ source: SOURCE.rm, bytes, fixed: 0 });
   }
   return sources;
@@ -133,11 +135,13 @@ export class InstructionSelector {
       endsBlock: entry?.endsBlock === true || shape.repeat !== "none",
       branches: form.operands.some((code) => code.startsWith("J")),
       repeats: shape.repeat !== "none" && entry?.endsBlock !== true,
-      usesMemory: memory && form.operands.some((code) => /^(M$|[EMOWQ][a-z])/.test(code)),
+      usesMemory: memory && form.operands.some((code) => /^(M$|[EMOWQ][a-z]|R[vy]\/M)/.test(code)),
       wideImmediate: shape.operands.some((o) => o.kind === "immediate" && o.wide),
       registers: registerSources(form, shape, memory),
       fixedSelector: SELECTOR_NUMBER[form.operands[0] ?? ""] ?? -1,
       farPointerSegment: FAR_POINTER_SEGMENT[name] ?? -1,
+      isX87: /^D[89A-F] /.test(form.encoding),
+      x87Opcode: Number.parseInt(form.encoding.slice(0, 2), 16) & 7,
       popsToMemory: name === "pop" && shape.operands[0]?.kind === "memory",
     };
   }
@@ -205,6 +209,7 @@ export function writeRecord(
     const field = (at + (REGISTER_FIELDS[slot] as number)) >> 1;
     if (register.source === SOURCE.segmentReg) u16[field] = CONTEXT.segmentRegisters + d.reg * 16;
     else if (register.source === SOURCE.fixedSelector) u16[field] = CONTEXT.segmentRegisters + register.fixed * 16;
+    else if (register.source === SOURCE.vvvv) u16[field] = CONTEXT.gpr + d.vvvv * 8;
     else if (register.source >= SOURCE.vectorReg) u16[field] = vectorOffset(register.source, d);
     else u16[field] = registerOffset(register.source === SOURCE.reg ? d.reg : d.rm, register.bytes, d.prefixes);
   });
@@ -217,7 +222,7 @@ export function writeRecord(
   u8[at + RECORD.addressShift] = 64 - d.addressSize;
   u16[(at + RECORD.segment) >> 1] = segmentOffset(d.segment, bits);
   i32[(at + RECORD.immediate) >> 2] = selection.farPointerSegment < 0 ? d.immediate : selection.farPointerSegment;
-  i32[(at + RECORD.taken) >> 2] = d.immediate2;
+  if (d.immediate2 !== 0) i32[(at + RECORD.immediate2) >> 2] = d.immediate2;
   if (selection.usesMemory) {
     const ripRelative = d.base === BASE_RIP;
     u16[(at + RECORD.base) >> 1] = d.base < 0 || ripRelative ? CONTEXT.zero : CONTEXT.gpr + d.base * 8;
@@ -231,6 +236,10 @@ export function writeRecord(
   } else if (selection.wideImmediate) {
     i32[(at + RECORD.immediate64) >> 2] = d.immediate;
     i32[(at + RECORD.immediate64 + 4) >> 2] = d.immediateHigh;
+  }
+  if (selection.isX87) {
+    u16[(at + RECORD.x87Opcode) >> 1] = (selection.x87Opcode << 8) | (d.mod << 6) | ((d.reg & 7) << 3) | (d.rm & 7);
+    i32[(at + RECORD.ripLow) >> 2] = Number(BigInt.asIntN(32, rip)) - d.length;
   }
   if (selection.branches || selection.repeats) {
     const from = selection.repeats ? rip - BigInt(d.length) : rip + BigInt(d.immediate);

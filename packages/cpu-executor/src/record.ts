@@ -26,9 +26,9 @@ export const RECORD = {
   taken: 16,
   /** Context offset of a third register operand, 2 bytes. */
   register2: 16,
-  /** x87 instructions: the last opcode, 2 bytes, and the distance from the block's first instruction, 4 bytes. */
+  /** x87 instructions: the last opcode, 2 bytes, and the low half of the instruction pointer, 4 bytes. */
   x87Opcode: 18,
-  blockOffset: 20,
+  ripLow: 20,
   /** Second immediate (ENTER's level, a far pointer's selector), 4 bytes. */
   immediate2: 16,
   /** Branches: block to continue with when the branch is not taken, 4 bytes; 0 = not linked. */

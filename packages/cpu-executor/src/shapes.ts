@@ -34,6 +34,8 @@ const OPERAND_SIZED: ReadonlySet<string> = new Set([
   "popa",
   "leave",
   "popf",
+  // The size of the environment.
+  ...["fnstenv", "fldenv", "fnsave", "frstor"],
 ]);
 
 const STRING_SUFFIX: Readonly<Record<string, Bits>> = { b: 8, w: 16, d: 32, q: 64 };
@@ -42,8 +44,14 @@ const STRING = /^(movs|stos|lods|cmps|scas|ins|outs)([bwdq])$/;
 
 /** Bytes of memory operands of vector and x87 instructions, by the size in their operand code. */
 const MEMORY_BYTES: Readonly<Record<string, number>> = {
-  ...{ b: 1, w: 2, d: 4, q: 8, ss: 4, sd: 8, pi: 8, si: 4, t: 10, ps: 16, pd: 16, dq: 16, x: 16 },
+  ...{ b: 1, w: 2, d: 4, q: 8, ss: 4, sd: 8, t: 10, bcd: 10, env: 14, state: 94, ps: 16, pd: 16, dq: 16, fxsave: 512 },
 };
+
+/** Operands that the instruction finds for itself: MASKMOVQ's destination. */
+const IMPLICIT = /^Z(q|dq)I$/;
+
+/** Extensions whose instructions share a mnemonic with ones that the processor has. */
+const FOREIGN_FEATURES: ReadonlySet<string> = new Set(["tbm"]);
 
 /** A memory operand of 1 to 8 bytes has a width; a longer one is reached by address only. */
 function memoryOperand(size: string): Operand | undefined {
@@ -104,15 +112,15 @@ function operandOf(
     slots.used = (slot + 1) as 1 | 2 | 3;
     return slot;
   };
-<<<<<<< HEAD
-  // A selector in a register of the operand size, or in a word of memory: only 16 bits count.
-  if (code === "Rv/Mw") return memory ? { kind: "memory", bits: 16 } : takeSlot(16);
-=======
   const takeSlot = (bits: Bits): Operand => ({ kind: "register", bits, slot: nextSlot() });
   const takeRegister = (kind: "vector" | "mmx" | "stack"): Operand => ({ kind, bits: 64, slot: nextSlot() });
+  // A selector in a register of the operand size, or in a word of memory: only 16 bits count.
+  if (code === "Rv/Mw") return memory ? { kind: "memory", bits: 16 } : takeSlot(16);
+  // A lane of a vector in a register, or in memory of the lane's size.
+  const lane = /^Ry\/M([bwd])$/.exec(code);
+  if (lane !== null) return memory ? memoryOperand(lane[1] as string) : takeSlot(operandSize === 64 ? 64 : 32);
   if (code === "ST") return { kind: "stackTop", bits: 64 };
   if (code === "STi") return takeRegister("stack");
->>>>>>> c34644c (Give floating-point and vector instructions a module of their own)
   if (code === "1") return { kind: "constant", bits: 8, value: 1 };
   const fixed = FIXED[code];
   if (fixed !== undefined) {
@@ -198,7 +206,7 @@ export function shapeOf(
 ): Shape | undefined {
   const mnemonic = semanticsName(form);
   const entry = SEMANTICS[mnemonic];
-  if (entry === undefined) return undefined;
+  if (entry === undefined || FOREIGN_FEATURES.has(form.feature)) return undefined;
   const string = STRING.exec(mnemonic);
   const effective = entry.repeats === true ? normalized(mnemonic, repeat) : "none";
   if (ignoresOperands(mnemonic)) {
@@ -208,12 +216,11 @@ export function shapeOf(
   // NOP does nothing with its operands, so one handler serves them all.
   if (mnemonic === "nop") return { mnemonic, bits: 32, operands: [], repeat: "none" };
   // Operands that are only ever a register, or only ever memory.
-  if (form.operands.some((code) => (memory ? /^[RUN][a-z]/ : /^M/).test(code))) return undefined;
+  if (form.operands.some((code) => (memory ? /^[RUN][a-z]+$/ : /^M/).test(code))) return undefined;
   const slots = { used: 0 as 0 | 1 | 2 | 3 };
   const operands: Operand[] = [];
   for (const code of form.operands) {
-    // An operand that is always the same vector register is the instruction's business.
-    if (code === "XMM0") continue;
+    if (IMPLICIT.test(code)) continue;
     const operand = operandOf(code, memory, operandSize, slots);
     if (operand === undefined) return undefined;
     operands.push(operand);

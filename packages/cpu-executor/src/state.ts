@@ -1,6 +1,7 @@
 import type { HostMemory } from "@likex/host-memory";
-import { ARITHMETIC_FLAGS, CONTEXT, RFLAGS, SEGMENT, SEGMENT_SLOT } from "./context.ts";
+import { ARITHMETIC_FLAGS, CONTEXT, FPU, RFLAGS, SEGMENT, SEGMENT_SLOT } from "./context.ts";
 import { FLAG_KIND } from "./flags.ts";
+import { FpuState } from "./fpu-state.ts";
 
 /** A segment register with its hidden part. */
 export interface SegmentRegister {
@@ -27,10 +28,10 @@ export class CpuState {
   readonly #i64: BigInt64Array;
   readonly #u64: BigUint64Array;
   readonly #arithmeticFlags: () => number;
-  cr0 = 0x60000010;
+  /** x87, MMX, SSE and AVX state. */
+  readonly fpu: FpuState;
   cr2 = 0n;
   cr3 = 0n;
-  cr4 = 0;
   cr8 = 0;
   efer = 0;
   dr0 = 0n;
@@ -53,11 +54,31 @@ export class CpuState {
     this.#i64 = memory.i64;
     this.#u64 = memory.u64;
     this.#arithmeticFlags = arithmeticFlags;
+    this.fpu = new FpuState(memory, contextAddress);
+    this.cr0 = 0x60000010;
+    this.cr4 = 0;
     this.#slot(SEGMENT_SLOT.flat, 0, 0, -1, -1);
     for (let i = 0; i < 6; i++) this.setSegmentRaw(i, 0, 0, 0, 0xffff, i === SEGMENT.cs ? 0x9b : 0x93);
     this.setSegmentRaw(SEGMENT.ldtr, 0, 0, 0, 0xffff, 0x82);
     this.setSegmentRaw(SEGMENT.tr, 0, 0, 0, 0xffff, 0x8b);
     this.rflagsNumber = RFLAGS.fixed;
+  }
+
+  /** Kept in the context, where instructions look whether they may use the floating-point unit. */
+  get cr0(): number {
+    return this.#u32[(this.contextAddress + FPU.cr0) >> 2] as number;
+  }
+
+  set cr0(value: number) {
+    this.#u32[(this.contextAddress + FPU.cr0) >> 2] = value;
+  }
+
+  get cr4(): number {
+    return this.#u32[(this.contextAddress + FPU.cr4) >> 2] as number;
+  }
+
+  set cr4(value: number) {
+    this.#u32[(this.contextAddress + FPU.cr4) >> 2] = value;
   }
 
   /** General register 0..15 in hardware order. */

@@ -7,6 +7,7 @@ import {
   type Probe,
   SemanticsBuilder,
   type Shape,
+  type Slot,
 } from "../../src/semantics/builder.ts";
 import { type SlowPath, TlbAccess } from "../../src/semantics/memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "../../src/semantics/width.ts";
@@ -128,18 +129,18 @@ export class RegionBuilder extends SemanticsBuilder {
     this.code.set(local, i64.or(i64.and(this.code.get(local), i64.const(~mask)), placed));
   }
 
-  protected readSlot(slot: 0 | 1, bits: Bits): Value {
+  protected readSlot(slot: Slot, bits: Bits): Value {
     const { number, high } = this.#operand(slot);
     // Kept, so that a later write to the register does not change the value.
     return this.let(this.readRegister(number, bits, high));
   }
 
-  protected writeSlot(slot: 0 | 1, bits: Bits, value: Value): void {
+  protected writeSlot(slot: Slot, bits: Bits, value: Value): void {
     const { number, high } = this.#operand(slot);
     this.writeRegister(number, bits, value, high);
   }
 
-  #operand(slot: 0 | 1): RegionInstruction["operands"][number] {
+  #operand(slot: Slot): RegionInstruction["operands"][number] {
     return this.#instruction.operands[slot] as RegionInstruction["operands"][number];
   }
 
@@ -147,6 +148,39 @@ export class RegionBuilder extends SemanticsBuilder {
     const { immediate, immediateHigh } = this.#instruction.decoded;
     if (wide) return i64.const((BigInt(immediateHigh) << 32n) | BigInt(immediate >>> 0));
     return bits === 64 ? i64.const(immediate) : widthOf(bits).from32(i32.const(immediate));
+  }
+
+  contextAddress(): I32 {
+    return this.code.get(this.#frame.context);
+  }
+
+  slotAddress(): I32 {
+    return this.#notInRegion();
+  }
+
+  slotNumber(): I32 {
+    return this.#notInRegion();
+  }
+
+  routine(): FunctionBuilder {
+    return this.#notInRegion();
+  }
+
+  instructionPointer(): I64 {
+    return i64.const(this.#instruction.rip);
+  }
+
+  x87Opcode(): I32 {
+    return this.#notInRegion();
+  }
+
+  fail(status: I32): void {
+    this.#frame.leave(i64.const(this.#instruction.rip), status);
+  }
+
+  /** The regions of this benchmark hold instructions of the first module only. */
+  #notInRegion(): never {
+    throw new RangeError(`${this.shape.mnemonic} is not compiled`);
   }
 
   effectiveAddress(): I64 {

@@ -42,7 +42,7 @@ export function separateMemoryPlan(plan: NamedPlan): NamedPlan {
   const hot = plan.hot.filter((handler) => kept(handler.shapes));
   const cold = plan.cold;
   const keys = [...hot, ...cold].map((handler) => handler.shapes.map(shapeKey).join(" + "));
-  return { hot, cold, keys };
+  return { hot, cold, extension: [], keys };
 }
 
 /** Fuses a split comparison's second record with the jump behind it. */

@@ -121,7 +121,8 @@ export function variants(): Variant[] {
       plan: separate,
       build: () => ({
         ...underTest(separate),
-        createSelector: (keys) => new SeparateMemorySelector(keys),
+        // Its plan has no handlers of the second module.
+        createSelector: (keys) => new SeparateMemorySelector(keys, () => {}),
         createCodeCache: (memory, selector) => new CodeCache(memory, selector, writeSeparateRecords(selector)),
       }),
     },

@@ -1,7 +1,7 @@
 import { FORMS, type InstructionForm } from "@likex/x86-decoder";
 import { SEMANTICS } from "../../src/semantics/index.ts";
 import { semanticsName, shapeOf } from "../../src/shapes.ts";
-import { nativeState, WINDOW } from "../../test/support/native-state.ts";
+import { FLOAT_SEEDS, nativeState, WINDOW } from "../../test/support/native-state.ts";
 import { Random } from "../../test/support/random.ts";
 import { encode } from "./encode.ts";
 import type { NativeCase } from "./native-oracle.ts";
@@ -35,7 +35,7 @@ export function variants(): Variant[] {
   for (const form of FORMS.filter(isUserForm)) {
     for (const size of [16, 32, 64] as const) {
       for (const operands of ["register", "memory"] as const) {
-        const hasChoice = form.operands.some((code) => /^[EM]/.test(code));
+        const hasChoice = form.operands.some((code) => /^[EMWQ]|^Ry\/M/.test(code));
         if (operands === "memory" && !hasChoice && !form.operands.some((code) => code.startsWith("O"))) continue;
         if (shapeOf(form, size, operands === "memory", "none") === undefined) continue;
         const random = new Random(1n);
@@ -48,7 +48,9 @@ export function variants(): Variant[] {
 }
 
 /** The case of a variant that a seed stands for; undefined when its random operands do not make that form. */
-export function caseOf(variant: Variant, seed: number): FormCase | undefined {
+export function caseOf(variant: Variant, number: number): FormCase | undefined {
+  const isExtension = SEMANTICS[semanticsName(variant.form)]?.extension === true;
+  const seed = isExtension ? FLOAT_SEEDS + number : number;
   const random = new Random(BigInt(seed) + 0x5eedn);
   const code = encode(variant.form, variant.size, variant.operands, random, BigInt(WINDOW + 64 + random.below(64)));
   if (code === undefined) return undefined;

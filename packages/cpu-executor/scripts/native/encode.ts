@@ -14,17 +14,39 @@ interface Parts {
   readonly prefix: number | undefined;
   readonly opcode: readonly number[];
   readonly modrm: "none" | "register" | number;
+  /** ModRM byte whose low three bits are a register. */
+  readonly modrmRegister: number | undefined;
   readonly opcodeRegister: boolean;
+  readonly vex: Vex | undefined;
+}
+
+/** Fields of a three-byte VEX prefix. */
+interface Vex {
+  readonly map: number;
+  readonly prefix: number;
+  readonly length: number;
+}
+
+const VEX_PREFIX: Readonly<Record<string, number>> = { NP: 0, "66": 1, F3: 2, F2: 3 };
+const VEX_MAP: Readonly<Record<string, number>> = { "0F": 1, "0F38": 2, "0F3A": 3 };
+
+function vexOf(token: string): Vex | undefined {
+  const [kind, length, prefix = "", map = ""] = token.split(".");
+  if (kind !== "VEX") return undefined;
+  return { map: VEX_MAP[map] ?? 0, prefix: VEX_PREFIX[prefix] ?? 0, length: length === "256" ? 4 : 0 };
 }
 
 function parts(form: InstructionForm): Parts | undefined {
   let prefix: number | undefined;
   const opcode: number[] = [];
   let modrm: Parts["modrm"] = "none";
+  let modrmRegister: number | undefined;
   let opcodeRegister = false;
+  let vex: Vex | undefined;
   for (const token of form.encoding.split(" ")) {
     const plain = /^([0-9A-F]{2})(\+r)?$/.exec(token);
-    if (plain !== null) {
+    if (token.startsWith("VEX.")) vex = vexOf(token);
+    else if (plain !== null) {
       const value = Number.parseInt(plain[1] as string, 16);
       if (opcode.length === 0 && (value === 0x66 || value === 0xf2 || value === 0xf3)) prefix = value;
       else opcode.push(value);
@@ -32,9 +54,10 @@ function parts(form: InstructionForm): Parts | undefined {
     } else if (token === "/r") modrm = "register";
     else if (/^\/[0-7]$/.test(token)) modrm = Number(token[1]);
     else if (/^\([0-9A-F]{2}\)$/.test(token)) opcode.push(Number.parseInt(token.slice(1, 3), 16));
+    else if (/^\([0-9A-F]{2}\+i\)$/.test(token)) modrmRegister = Number.parseInt(token.slice(1, 3), 16);
     else if (token === "i64") return undefined;
   }
-  return { prefix, opcode, modrm, opcodeRegister };
+  return { prefix, opcode, modrm, modrmRegister, opcodeRegister, vex };
 }
 
 const immediateBytes = (code: string, size: 16 | 32 | 64): number => {
@@ -73,6 +96,7 @@ export function encode(
         ? INDEX_REGISTER
         : registerNumber(random);
   const rm = operands === "register" || p.opcodeRegister ? registerNumber(random) : BASE_REGISTER;
+  if (p.vex !== undefined) return checked(vexEncoding(form, p, p.vex, size, operands, random), form);
   const indexed = operands === "memory" && random.below(3) === 0;
   let rex = size === 64 ? 8 : 0;
   if (reg > 7 && p.modrm !== "none") rex |= 4;
@@ -81,6 +105,7 @@ export function encode(
   if (rex !== 0 || random.below(4) === 0) bytes.push(0x40 | rex);
   const last = p.opcode.length - 1;
   bytes.push(...p.opcode.map((value, i) => (p.opcodeRegister && i === last ? value + (rm & 7) : value)));
+  if (p.modrmRegister !== undefined) bytes.push(p.modrmRegister + random.below(8));
   if (p.modrm !== "none") {
     const regBits = (reg & 7) << 3;
     if (operands === "register") bytes.push(0xc0 | regBits | (rm & 7));
@@ -97,6 +122,11 @@ export function encode(
     const value = code.startsWith("O") ? moffs : random.value();
     for (let i = 0; i < count; i++) bytes.push(Number((value >> BigInt(8 * i)) & 0xffn));
   }
+  return checked(bytes, form);
+}
+
+/** The bytes, if they are this form. */
+function checked(bytes: readonly number[], form: InstructionForm): Uint8Array | undefined {
   const encoded = Uint8Array.from(bytes);
   const ok =
     encoded.length <= 15 &&
@@ -106,5 +136,27 @@ export function encode(
   return ok ? encoded : undefined;
 }
 
-/** Keeps an operand of up to 16 bytes inside the window around the base register. */
-const displacement = (random: Random): number => (random.below(96) - 64) & 0xff;
+/** An instruction on general registers with a three-byte VEX prefix (SDM Vol 2, 2.3.5). */
+function vexEncoding(
+  form: InstructionForm,
+  p: Parts,
+  vex: Vex,
+  size: 16 | 32 | 64,
+  operands: "register" | "memory",
+  random: Random,
+): number[] {
+  const usesVvvv = form.operands.some((code) => code.startsWith("B"));
+  const reg = typeof p.modrm === "number" ? p.modrm : registerNumber(random);
+  const rm = operands === "register" ? registerNumber(random) : BASE_REGISTER;
+  const vvvv = usesVvvv ? registerNumber(random) : 0;
+  const bytes = [0xc4, (reg > 7 ? 0 : 0x80) | 0x40 | (rm > 7 ? 0 : 0x20) | vex.map];
+  bytes.push((size === 64 ? 0x80 : 0) | ((~vvvv & 15) << 3) | vex.length | vex.prefix, ...p.opcode);
+  const modrm = ((reg & 7) << 3) | (rm & 7);
+  if (operands === "register") bytes.push(0xc0 | modrm);
+  else bytes.push(0x40 | modrm, displacement(random));
+  if (form.operands.includes("Ib")) bytes.push(Number(random.next() & 0xffn));
+  return bytes;
+}
+
+/** Keeps an operand of up to 16 bytes inside the window around the base register, which is aligned; often aligned too. */
+const displacement = (random: Random): number => (random.below(96) - 64) & (random.below(4) === 0 ? -1 : -16) & 0xff;

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type NativeResult, type NativeState, WINDOW_BYTES } from "../../test/support/native-state.ts";
+import { FX_BYTES, type NativeResult, type NativeState, WINDOW_BYTES } from "../../test/support/native-state.ts";
 
-const INPUT_BYTES = 16 * 8 + 8 + 16 + 8 + WINDOW_BYTES;
-const OUTPUT_BYTES = 16 * 8 + 8 + 8 + WINDOW_BYTES;
+const INPUT_BYTES = 16 * 8 + 8 + 16 + 8 + WINDOW_BYTES + FX_BYTES;
+const OUTPUT_BYTES = 16 * 8 + 8 + 8 + WINDOW_BYTES + FX_BYTES;
 
 export interface NativeCase {
   readonly code: Uint8Array;
@@ -41,6 +41,7 @@ export class NativeOracle {
       input.set(code, at + 136);
       input.writeBigUInt64LE(BigInt(code.length), at + 152);
       input.set(state.memory, at + 160);
+      input.set(state.fx, at + 160 + WINDOW_BYTES);
     });
     const output = execFileSync(this.#program, { input, maxBuffer: 1 << 30 });
     return cases.map((_, i) => {
@@ -50,6 +51,7 @@ export class NativeOracle {
         rflags: Number(output.readBigUInt64LE(at + 128)),
         trap: Number(output.readBigUInt64LE(at + 136)) - 1,
         memory: Uint8Array.from(output.subarray(at + 144, at + 144 + WINDOW_BYTES)),
+        fx: Uint8Array.from(output.subarray(at + 144 + WINDOW_BYTES, at + 144 + WINDOW_BYTES + FX_BYTES)),
       };
     });
   }

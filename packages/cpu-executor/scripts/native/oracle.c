@@ -13,12 +13,14 @@
 #define WINDOW (DATA + 0x700)
 #define WINDOW_BYTES 256
 
+/* FXSAVE64 images are at multiples of 16. */
 struct input {
 	uint64_t gpr[16];
 	uint64_t rflags;
 	uint8_t code[16];
 	uint64_t code_length;
 	uint8_t memory[WINDOW_BYTES];
+	uint8_t fx[512];
 };
 
 struct output {
@@ -27,10 +29,12 @@ struct output {
 	/* Exception vector plus 1, or 0. */
 	uint64_t trap;
 	uint8_t memory[WINDOW_BYTES];
+	uint8_t fx[512];
 };
 
-struct input in;
-struct output out;
+struct input in __attribute__((aligned(16)));
+struct output out __attribute__((aligned(16)));
+static const uint32_t initial_mxcsr __attribute__((used)) = 0x1f80;
 uint64_t host_stack;
 uint64_t code_address = CODE;
 void run_snippet(void);
@@ -42,6 +46,7 @@ __asm__(
 	"run_snippet:\n"
 	"push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
 	"mov %rsp, host_stack(%rip)\n"
+	"fxrstor64 in+416(%rip)\n"
 	"pushq in+128(%rip); popfq\n"
 	"mov in+0(%rip), %rax; mov in+8(%rip), %rcx; mov in+16(%rip), %rdx; mov in+24(%rip), %rbx\n"
 	"mov in+40(%rip), %rbp; mov in+48(%rip), %rsi; mov in+56(%rip), %rdi\n"
@@ -56,8 +61,9 @@ __asm__(
 	"mov %r12, out+96(%rip); mov %r13, out+104(%rip); mov %r14, out+112(%rip); mov %r15, out+120(%rip)\n"
 	"mov host_stack(%rip), %rsp\n"
 	"pushfq; popq out+128(%rip)\n"
+	"fxsave64 out+400(%rip)\n"
 	"snippet_recover:\n"
-	"cld\n"
+	"cld; fninit; ldmxcsr initial_mxcsr(%rip)\n"
 	"pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
 	"ret\n");
 
@@ -74,6 +80,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	for (int i = 0; i < 16; i++)
 		out.gpr[i] = (uint64_t)uc->uc_mcontext.gregs[saved_order[i]];
 	out.rflags = (uint64_t)uc->uc_mcontext.gregs[REG_EFL];
+	memcpy(out.fx, uc->uc_mcontext.fpregs, sizeof out.fx);
 	out.trap = (uint64_t)uc->uc_mcontext.gregs[REG_TRAPNO] + 1;
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)snippet_recover;
 	uc->uc_mcontext.gregs[REG_RSP] = (greg_t)host_stack;

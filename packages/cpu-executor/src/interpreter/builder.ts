@@ -115,10 +115,9 @@ export class InterpreterBuilder extends SemanticsBuilder {
   }
 
   instructionPointer(): I64 {
-    return i64.add(
-      load.i64(this.code.get(this.frame.block), BLOCK.rip),
-      load.u32to64(this.#record(), this.at + RECORD.blockOffset),
-    );
+    const first = (): I64 => load.i64(this.code.get(this.frame.block), BLOCK.rip);
+    const low = load.i32(this.#record(), this.at + RECORD.ripLow);
+    return i64.add(first(), i64.extendU(i32.sub(low, i32.wrap(first()))));
   }
 
   x87Opcode(): I32 {

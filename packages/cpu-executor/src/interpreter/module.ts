@@ -168,7 +168,16 @@ function writeRun(
     variant.store?.(frame);
   };
   const exits: Partial<Exits> = {};
-  const frame: InterpreterFrame = { code, context, record, block, pool, exits: exits as Exits, routines: NO_ROUTINES, ...parts };
+  const frame: InterpreterFrame = {
+    code,
+    context,
+    record,
+    block,
+    pool,
+    exits: exits as Exits,
+    routines: NO_ROUTINES,
+    ...parts,
+  };
 
   code.set(budget, load.i32(contextOf(), CONTEXT.budget));
   variant.load?.(frame);

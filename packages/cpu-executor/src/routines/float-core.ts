@@ -80,9 +80,10 @@ fn round(ctx: i32, sign: i32, exponent: i32, high: i64, low: i64, fmt: i32) -> i
       if (up && (keptWide == (0xffffffffffffffffn >>> shift))) { tiny = 0; }
     }
     if (tiny && (fmt & UNMASKED_UE) != 0) {
+      // A register of x87 gets a result with a wrapped exponent, everything else gets none.
       raise(ctx, UE);
-      exp += 24576;
-      if (exp < 1) { exp = 1; }
+      exp = range == 2 ? exp + 24576 : least;
+      if (exp < 1) { return result(ctx, sign << 15, 0n); }
     } else if (tiny && (fmt & FLUSH) != 0) {
       raise(ctx, UE | PE);
       return result(ctx, sign << 15, 0n);
@@ -112,8 +113,8 @@ fn round(ctx: i32, sign: i32, exponent: i32, high: i64, low: i64, fmt: i32) -> i
   if (exp > greatest) {
     raise(ctx, OE);
     if ((fmt & UNMASKED_OE) != 0) {
-      exp -= 24576;
-      if (exp > 32766) { return overflow(ctx, sign, greatest, shift, rc); }
+      exp = range == 2 ? exp - 24576 : greatest;
+      if (exp > 32766) { return result(ctx, (sign << 15) | 0x7fff, 0x8000000000000000n); }
     } else {
       raise(ctx, PE);
       return overflow(ctx, sign, greatest, shift, rc);

@@ -1,8 +1,13 @@
+import { BITS } from "./bits.ts";
 import type { RoutineSource } from "./compile.ts";
 import { ROUTINE_CONSTANTS } from "./constants.ts";
+import { CRYPTO } from "./crypto.ts";
 import { FLOAT_CORE } from "./float-core.ts";
 import { MEMORY } from "./memory.ts";
 import { SSE_FLOAT } from "./sse-float.ts";
+import { STRING_COMPARE } from "./string-compare.ts";
+import { VECTOR_FLOAT } from "./vector-float.ts";
+import { VECTOR_LANES } from "./vector-lanes.ts";
 import { X87_ARITHMETIC } from "./x87-arithmetic.ts";
 import { X87_CONTROL } from "./x87-control.ts";
 import { X87_CORE } from "./x87-core.ts";
@@ -10,5 +15,6 @@ import { X87_TRANSFER } from "./x87-transfer.ts";
 
 /** Every routine that instruction semantics call. */
 export const ROUTINES: readonly RoutineSource[] = [
-  ...[FLOAT_CORE, SSE_FLOAT, MEMORY, X87_CORE, X87_ARITHMETIC, X87_TRANSFER, X87_CONTROL],
+  ...[FLOAT_CORE, SSE_FLOAT, VECTOR_FLOAT, VECTOR_LANES, CRYPTO, STRING_COMPARE, BITS, MEMORY],
+  ...[X87_CORE, X87_ARITHMETIC, X87_TRANSFER, X87_CONTROL],
 ].map((text) => ({ text, constants: ROUTINE_CONSTANTS }));

@@ -76,4 +76,9 @@ fn copy_bytes(to: i32, from: i32, bytes: i32) {
   while (at + 8 <= bytes) { store64(to + at, load64(from + at)); at += 8; }
   while (at < bytes) { store8(to + at, load8(from + at)); at += 1; }
 }
+
+// From OPERAND to the operand's place; sizes of x87 operands.
+fn copy_operand(ctx: i32, to: i32, from: i32, bytes: i32) {
+  copy_bytes(to, from, bytes);
+}
 `;

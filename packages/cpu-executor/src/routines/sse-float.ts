@@ -232,21 +232,34 @@ fn double_to_single(ctx: i32, a0: i64) -> i32 {
   return to_single(se, load64(ctx + SIG));
 }
 
-// RCPSS and RSQRTSS: 12 bits of the true value, as the architecture's error bound of 1.5 * 2^-12 allows; no exceptions.
+// RCPSS and RSQRTSS give 12 bits of fraction, within the architecture's error bound of 1.5 * 2^-12, and raise nothing.
+// The result is that of the middle of the operand's interval: the numbers with the same first 11 (RCPSS) or 10 bits of
+// fraction. It is what Intel processors compute.
 fn reciprocal_s(a: i32) -> i32 {
   if (is_nan_s(a)) { return a | 0x400000; }
-  if (denormal_s(a) || (a << 1) == 0) { return (a & 0x80000000) | 0x7f800000; }
-  return flush_s((bits32(asF32(0x3f800000) / asF32(a)) + 0x400) & 0xfffff800);
-}
-
-fn flush_s(a: i32) -> i32 {
-  return denormal_s(a) ? a & 0x80000000 : a;
+  let sign = a & 0x80000000;
+  let exp = (a >>> 23) & 255;
+  if (exp == 0) { return sign | 0x7f800000; }
+  if (exp == 255) { return sign; }
+  let middle = convert32((a & 0x7ff000) | 0x800800);
+  // 2^36 / middle is in (2^12, 2^13]: 13 bits with the leading one.
+  let quotient = truncate32(asF64(0x4230000000000000n) / middle + asF64(0x3fe0000000000000n));
+  let exponent = 253 - exp;
+  if (exponent <= 0) { return sign; }
+  return sign | ((exponent << 23) + ((quotient - 4096) << 11));
 }
 
 fn reciprocal_root_s(a: i32) -> i32 {
   if (is_nan_s(a)) { return a | 0x400000; }
-  if (denormal_s(a) || (a << 1) == 0) { return (a & 0x80000000) | 0x7f800000; }
+  let exp = (a >>> 23) & 255;
+  if (exp == 0) { return (a & 0x80000000) | 0x7f800000; }
   if (a < 0) { return 0xffc00000; }
-  return (bits32(demote(asF64(0x3ff0000000000000n) / sqrt64(promote(asF32(a))))) + 0x400) & 0xfffff800;
+  if (exp == 255) { return 0; }
+  // The operand is m * 2^(2 k) with m in [1, 4).
+  let k = (exp - 127) >> 1;
+  let m = convert32((a & 0x7fe000) | 0x801000) * asF64(0x3e80000000000000n);
+  if ((exp & 1) == 0) { m = m + m; }
+  let root = truncate32(asF64(0x40c0000000000000n) / sqrt64(m) + asF64(0x3fe0000000000000n));
+  return ((126 - k) << 23) + ((root - 4096) << 11);
 }
 ${sized(SINGLE)}${sized(DOUBLE)}`;

@@ -157,16 +157,28 @@ fn dpps(ctx: i32, dst: i32, src: i32, imm: i32) -> i32 {
   if ((imm & 0x80) != 0) { d = mul_s(ctx, load32(dst + 12), load32(src + 12)); }
   // Multiplications raise their exceptions before the additions do.
   if (sse_finish(ctx)) { return 1; }
-  let low = add_s(ctx, a, b);
-  let high = add_s(ctx, c, d);
+  let low = add_s(ctx, b, a);
+  let high = add_s(ctx, d, c);
+  let lowOther = low;
+  let highOther = high;
+  // Lanes add in different orders, which only NaN operands tell apart.
+  if (is_nan_s(low)) { lowOther = add_s(ctx, a, b); }
+  if (is_nan_s(high)) { highOther = add_s(ctx, c, d); }
   if (sse_finish(ctx)) { return 1; }
   let sum = add_s(ctx, low, high);
-  if (sse_finish(ctx)) { return 1; }
-  let i = 0;
-  while (i < 4) {
-    store32(dst + (i << 2), ((imm >>> i) & 1) != 0 ? sum : 0);
-    i += 1;
+  let sum1 = sum;
+  let sum2 = sum;
+  let sum3 = sum;
+  if (is_nan_s(sum)) {
+    sum1 = add_s(ctx, lowOther, highOther);
+    sum2 = add_s(ctx, high, low);
+    sum3 = add_s(ctx, highOther, lowOther);
   }
+  if (sse_finish(ctx)) { return 1; }
+  store32(dst, (imm & 1) != 0 ? sum : 0);
+  store32(dst + 4, (imm & 2) != 0 ? sum1 : 0);
+  store32(dst + 8, (imm & 4) != 0 ? sum2 : 0);
+  store32(dst + 12, (imm & 8) != 0 ? sum3 : 0);
   return 0;
 }
 
@@ -177,9 +189,11 @@ fn dppd(ctx: i32, dst: i32, src: i32, imm: i32) -> i32 {
   if ((imm & 0x20) != 0) { b = mul_d(ctx, load64(dst + 8), load64(src + 8)); }
   if (sse_finish(ctx)) { return 1; }
   let sum = add_d(ctx, a, b);
+  let sum1 = sum;
+  if (is_nan_d(sum)) { sum1 = add_d(ctx, b, a); }
   if (sse_finish(ctx)) { return 1; }
   store64(dst, (imm & 1) != 0 ? sum : 0n);
-  store64(dst + 8, (imm & 2) != 0 ? sum : 0n);
+  store64(dst + 8, (imm & 2) != 0 ? sum1 : 0n);
   return 0;
 }
 `;

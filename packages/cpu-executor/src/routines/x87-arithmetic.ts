@@ -51,13 +51,12 @@ fn x87_operate_integer(ctx: i32, op: i32, reversed: i32, value: i64) {
   x87_operate(ctx, op, reversed, 0, se, load64(ctx + SIG), 0, 0, 0);
 }
 
-// Relation of ST(0) to a source: 1, 2, 4, 8 as compare_numbers; 0 when an unmasked exception forbids an answer.
+// Relation of ST(0) to a source: 1, 2, 4, 8 as compare_numbers; plus 16 when an unmasked exception forbids its use.
 fn x87_relation(ctx: i32, se: i32, sig: i64, denormal: i32, empty: i32, quiet: i32) -> i32 {
   if (empty || is_empty(ctx, 0)) {
     store32(ctx + FOUND, 0);
-    return stack_fault(ctx, 0) ? 8 : 0;
+    return stack_fault(ctx, 0) ? 8 : 24;
   }
-  set_c1(ctx, 0);
   let at = st(ctx, 0);
   let ase = load16(at + 8);
   let asig = load64(at);
@@ -69,30 +68,29 @@ fn x87_relation(ctx: i32, se: i32, sig: i64, denormal: i32, empty: i32, quiet: i
     if (denormal || is_denormal(se, sig) || is_denormal(ase, asig)) { raise(ctx, DE); }
     relation = compare_numbers(ase, asig, se, sig);
   }
-  return (x87_finish(ctx) & 7) != 0 ? 0 : relation;
+  return (x87_finish(ctx) & 7) != 0 ? relation | 16 : relation;
 }
 
-// C3, C2, C0 of a relation, then the pops.
+// C3, C2, C0 of a relation, which processors set even with an unmasked exception, then the pops.
 fn x87_set_relation(ctx: i32, relation: i32, pops: i32) {
-  if (relation == 0) { return; }
-  set_codes(ctx, relation == 1 ? 0x100 : relation == 2 ? 0x4000 : relation == 8 ? 0x4500 : 0);
+  let kind = relation & 15;
+  set_codes(ctx, kind == 1 ? 0x100 : kind == 2 ? 0x4000 : kind == 8 ? 0x4500 : 0);
+  if (relation >= 16) { return; }
   if (pops) { x87_pop(ctx); }
   if (pops == 2) { x87_pop(ctx); }
 }
 
 fn x87_compare_st(ctx: i32, src: i32, quiet: i32, pops: i32) {
   let at = st(ctx, src);
-  set_c1(ctx, 0);
   x87_set_relation(ctx, x87_relation(ctx, load16(at + 8), load64(at), 0, is_empty(ctx, src), quiet), pops);
 }
 
-// FCOMI and its like: ZF 0x40, PF 4, CF 1 as a mask, or -1 when an unmasked exception forbids an answer.
+// FCOMI and its like: ZF 0x40, PF 4, CF 1 as a mask, which processors set even with an unmasked exception.
 fn x87_compare_flags(ctx: i32, src: i32, quiet: i32, pop: i32) -> i32 {
   let at = st(ctx, src);
   let relation = x87_relation(ctx, load16(at + 8), load64(at), 0, is_empty(ctx, src), quiet);
-  if (relation == 0) { return -1; }
-  if (pop) { x87_pop(ctx); }
-  return relation_flags(relation);
+  if (pop && relation < 16) { x87_pop(ctx); }
+  return relation_flags(relation & 15);
 }
 
 fn relation_flags(relation: i32) -> i32 {
@@ -260,7 +258,10 @@ fn x87_extract(ctx: i32) {
 
 // FPREM (nearest = 0) and FPREM1
 fn x87_remainder(ctx: i32, nearest: i32) {
-  if (x87_two_underflow(ctx)) { return; }
+  if (x87_two_underflow(ctx)) {
+    set_codes(ctx, load32(ctx + STATUS) & 0x4100);
+    return;
+  }
   let at = st(ctx, 0);
   let by = st(ctx, 1);
   let ase = load16(at + 8);
@@ -272,8 +273,8 @@ fn x87_remainder(ctx: i32, nearest: i32) {
   store32(ctx + ROUNDED_UP, 0);
   let r = ase;
   let codes = 0;
-  if ((ca | cb) >= 8) { r = nan_result(ctx, ase, asig, bse, bsig, X87); codes = load32(ctx + STATUS) & 0x4500; }
-  else if (ca == 4 || cb == 1) { r = invalid(ctx); codes = load32(ctx + STATUS) & 0x4500; }
+  if ((ca | cb) >= 8) { r = nan_result(ctx, ase, asig, bse, bsig, X87); codes = load32(ctx + STATUS) & 0x4100; }
+  else if (ca == 4 || cb == 1) { r = invalid(ctx); codes = load32(ctx + STATUS) & 0x4100; }
   else {
     if (is_denormal(ase, asig) || is_denormal(bse, bsig)) { raise(ctx, DE); }
     if (ca == 1 || cb == 4) { r = result(ctx, ase, asig); }
@@ -283,8 +284,9 @@ fn x87_remainder(ctx: i32, nearest: i32) {
     }
   }
   let rsig = load64(ctx + SIG);
-  if ((x87_finish(ctx) & 7) != 0) { return; }
-  set_codes(ctx, codes);
+  let unmasked = x87_finish(ctx) & 7;
+  if ((unmasked & DE) == 0) { set_codes(ctx, codes); }
+  if (unmasked) { return; }
   set_st(ctx, 0, stored_exponent(r, rsig), rsig);
 }
 

@@ -102,8 +102,11 @@ fn x87_finish(ctx: i32) -> i32 {
 
 // C1 after an instruction that rounds, unless the stack's exception has set it.
 fn x87_finish_rounded(ctx: i32) -> i32 {
-  if ((load32(ctx + FOUND) & 0x40) == 0) { set_c1(ctx, (load32(ctx + FOUND) & PE) != 0 ? load32(ctx + ROUNDED_UP) : 0); }
-  return x87_finish(ctx);
+  let inexact = (load32(ctx + FOUND) & PE) != 0;
+  let unmasked = x87_finish(ctx);
+  // What an unmasked exception forbids was not rounded either.
+  set_c1(ctx, inexact && (unmasked & 7) == 0 ? load32(ctx + ROUNDED_UP) : 0);
+  return unmasked;
 }
 
 // Stack overflow (c1 = 1) or underflow; 1 when it is masked.

@@ -29,7 +29,6 @@ fn x87_load_integer(ctx: i32, value: i64) {
 }
 
 fn x87_load_st(ctx: i32, i: i32) {
-  if (!is_empty(ctx, 7)) { x87_load(ctx, 0, 0n); return; }
   if (is_empty(ctx, i)) {
     if (stack_fault(ctx, 0)) { x87_push(ctx, 0xffff, 0xc000000000000000n); }
     return;
@@ -70,7 +69,9 @@ fn x87_may_store(ctx: i32) -> i32 {
 // After the bytes were written, or when they must not be.
 fn x87_stored(ctx: i32, pop: i32) {
   let may = x87_may_store(ctx);
-  let found = load32(ctx + FOUND);
+  // A number that is not stored is not inexact either.
+  let found = load32(ctx + FOUND) & (may ? -1 : ~PE);
+  store32(ctx + FOUND, found);
   set_c1(ctx, (found & 0x40) == 0 && (found & PE) != 0 ? load32(ctx + ROUNDED_UP) : 0);
   x87_finish(ctx);
   if (may && pop) { x87_pop(ctx); }
@@ -214,12 +215,12 @@ fn x87_move_if(ctx: i32, i: i32, condition: i32) {
     if (stack_fault(ctx, 0)) { set_indefinite(ctx, 0); }
     return;
   }
-  set_c1(ctx, 0);
   let at = st(ctx, i);
   if (condition) { set_st(ctx, 0, load16(at + 8), load64(at)); }
 }
 
 fn x87_free(ctx: i32, i: i32) {
+  set_c1(ctx, 0);
   store32(ctx + TAGS, load32(ctx + TAGS) & ~(1 << ((load32(ctx + TOP) + i) & 7)));
 }
 

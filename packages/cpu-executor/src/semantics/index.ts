@@ -1,6 +1,8 @@
 import { arithmetic } from "./arithmetic.ts";
 import { bitInstructions } from "./bits.ts";
+import { bmi } from "./bmi.ts";
 import { control } from "./control.ts";
+import { cryptography } from "./crypto.ts";
 import { data } from "./data.ts";
 import { decimal } from "./decimal.ts";
 import { flagInstructions } from "./flag-instructions.ts";
@@ -9,6 +11,7 @@ import { multiplication } from "./multiply.ts";
 import { shifts } from "./shift.ts";
 import { stack } from "./stack.ts";
 import { strings } from "./string.ts";
+import { stringComparisons } from "./string-compare.ts";
 import { system } from "./system.ts";
 import type { SemanticsTable } from "./table.ts";
 import { vectorExtensions } from "./vector-extend.ts";
@@ -16,6 +19,8 @@ import { vectorMoves } from "./vector-moves.ts";
 import { packedIntegers } from "./vector-packed.ts";
 import { vectorRoutines } from "./vector-routines.ts";
 import { vectorShifts } from "./vector-shifts.ts";
+import { x87Instructions } from "./x87.ts";
+import { x87Control } from "./x87-control.ts";
 
 /** Every instruction the processor executes: one meaning each, for all back ends. What is absent raises #UD. */
 export const SEMANTICS: SemanticsTable = {
@@ -32,9 +37,14 @@ export const SEMANTICS: SemanticsTable = {
   ...strings,
   ...system,
 
+  ...bmi,
+  ...cryptography,
   ...packedIntegers,
+  ...stringComparisons,
   ...vectorExtensions,
   ...vectorMoves,
   ...vectorRoutines,
   ...vectorShifts,
+  ...x87Control,
+  ...x87Instructions,
 };

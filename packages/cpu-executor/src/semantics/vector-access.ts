@@ -1,4 +1,4 @@
-import { type Expression, type I32, type I64, i32, i64, load } from "@likex/wasm-emitter";
+import { type Expression, type I32, type I64, i32, load } from "@likex/wasm-emitter";
 import { FPU } from "../context.ts";
 import { STATUS } from "../status.ts";
 import type { Operand, SemanticsBuilder } from "./builder.ts";
@@ -93,5 +93,3 @@ export function checkVector(b: SemanticsBuilder): void {
 export function enterMmx(b: SemanticsBuilder): void {
   if (isMmx(b)) perform(b, "mmx_enter");
 }
-
-export const zero64: I64 = i64.const(0);

@@ -147,6 +147,7 @@ const MMX_AND_BACK: SemanticsTable = {
   }),
   emms: entry((b) => {
     checkWith(b, "mmx_check");
+    perform(b, "mmx_enter");
     b.contextStore(FPU.tags, 32, i32.const(0));
   }),
 };

@@ -1,4 +1,4 @@
-import { type I32, i32, type V128, type VectorBinary, type VectorUnary, v128 } from "@likex/wasm-emitter";
+import { type I32, i32, load, type V128, type VectorBinary, type VectorUnary, v128 } from "@likex/wasm-emitter";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
 import { checkVector, enterMmx, isMmx, markMmx, sourceAddress } from "./vector-access.ts";
@@ -16,9 +16,16 @@ export function packed(operation: Packed): SemanticsEntry {
       const source = sourceAddress(b, 1, "aligned");
       const target = sourceAddress(b, 0);
       enterMmx(b);
-      storeVector(b, target, operation(loadVector(b, target), loadVector(b, source), isMmx(b) ? 8 : 16));
+      storeVector(b, target, operation(loadVector(b, target), loadSource(b, source), isMmx(b) ? 8 : 16));
     },
   };
+}
+
+/** PUNPCKL of MMX registers reads four bytes of memory only. */
+function loadSource(b: SemanticsBuilder, address: I32): V128 {
+  const operand = b.operand(1);
+  const isShort = operand.kind === "memory" && operand.bits === 32;
+  return isShort ? v128.splat("i32x4_splat", load.i32(address)) : loadVector(b, address);
 }
 
 export const loadVector = (b: SemanticsBuilder, address: I32): V128 =>

@@ -17,7 +17,7 @@ import {
 const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: true, write });
 
 /** The immediate operand, 0..255. */
-const immediateOf = (b: SemanticsBuilder, position: number): I32 =>
+export const immediateOf = (b: SemanticsBuilder, position: number): I32 =>
   i32.and(b.widthOfOperand(position).low32(b.read(position)), i32.const(255));
 
 /** Stops with #XM when the value is true. */
@@ -47,8 +47,9 @@ const floating = (routine: string, alignment: Alignment): SemanticsEntry =>
     const source = sourceAddress(b, 1, alignment);
     const target = sourceAddress(b, 0);
     const more = b.shape.operands.length > 2 ? [immediateOf(b, 2)] : [];
-    raiseWhen(b, call(b, routine, target, source, ...more));
+    // The registers become MMX registers even if the conversion raises an exception.
     enterMmx(b);
+    raiseWhen(b, call(b, routine, target, source, ...more));
     if (b.operand(0).kind === "mmx") markMmx(b, target);
   });
 

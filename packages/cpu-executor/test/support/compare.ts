@@ -15,5 +15,27 @@ export function differences(form: InstructionForm, ours: NativeResult, native: N
   if (flags !== 0 && native.trap < 0) found.push(`flags ${flags.toString(16)} differ`);
   const at = ours.memory.findIndex((byte, i) => byte !== native.memory[i]);
   if (at >= 0) found.push(`memory differs at ${at}: ${ours.memory[at]} instead of ${native.memory[at]}`);
-  return found;
+  return [...found, ...fxDifferences(ours.fx, native.fx)];
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).reverse().toString("hex");
+
+/** Parts of an FXSAVE64 image: name, offset, bytes. FCS and FDS do not exist, and MXCSR_MASK is not state. */
+const FX_PARTS: readonly (readonly [string, number, number])[] = [
+  ["FCW", 0, 2],
+  ["FSW", 2, 2],
+  ["FTW", 4, 1],
+  ["FOP", 6, 2],
+  ["FIP", 8, 8],
+  ["FDP", 16, 8],
+  ["MXCSR", 24, 4],
+  ...Array.from({ length: 8 }, (_, i) => [`ST${i}`, 32 + i * 16, 10] as const),
+  ...Array.from({ length: 16 }, (_, i) => [`XMM${i}`, 160 + i * 16, 16] as const),
+];
+
+function fxDifferences(ours: Uint8Array, native: Uint8Array): string[] {
+  return FX_PARTS.flatMap(([name, at, bytes]) => {
+    const [a, b] = [hex(ours.subarray(at, at + bytes)), hex(native.subarray(at, at + bytes))];
+    return a === b ? [] : [`${name} is ${a} instead of ${b}`];
+  });
 }

@@ -1,6 +1,14 @@
 import { HostMemory } from "@likex/host-memory";
 import { Cpu, INTERCEPT, MMU_RESULT, SEGMENT, STOP } from "../../src/index.ts";
-import { CODE_PAGE, DATA_PAGE, type NativeResult, type NativeState, WINDOW, WINDOW_BYTES } from "./native-state.ts";
+import {
+  CODE_PAGE,
+  DATA_PAGE,
+  FX_BYTES,
+  type NativeResult,
+  type NativeState,
+  WINDOW,
+  WINDOW_BYTES,
+} from "./native-state.ts";
 
 const HLT = 0xf4;
 
@@ -55,6 +63,7 @@ export class NativeMachine {
     state.gpr.forEach((value, register) => {
       cpu.setRegister(register, value);
     });
+    cpu.fpu.load(state.fx);
     cpu.rflagsNumber = state.rflags;
     cpu.ripNumber = CODE_PAGE;
     const stop = cpu.run(MOST_ELEMENTS);
@@ -66,6 +75,7 @@ export class NativeMachine {
       gpr: state.gpr.map((_, register) => cpu.getRegister(register)),
       rflags: cpu.rflagsNumber,
       memory: u8.slice(from, from + WINDOW_BYTES),
+      fx: cpu.fpu.save().subarray(0, FX_BYTES),
     };
   }
 }

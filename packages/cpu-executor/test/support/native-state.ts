@@ -1,3 +1,4 @@
+import { fillWithNumbers, floatState, initialFx } from "./float-state.ts";
 import { Random } from "./random.ts";
 
 /** Where native vectors have their code and data; both are one page. */
@@ -6,6 +7,10 @@ export const DATA_PAGE = 0x20000000;
 /** The part of the data page that is compared; the rest is 0 before. */
 export const WINDOW = DATA_PAGE + 0x700;
 export const WINDOW_BYTES = 256;
+/** Bytes of an FXSAVE image. */
+export const FX_BYTES = 512;
+/** Seeds from here on have random floating-point and vector state, and numbers in memory. */
+export const FLOAT_SEEDS = 1_000_000_000_000;
 
 const ARITHMETIC_FLAGS = 0x8d5;
 const ALWAYS = 0x202;
@@ -17,6 +22,8 @@ export interface NativeState {
   readonly rflags: number;
   /** The window's contents. */
   readonly memory: Uint8Array;
+  /** x87, MMX and SSE state in FXSAVE64's layout. */
+  readonly fx: Uint8Array;
 }
 
 /**
@@ -38,7 +45,9 @@ export function nativeState(seed: number): NativeState {
   const memory = new Uint8Array(WINDOW_BYTES);
   const view = new DataView(memory.buffer);
   for (let i = 0; i < WINDOW_BYTES; i += 8) view.setBigUint64(i, random.value(), true);
-  return { gpr, rflags, memory };
+  if (seed < FLOAT_SEEDS) return { gpr, rflags, memory, fx: initialFx() };
+  fillWithNumbers(memory, random);
+  return { gpr, rflags, memory, fx: floatState(random) };
 }
 
 /** The state after an instruction, or at the exception that it raised. */
@@ -48,4 +57,5 @@ export interface NativeResult {
   readonly gpr: readonly bigint[];
   readonly rflags: number;
   readonly memory: Uint8Array;
+  readonly fx: Uint8Array;
 }

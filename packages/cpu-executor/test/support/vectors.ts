@@ -4,21 +4,27 @@ import { type NativeResult, type NativeState, nativeState } from "./native-state
 
 /**
  * One recorded execution as a line: code in hexadecimal, seed of the state before, exception vector or -, RFLAGS,
- * changed registers as number=value, changed window bytes as offset=bytes. Values in hexadecimal, separated by blanks.
+ * changed registers as number=value, changed window bytes as offset=bytes, changed bytes of the FXSAVE image likewise. Values in hexadecimal, separated by blanks.
  */
 export function recordLine(code: Uint8Array, seed: number, before: NativeState, after: NativeResult): string {
   const words = [hex(code), String(seed), after.trap < 0 ? "-" : String(after.trap), after.rflags.toString(16)];
   after.gpr.forEach((value, i) => {
     if (value !== before.gpr[i]) words.push(`r${i}=${value.toString(16)}`);
   });
-  for (let at = 0; at < after.memory.length; at++) {
-    if (after.memory[at] === before.memory[at]) continue;
+  words.push(...changedBytes("m", before.memory, after.memory), ...changedBytes("f", before.fx, after.fx));
+  return words.join(" ");
+}
+
+function changedBytes(name: string, before: Uint8Array, after: Uint8Array): string[] {
+  const words: string[] = [];
+  for (let at = 0; at < after.length; at++) {
+    if (after[at] === before[at]) continue;
     let end = at + 1;
-    while (end < after.memory.length && after.memory[end] !== before.memory[end]) end++;
-    words.push(`m${at}=${hex(after.memory.subarray(at, end))}`);
+    while (end < after.length && after[end] !== before[end]) end++;
+    words.push(`${name}${at}=${hex(after.subarray(at, end))}`);
     at = end;
   }
-  return words.join(" ");
+  return words;
 }
 
 export interface Vector {
@@ -33,13 +39,14 @@ function parseLine(line: string): Vector {
   const state = nativeState(Number(seed));
   const gpr = [...state.gpr];
   const memory = state.memory.slice();
+  const fx = state.fx.slice();
   for (const change of changes) {
     const [place = "", value = ""] = change.split("=");
     const at = Number(place.slice(1));
     if (place.startsWith("r")) gpr[at] = BigInt(`0x${value}`);
-    else memory.set(Buffer.from(value, "hex"), at);
+    else (place.startsWith("m") ? memory : fx).set(Buffer.from(value, "hex"), at);
   }
-  const result = { trap: trap === "-" ? -1 : Number(trap), gpr, rflags: Number.parseInt(rflags, 16), memory };
+  const result = { trap: trap === "-" ? -1 : Number(trap), gpr, rflags: Number.parseInt(rflags, 16), memory, fx };
   return { line, code: Uint8Array.from(Buffer.from(code, "hex")), state, result };
 }
 
