@@ -83,7 +83,10 @@ fn round(ctx: i32, sign: i32, exponent: i32, high: i64, low: i64, fmt: i32) -> i
       // A register of x87 gets a result with a wrapped exponent, everything else gets none.
       raise(ctx, UE);
       exp = range == 2 ? exp + 24576 : least;
-      if (exp < 1) { return result(ctx, sign << 15, 0n); }
+      if (exp < 1) {
+        raise(ctx, PE);
+        return result(ctx, sign << 15, 0n);
+      }
     } else if (tiny && (fmt & FLUSH) != 0) {
       raise(ctx, UE | PE);
       return result(ctx, sign << 15, 0n);
@@ -114,7 +117,11 @@ fn round(ctx: i32, sign: i32, exponent: i32, high: i64, low: i64, fmt: i32) -> i
     raise(ctx, OE);
     if ((fmt & UNMASKED_OE) != 0) {
       exp = range == 2 ? exp - 24576 : greatest;
-      if (exp > 32766) { return result(ctx, (sign << 15) | 0x7fff, 0x8000000000000000n); }
+      if (exp > 32766) {
+        raise(ctx, PE);
+        store32(ctx + ROUNDED_UP, 1);
+        return result(ctx, (sign << 15) | 0x7fff, 0x8000000000000000n);
+      }
     } else {
       raise(ctx, PE);
       return overflow(ctx, sign, greatest, shift, rc);
@@ -151,27 +158,25 @@ fn multiply_high(a: i64, b: i64) -> i64 {
 
 // (hi, lo) / d for hi < d and d with bit 63 set: Knuth's algorithm D with digits of 32 bits. Leaves the remainder at SCRATCH.
 fn divide_wide(ctx: i32, hi: i64, lo: i64, d: i64) -> i64 {
+  let q1 = divide_digit(hi, lo >>> 32, d);
+  let mid = (hi << 32) + (lo >>> 32) - q1 * d;
+  let q0 = divide_digit(mid, lo & 0xffffffffn, d);
+  store64(ctx + SCRATCH, (mid << 32) + (lo & 0xffffffffn) - q0 * d);
+  return (q1 << 32) + q0;
+}
+
+// A digit of 32 bits of (hi * 2^32 + next) / d: the first guess is at most two too large.
+fn divide_digit(hi: i64, next: i64, d: i64) -> i64 {
   let d1 = d >>> 32;
   let d0 = d & 0xffffffffn;
-  let l1 = lo >>> 32;
-  let l0 = lo & 0xffffffffn;
-  let q1 = hi /u d1;
-  let r = hi - q1 * d1;
-  while (q1 >=u 0x100000000n || q1 * d0 >u ((r << 32) | l1)) {
-    q1 -= 1n;
+  let q = hi /u d1;
+  let r = hi - q * d1;
+  if (q >=u 0x100000000n || q * d0 >u ((r << 32) | next)) {
+    q -= 1n;
     r += d1;
-    if (r >=u 0x100000000n) { break; }
+    if (r <u 0x100000000n && (q >=u 0x100000000n || q * d0 >u ((r << 32) | next))) { q -= 1n; }
   }
-  let mid = (hi << 32) + l1 - q1 * d;
-  let q0 = mid /u d1;
-  r = mid - q0 * d1;
-  while (q0 >=u 0x100000000n || q0 * d0 >u ((r << 32) | l0)) {
-    q0 -= 1n;
-    r += d1;
-    if (r >=u 0x100000000n) { break; }
-  }
-  store64(ctx + SCRATCH, (mid << 32) + l0 - q0 * d);
-  return (q1 << 32) + q0;
+  return q;
 }
 
 // The result when an operand is a NaN or unsupported (SDM Vol 1, table 4-7).

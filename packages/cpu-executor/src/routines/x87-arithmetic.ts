@@ -277,7 +277,10 @@ fn x87_remainder(ctx: i32, nearest: i32) {
   else if (ca == 4 || cb == 1) { r = invalid(ctx); codes = load32(ctx + STATUS) & 0x4100; }
   else {
     if (is_denormal(ase, asig) || is_denormal(bse, bsig)) { raise(ctx, DE); }
-    if (ca == 1 || cb == 4) { r = result(ctx, ase, asig); }
+    if (ca == 1 || cb == 4) {
+      // A pseudo-denormal becomes the normal number that it is.
+      r = result(ctx, asig < 0n && (ase & 0x7fff) == 0 ? ase | 1 : ase, asig);
+    }
     else {
       codes = remainder(ctx, ase, asig, bse, bsig, nearest);
       r = load32(ctx + SCRATCH);
@@ -285,7 +288,7 @@ fn x87_remainder(ctx: i32, nearest: i32) {
   }
   let rsig = load64(ctx + SIG);
   let unmasked = x87_finish(ctx) & 7;
-  if ((unmasked & DE) == 0) { set_codes(ctx, codes); }
+  set_codes(ctx, unmasked ? load32(ctx + STATUS) & 0x4100 : codes);
   if (unmasked) { return; }
   set_st(ctx, 0, stored_exponent(r, rsig), rsig);
 }

@@ -181,13 +181,18 @@ fn fx_store(ctx: i32, to: i32, parts: i32, wide: i32, vectors: i32) {
   }
 }
 
+// The instruction pointer has as many bits as the longest linear addresses, 57.
+fn linear_pointer(value: i64) -> i64 {
+  return (value << 7) >> 7;
+}
+
 fn fx_load(ctx: i32, from: i32, parts: i32, wide: i32, vectors: i32) {
   if ((parts & 1) != 0) {
     store32(ctx + CONTROL, (load16(from) & 0x1f3f) | 0x40);
     store32(ctx + TAGS, load8(from + 4));
     store32(ctx + OPCODE, load16(from + 6) & 0x7ff);
     if (wide) {
-      store64(ctx + INSTRUCTION, load64(from + 8));
+      store64(ctx + INSTRUCTION, linear_pointer(load64(from + 8)));
       store64(ctx + DATA, load64(from + 16));
     } else {
       store64(ctx + INSTRUCTION, u64(load32(from + 8)));
@@ -209,6 +214,11 @@ fn fx_load(ctx: i32, from: i32, parts: i32, wide: i32, vectors: i32) {
       i += 1;
     }
   }
+}
+
+fn mxcsr_store(ctx: i32, to: i32) {
+  store32(to + 24, load32(ctx + MXCSR));
+  store32(to + 28, 0xffff);
 }
 
 // Upper halves of the vector registers, component 2 of the XSAVE area
@@ -259,8 +269,7 @@ fn xstate_store(ctx: i32, to: i32, requested: i32, wide: i32, vectors: i32, opti
   let written = optimized ? requested & used : requested;
   fx_store(ctx, to, written, wide, vectors);
   if ((requested & 6) != 0) {
-    store32(to + 24, load32(ctx + MXCSR));
-    store32(to + 28, 0xffff);
+    mxcsr_store(ctx, to);
   }
   if ((written & 4) != 0) { ymm_store(ctx, to + 576, vectors); }
   store64(to + 512, (load64(to + 512) & ~u64(requested)) | u64(used & requested));

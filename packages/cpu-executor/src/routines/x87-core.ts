@@ -35,6 +35,21 @@ fn sse_check(ctx: i32) -> i32 {
   return (cr0 & 8) != 0 ? 7 : 0;
 }
 
+// XSAVE and its like need CR4.OSXSAVE (0x40000).
+fn xsave_check(ctx: i32) -> i32 {
+  if ((load32(ctx + CR4) & 0x40000) == 0) { return 6; }
+  return (load32(ctx + CR0) & 8) != 0 ? 7 : 0;
+}
+
+fn xgetbv_check(ctx: i32) -> i32 {
+  return (load32(ctx + CR4) & 0x40000) == 0 ? 6 : 0;
+}
+
+// In 64-bit mode stack addresses have 64 bits.
+fn is_long_mode(ctx: i32) -> i32 {
+  return load32(ctx + STACK_SHIFT) == 0;
+}
+
 // Every MMX instruction but EMMS: TOP is 0 and no register is empty.
 fn mmx_enter(ctx: i32) {
   store32(ctx + TOP, 0);
@@ -126,7 +141,7 @@ fn x87_push(ctx: i32, se: i32, sig: i64) {
   set_st(ctx, 0, se, sig);
 }
 
-// Ends a load: what was found, room on the stack, the value.
+// Ends a load: what was found, room on the stack, the value. A denormal is loaded even if its exception is unmasked.
 fn x87_load(ctx: i32, se: i32, sig: i64) {
   if (!is_empty(ctx, 7)) {
     store32(ctx + FOUND, 0);
@@ -134,7 +149,7 @@ fn x87_load(ctx: i32, se: i32, sig: i64) {
     return;
   }
   set_c1(ctx, 0);
-  if ((x87_finish(ctx) & 7) == 0) { x87_push(ctx, se, sig); }
+  if ((x87_finish(ctx) & IE) == 0) { x87_push(ctx, se, sig); }
 }
 
 fn x87_format(ctx: i32) -> i32 {

@@ -5,6 +5,7 @@ import { control } from "./control.ts";
 import { cryptography } from "./crypto.ts";
 import { data } from "./data.ts";
 import { decimal } from "./decimal.ts";
+import { extendedState } from "./extended-state.ts";
 import { flagInstructions } from "./flag-instructions.ts";
 import { logical } from "./logic.ts";
 import { multiplication } from "./multiply.ts";
@@ -39,6 +40,7 @@ export const SEMANTICS: SemanticsTable = {
 
   ...bmi,
   ...cryptography,
+  ...extendedState,
   ...packedIntegers,
   ...stringComparisons,
   ...vectorExtensions,

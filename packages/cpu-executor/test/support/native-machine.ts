@@ -42,7 +42,7 @@ export class NativeMachine {
     };
     const cpu = Cpu.create({ memory: this.#memory, mmu });
     cpu.cr0 = 0x80000033 | 0;
-    cpu.cr4 = 0x620;
+    cpu.cr4 = 0x40620;
     cpu.efer = 0xd01;
     cpu.setSegmentRaw(SEGMENT.cs, 0x33, 0, 0, 0xffffffff, 0xa0fb);
     cpu.setSegmentRaw(SEGMENT.ss, 0x2b, 0, 0, 0xffffffff, 0xc0f3);
