@@ -133,5 +133,4 @@ export const extendedState: SemanticsTable = {
     checkWith(b, "sse_check");
     b.write(0, b.let(b.contextLoad(FPU.mxcsr, 32)));
   }),
-  movnti: entry((b) => b.write(0, b.let(b.read(1)))),
 };
