@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { INTERCEPT, STOP } from "../src/index.ts";
 import { AX, DX, RealModeMachine } from "./support/real-mode.ts";
@@ -255,4 +256,47 @@ describe("images of the state", () => {
     });
     expect(m.read(0x3000, 28)).toBe("7f03ffff0038ffffff3fffff0210000000000000000000000000ffff");
   });
+});
+
+describe("any floating-point and vector code", () => {
+  const opcode = fc.constantFrom(
+    "d8",
+    "d9",
+    "da",
+    "db",
+    "dc",
+    "dd",
+    "de",
+    "df",
+    "0f",
+    "660f",
+    "f30f",
+    "f20f",
+    "0f38",
+    "660f38",
+    "660f3a",
+    "c4e2",
+  );
+  const instruction = fc.tuple(opcode, fc.uint8Array({ minLength: 6, maxLength: 6 }));
+
+  it("runs to a stop without a throw, and no frame outside guest memory changes", () => {
+    fc.assert(
+      fc.property(fc.array(instruction, { minLength: 1, maxLength: 12 }), fc.nat(0xffff), (parts, control) => {
+        const code = parts.map(([first, rest]) => first + Buffer.from(rest).toString("hex")).join("");
+        const m = new RealModeMachine(code);
+        m.cpu.cr4 = OSFXSR | OSXMMEXCPT | OSXSAVE;
+        m.cpu.fpu.xcr0 = 7;
+        m.cpu.fpu.control = control;
+        const guard = m.memory.allocateFrame();
+        for (let i = 0; i < 12; i++) {
+          m.cpu.run(50);
+          // Past what stopped, so that later instructions are reached too.
+          m.cpu.ripNumber = (m.cpu.ripNumber + Math.max(m.cpu.stop.instructionLength, 1)) & 0xffff;
+        }
+        expect(m.memory.u8.subarray(guard, guard + 4096).every((byte) => byte === 0)).toBe(true);
+        m.cpu.dispose();
+      }),
+      { numRuns: 200 },
+    );
+  }, 60_000);
 });

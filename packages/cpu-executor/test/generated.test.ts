@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { EXTENSION_BYTES, EXTENSION_HANDLERS } from "../src/generated/extension.ts";
 import { INTERPRETER_BYTES, INTERPRETER_KEYS } from "../src/generated/interpreter.ts";
+import { emitExtension } from "../src/interpreter/extension.ts";
 import { emitInterpreter } from "../src/interpreter/module.ts";
 import { interpreterPlan } from "../src/plan.ts";
 
@@ -9,6 +11,11 @@ describe("the generated interpreter", () => {
   it("is what the instruction table and the semantics give", () => {
     expect(INTERPRETER_KEYS.split("\n")).toEqual(plan.keys);
     expect(Buffer.from(emitInterpreter(plan)).equals(Buffer.from(INTERPRETER_BYTES, "base64"))).toBe(true);
+  });
+
+  it("has the second module that they give", () => {
+    expect(EXTENSION_HANDLERS).toBe(plan.extension.length);
+    expect(Buffer.from(emitExtension(plan.extension)).equals(Buffer.from(EXTENSION_BYTES, "base64"))).toBe(true);
   });
 
   it("has one handler for each key", () => {

@@ -43,7 +43,7 @@ describe("a stop", () => {
   });
 
   it("at an instruction that the processor does not know is #UD", () => {
-    for (const code of ["0f0b", "0f04", "d9e8", "0f58c1", "f00fa2"]) {
+    for (const code of ["0f0b", "0f04", "c5f858c1", "0f58c1", "f00fa2"]) {
       const m = new RealModeMachine(code);
       expect(m.cpu.run(10)).toBe(STOP.exception);
       expect(m.cpu.stop).toMatchObject({ vector: 6, errorCode: -1 });
@@ -215,5 +215,5 @@ describe("any bytes", () => {
       ),
       { numRuns: 100 },
     );
-  });
+  }, 60_000);
 });

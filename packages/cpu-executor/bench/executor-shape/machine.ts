@@ -51,7 +51,8 @@ export class Machine {
     };
     const { exports, loadExtension } = instantiateInterpreter(this.memory.memory, this.slow, interpreter.bytes);
     this.#run = exports.run;
-    this.selector = interpreter.createSelector?.(interpreter.keys) ?? new InstructionSelector(interpreter.keys, loadExtension);
+    this.selector =
+      interpreter.createSelector?.(interpreter.keys) ?? new InstructionSelector(interpreter.keys, loadExtension);
     this.code = interpreter.createCodeCache?.(this.memory, this.selector) ?? new CodeCache(this.memory, this.selector);
     this.state = new CpuState(this.memory, this.context, () => exports.flags(this.context));
     for (const { address, bytes } of guest.segments) this.memory.u8.set(bytes, this.base + address);

@@ -1,6 +1,6 @@
 import { FORMS, type InstructionForm } from "@likex/x86-decoder";
 import { SEMANTICS } from "../../src/semantics/index.ts";
-import { semanticsName, shapeOf } from "../../src/shapes.ts";
+import { semanticsName, shapeKey, shapeOf } from "../../src/shapes.ts";
 import { FLOAT_SEEDS, nativeState, WINDOW } from "../../test/support/native-state.ts";
 import { Random } from "../../test/support/random.ts";
 import { encode } from "./encode.ts";
@@ -30,18 +30,29 @@ const isUserForm = (form: InstructionForm): boolean => {
   );
 };
 
-/** What they do depends on XCR0, in which a host has components that this processor lacks: test/extended-state.test.ts. */
+/** What they do depends on XCR0, in which a host has components that this processor lacks: floating-point.test.ts has them. */
 const NOT_COMPARED = /^(xsave|xsaveopt|xrstor)(64)?$|^xgetbv$/;
+
+/** Forms that the executor has semantics for and that are not compared. */
+export function notCompared(): string[] {
+  return [...new Set(FORMS.map((form) => form.mnemonic).filter((name) => NOT_COMPARED.test(name)))];
+}
 
 /** Every form, operand size and operand kind that the executor has semantics for and that exists in 64-bit mode. */
 export function variants(): Variant[] {
   const all: Variant[] = [];
+  const seen = new Set<string>();
   for (const form of FORMS.filter(isUserForm)) {
     for (const size of [16, 32, 64] as const) {
       for (const operands of ["register", "memory"] as const) {
         const hasChoice = form.operands.some((code) => /^[EMWQ]|^Ry\/M/.test(code));
         if (operands === "memory" && !hasChoice && !form.operands.some((code) => code.startsWith("O"))) continue;
-        if (shapeOf(form, size, operands === "memory", "none") === undefined) continue;
+        const shape = shapeOf(form, size, operands === "memory", "none");
+        if (shape === undefined) continue;
+        // Most vector and x87 forms are the same whatever the operand size.
+        const key = `${form.id} ${shapeKey(shape)}`;
+        if (SEMANTICS[shape.mnemonic]?.extension === true && seen.has(key)) continue;
+        seen.add(key);
         const random = new Random(1n);
         const found = Array.from({ length: 8 }, () => encode(form, size, operands, random, BigInt(WINDOW)));
         if (found.some((code) => code !== undefined)) all.push({ form, size, operands });

@@ -52,8 +52,14 @@ function parseLine(line: string): Vector {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
+/** Instructions of the first module, and of the second. */
+export const VECTOR_FILES = ["native-64.txt", "native-64-extension.txt"] as const;
+export type VectorFile = (typeof VECTOR_FILES)[number];
+
 /** The executions recorded on a real processor (vectors/README.md). */
 export function nativeVectors(): Vector[] {
-  const path = fileURLToPath(new URL("../../vectors/native-64.txt", import.meta.url));
-  return readFileSync(path, "utf8").trimEnd().split("\n").map(parseLine);
+  return VECTOR_FILES.flatMap((file) => {
+    const path = fileURLToPath(new URL(`../../vectors/${file}`, import.meta.url));
+    return readFileSync(path, "utf8").trimEnd().split("\n").map(parseLine);
+  });
 }
