@@ -10,10 +10,11 @@ import { NativeOracle, nativeOracleMissing } from "./native/native-oracle.ts";
 
 const USAGE = `Compares the processor with this machine's own, instruction by instruction.
 
-  pnpm verify:cpu [--count N] [--seed N] [--json] [--record]
+  pnpm verify:cpu [--count N] [--seed N] [--only PATTERN] [--json] [--record]
 
   --count N   executions (default 500000)
   --seed N    first seed (default 1)
+  --only P    instructions whose mnemonic matches the regular expression
   --json      one JSON object on stdout
   --record    write vectors/native-64*.txt, 6 executions a form and operand kind
   --help      this text
@@ -24,6 +25,7 @@ const { values } = parseArgs({
   options: {
     count: { type: "string", default: "500000" },
     seed: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
     json: { type: "boolean", default: false },
     record: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -54,7 +56,12 @@ function main(): number {
 }
 
 function compare(oracle: NativeOracle, count: number, firstSeed: number): number {
-  const all = variants();
+  const only = new RegExp(values.only);
+  const all = variants().filter(({ form }) => only.test(form.mnemonic));
+  if (all.length === 0) {
+    console.error(`no instruction matches --only ${values.only}`);
+    return 1;
+  }
   const machine = new NativeMachine();
   const failures = new Map<string, string>();
   const covered = new Set<string>();

@@ -52,10 +52,11 @@ export function variants(): Variant[] {
         // Most vector and x87 forms are the same whatever the operand size.
         const key = `${form.id} ${shapeKey(shape)}`;
         if (SEMANTICS[shape.mnemonic]?.extension === true && seen.has(key)) continue;
-        seen.add(key);
         const random = new Random(1n);
         const found = Array.from({ length: 8 }, () => encode(form, size, operands, random, BigInt(WINDOW)));
-        if (found.some((code) => code !== undefined)) all.push({ form, size, operands });
+        if (!found.some((code) => code !== undefined)) continue;
+        seen.add(key);
+        all.push({ form, size, operands });
       }
     }
   }
