@@ -250,9 +250,11 @@ fn y_times_log2(ctx: i32, xse: i32, xsig: i64, yse: i32, ysig: i64) -> i32 {
   }
   sign = sign ^ negative;
   if (numerator == 0n) {
-    // Of a power of two: an integer times y, which may be exact.
+    // Of a power of two: an integer times y. Processors report it as inexact, and so a tiny one as an underflow.
+    raise(ctx, PE);
     hi = normalize(ctx, exp + ey + 1, multiply_high(hi, y), hi * y);
-    return round(ctx, sign, load32(ctx + EXP) + 16383, hi, load64(ctx + LOW), x87_extended(ctx));
+    exp = load32(ctx + EXP) + 16383;
+    return round(ctx, sign, exp, hi, load64(ctx + LOW) | u64(exp < 1), x87_extended(ctx));
   }
   hi = product(ctx, exp, hi, lo, ey, y, 0n);
   return finish_wide(ctx, sign, load32(ctx + EXP), hi, load64(ctx + LOW));

@@ -52,13 +52,16 @@ function parseLine(line: string): Vector {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-/** Instructions of the first module, and of the second. */
+/** What `verify:cpu --record` writes: instructions of the first module, and of the second. */
 export const VECTOR_FILES = ["native-64.txt", "native-64-extension.txt"] as const;
 export type VectorFile = (typeof VECTOR_FILES)[number];
 
+/** Executions in which this processor once differed from a real one. */
+const FOUND_FILE = "native-64-found.txt";
+
 /** The executions recorded on a real processor (vectors/README.md). */
 export function nativeVectors(): Vector[] {
-  return VECTOR_FILES.flatMap((file) => {
+  return [...VECTOR_FILES, FOUND_FILE].flatMap((file) => {
     const path = fileURLToPath(new URL(`../../vectors/${file}`, import.meta.url));
     return readFileSync(path, "utf8").trimEnd().split("\n").map(parseLine);
   });
