@@ -105,6 +105,7 @@ describe("software floating point agrees with the engine's", () => {
   /** Half of the numbers have exponents near each other, so that sums do not vanish. */
   const number64 = (random: Random): bigint => {
     const value = BigInt.asIntN(64, random.next());
+    if (random.below(8) === 0) return value & (1n << 63n) ? -(1n << 63n) : 0n;
     if (random.below(2) === 0) return value;
     return BigInt.asIntN(64, (value & ~(0x7ffn << 52n)) | (BigInt(990 + random.below(66)) << 52n));
   };

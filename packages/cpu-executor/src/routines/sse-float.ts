@@ -47,28 +47,29 @@ const DOUBLE: Size = {
  * nearest, nothing is flushed, PE is set already, and neither an operand nor the result is denormal, infinite or a NaN:
  * then nothing but PE can happen. MXCSR bits: masks 0x1f80, PE 0x20, DAZ 0x40, RC 0x6000, FTZ 0x8000.
  */
-const fast = (z: Size, operation: string, two: boolean, zeroIsExact: boolean): string => `
+const fast = (z: Size, operation: string, operands: 1 | 2, exactZero: string): string => `
   if ((load32(ctx + MXCSR) & 0xffe0) == 0x1fa0) {
     let quick = ${z.bits}(${operation});
     let top = ((quick << 1) >>> ${z.fractionBits + 1}) - ${z.fractionBits === 23 ? "2" : "2n"};
     let normal = top <u ${z.fractionBits === 23 ? "0xfc" : "0x7fcn"};
-    ${zeroIsExact ? `normal = normal || (quick << 1) == 0${z.n};` : ""}
-    if (normal && !denormal_${z.suffix}(a)${two ? ` && !denormal_${z.suffix}(b)` : ""}) { return quick; }
+    normal = normal || ((quick << 1) == 0${z.n} && (${exactZero}));
+    if (normal && !denormal_${z.suffix}(a)${operands === 2 ? ` && !denormal_${z.suffix}(b)` : ""}) { return quick; }
   }`;
 
-const operations: readonly (readonly [string, string])[] = [
-  ["add", "+"],
-  ["sub", "-"],
-  ["mul", "*"],
-  ["div", "/"],
+/** Name, operator, and when a result of zero is exact: a product or quotient may have underflowed. */
+const operations: readonly (readonly [string, string, (n: string) => string])[] = [
+  ["add", "+", () => "1"],
+  ["sub", "-", () => "1"],
+  ["mul", "*", (n) => `(a << 1) == 0${n} || (b << 1) == 0${n}`],
+  ["div", "/", (n) => `(a << 1) == 0${n}`],
 ];
 
 const arithmetic = (z: Size): string =>
   operations
     .map(
-      ([name, symbol], number) => `
+      ([name, symbol, exactZero], number) => `
 fn ${name}_${z.suffix}(ctx: i32, a: ${z.type}, b: ${z.type}) -> ${z.type} {
-  ${fast(z, `as${z.float}(a) ${symbol} as${z.float}(b)`, true, number < 2)}
+  ${fast(z, `as${z.float}(a) ${symbol} as${z.float}(b)`, 2, exactZero(z.n))}
   return slow_${z.suffix}(ctx, ${number}, a, b);
 }`,
     )
@@ -108,7 +109,7 @@ fn slow_${z.suffix}(ctx: i32, op: i32, a0: ${z.type}, b0: ${z.type}) -> ${z.type
 ${arithmetic(z)}
 
 fn sqrt_${z.suffix}(ctx: i32, a: ${z.type}) -> ${z.type} {
-  ${fast(z, `sqrt${z.float.slice(1)}(as${z.float}(a))`, false, true)}
+  ${fast(z, `sqrt${z.float.slice(1)}(as${z.float}(a))`, 1, "1")}
   let b = input_${z.suffix}(ctx, a);
   let fmt = sse_format(ctx, ${z.format});
   if (denormal_${z.suffix}(b)) { fmt |= DENORMAL; }
