@@ -22,3 +22,13 @@ export class ImageTooLargeError extends LoaderError {
 export class EntryUnreachableError extends LoaderError {
   override readonly name: string = "EntryUnreachableError";
 }
+
+/** The bytes are no ELF file, or a damaged one. */
+export class InvalidElfError extends LoaderError {
+  override readonly name: string = "InvalidElfError";
+}
+
+/** An ELF file for another processor. */
+export class UnsupportedElfError extends LoaderError {
+  override readonly name: string = "UnsupportedElfError";
+}
