@@ -1,6 +1,6 @@
 import { OutOfHostMemoryError } from "@likex/host-memory";
 import { KvmError } from "@likex/kvm-client";
-import { LoaderError } from "@likex/loaders";
+import { LoaderError, NoRoomError } from "@likex/loaders";
 import {
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
@@ -21,6 +21,7 @@ const EXIT_CODES: readonly (readonly [ErrorClass, ExitCode])[] = [
   [OverlappingMemorySlotsError, EXIT_CODE.memorySlots],
   [UnknownRegisterError, EXIT_CODE.register],
   [InvalidRegisterValueError, EXIT_CODE.register],
+  [NoRoomError, EXIT_CODE.imageOutsideMemory],
   [LoaderError, EXIT_CODE.usage],
   [OutOfHostMemoryError, EXIT_CODE.hostMemory],
 ];

@@ -1,4 +1,4 @@
-/** What the exit code of `likex` says. 2 to 9: the command could not be carried out. 10 to 16: how the guest ended. */
+/** What the exit code of `likex` says, unless a guest chose it (`likex boot`). 2 to 9: the command could not be carried out. 10 to 16: how the guest ended. */
 export const EXIT_CODE = {
   ok: 0,
   likexFailed: 1,

@@ -105,6 +105,11 @@ export class EmulatedKvm {
     return this.#files.close(fd) ? 0 : -ERRNO.EBADF;
   }
 
+  /** Guest instructions that all its processors executed until now. */
+  get instructionsRetired(): number {
+    return this.#kernel.instructionsRetired;
+  }
+
   /** Closes all files and frees everything but the host memory itself. The object must not be used afterwards. */
   dispose(): void {
     this.#files.closeAll();
