@@ -187,6 +187,19 @@ export class Cpu extends CpuState {
     return stop === RUNNING ? STOP.budget : stop;
   }
 
+  /**
+   * Moves past an instruction that run() stopped at and the caller has carried out (a port access, an intercepted
+   * instruction): RIP, the end of an interrupt shadow, and the debug traps that the next run() begins with.
+   */
+  completeInstruction(): void {
+    this.rip = this.#advanced(this.stop.instructionLength);
+    this.interruptShadow = 0;
+    const stepped = (this.flagRest & RFLAGS.tf) !== 0 ? DR6.bs : 0;
+    const isPort = this.stop.kind === STOP.port && this.#breakpoints.isArmed;
+    this.#pendingDebug |= stepped | (isPort ? this.#breakpoints.atPort(this.stop.port, this.stop.portSize) : 0);
+    if ((this.flagRest & RFLAGS.rf) !== 0) this.changeFlagRest(RFLAGS.rf, 0);
+  }
+
   get #budget(): number {
     return this.memory.i32[(this.contextAddress + CONTEXT.budget) >> 2] as number;
   }

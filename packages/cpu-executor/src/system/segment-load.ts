@@ -151,7 +151,7 @@ export class SegmentLoads {
     if (access.failed) return access.failure;
     this.#setZero(descriptor !== undefined);
     if (descriptor !== undefined) {
-      const value = what === "rights" ? descriptor.high & 0x00ffff00 : descriptor.limit;
+      const value = what === "rights" ? descriptor.high & 0x00f0ff00 : descriptor.limit;
       access.writeRegister(access.reg(record), access.operandBytes(record), BigInt(value >>> 0));
     }
     return DONE;
