@@ -2,10 +2,12 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { imageOf, PROGRAMS } from "../src/programs.ts";
+import { assemble, PROGRAMS } from "../src/programs.ts";
 
 /** Runs every program under QEMU TCG and prints what it finds wrong there, beside what is known to differ. */
 const SECONDS = 20;
+/** Of each program: one that goes astray can repeat itself for ever. */
+const MOST_LINES = 20;
 const ARGUMENTS = [
   ...["-cpu", "max", "-display", "none", "-serial", "none", "-monitor", "none", "-no-reboot"],
   ...["-debugcon", "stdio", "-device", "isa-debug-exit,iobase=0xf4"],
@@ -15,7 +17,7 @@ const directory = mkdtempSync(join(tmpdir(), "likex-oracle-"));
 let unexplained = 0;
 for (const [name, { qemuDiffers }] of Object.entries(PROGRAMS)) {
   const image = join(directory, name);
-  writeFileSync(image, imageOf(name));
+  writeFileSync(image, assemble(name, "lax"));
   const { stdout, error } = spawnSync("qemu-system-x86_64", [...ARGUMENTS, "-kernel", image], {
     encoding: "latin1",
     timeout: SECONDS * 1000,
@@ -28,8 +30,8 @@ for (const [name, { qemuDiffers }] of Object.entries(PROGRAMS)) {
   if (!lines.includes("done")) unknown.push("the program did not end");
   unexplained += unknown.length;
   const agreed = lines.filter((line) => line.startsWith("ok ")).length;
-  console.log(`${name}: ${agreed} checks agree, ${wrong.length - unknown.length} known to differ`);
-  for (const line of unknown) console.log(`  ${line}`);
+  console.log(`${name}: ${agreed} checks agree, ${wrong.filter(isKnown).length} known to differ`);
+  for (const line of unknown.slice(0, MOST_LINES)) console.log(`  ${line}`);
 }
 rmSync(directory, { recursive: true });
 if (unexplained > 0) process.exitCode = 1;

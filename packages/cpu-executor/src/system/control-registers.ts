@@ -1,3 +1,4 @@
+import { SEGMENT } from "../context.ts";
 import type { CpuState } from "../state.ts";
 import { EFER_BITS } from "./msrs.ts";
 
@@ -37,8 +38,6 @@ const PHYSICAL_BITS = 46n;
 /** CR3 bit 63: keep the translations of the new PCID. */
 const CR3_NO_INVALIDATE = 1n << 63n;
 const LMSW_BITS = 0xf;
-const CS = 1;
-const TR = 6;
 const TSS_32_BIT = 8;
 
 /** Writes to control registers with their #GP rules (SDM Vol 2B, "MOV: Move to/from Control Registers"). */
@@ -98,9 +97,9 @@ export class ControlRegisters {
     if ((pages && (next & CR0.pe) === 0) || ((next & CR0.nw) !== 0 && (next & CR0.cd) === 0)) return false;
     const turnsPaging = ((next ^ state.cr0) & CR0.pg) !== 0;
     if (turnsPaging && pages && (state.efer & EFER_BITS.lme) !== 0) {
-      const isLongCode = (state.segmentAccessRights(CS) & (1 << 13)) !== 0;
+      const isLongCode = (state.segmentAccessRights(SEGMENT.cs) & (1 << 13)) !== 0;
       if ((state.cr4 & CR4.pae) === 0 || isLongCode) return false;
-      if ((state.segmentAccessRights(TR) & TSS_32_BIT) === 0) return false;
+      if ((state.segmentAccessRights(SEGMENT.tr) & TSS_32_BIT) === 0) return false;
       state.efer |= EFER_BITS.lma;
     } else if (turnsPaging && !pages) {
       if (state.codeBits === 64 || (state.cr4 & CR4.pcide) !== 0) return false;
