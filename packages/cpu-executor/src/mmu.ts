@@ -1,5 +1,8 @@
-/** Kinds of access that an MMU is asked about; `user` is added for CPL 3. Also the bits of `Mmu.permissions`. */
-export const ACCESS = { read: 1, write: 2, execute: 4, user: 8 } as const;
+/**
+ * Kinds of access that an MMU is asked about; `user` is added for CPL 3, `userAllowed` for a supervisor's explicit data access
+ * with RFLAGS.AC set while CR4.SMAP is on. The first three are also the bits of `Mmu.permissions`.
+ */
+export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16 } as const;
 
 /** What `Mmu.translate` returns. */
 export const MMU_RESULT = {

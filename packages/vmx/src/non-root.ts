@@ -3,7 +3,6 @@ import { ACTIVITY_STATE, CPU_BASED, INTERRUPTIBILITY, INTERRUPTION_INFO, INTERRU
 import type { Events } from "./events.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
-import { RFLAGS_RF } from "./guest-state.ts";
 import { EFER } from "./host-checks.ts";
 import type { Instructions } from "./instructions.ts";
 import type { Io } from "./io.ts";
@@ -50,7 +49,10 @@ export class NonRoot {
       const before = cpu.instructionsRetired;
       const stop = cpu.run(stepping === 0 ? left : 1);
       left -= cpu.instructionsRetired - before;
-      if (stop !== STOP.budget) {
+      if (stop === STOP.budget) {
+        // The processor counts the events that it delivers by itself, too.
+        left = stepping === 0 ? 0 : left - (cpu.instructionsRetired === before ? 1 : 0);
+      } else {
         if (this.#handle(stop) === OUTCOME.exited) return;
         // What is carried out here counts as one instruction, so that every path uses up the budget.
         left--;
@@ -76,7 +78,7 @@ export class NonRoot {
   }
 
   #inject(info: number): number {
-    const { vmcs, state } = this.#guest;
+    const { vmcs, cpu } = this.#guest;
     const type = (info >> 8) & 7;
     // Type 7 is a pending MTF VM exit, which comes before any instruction.
     if (type === INTERRUPTION_TYPE.other) return this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
@@ -84,7 +86,7 @@ export class NonRoot {
     const length = type >= INTERRUPTION_TYPE.softwareInterrupt ? vmcs.low(F.VM_ENTRY_INSTRUCTION_LEN) : 0;
     const outcome = this.#events.deliver(info & INTERRUPTION_INFO.vector, type, errorCode, length);
     if (outcome !== OUTCOME.resume) return outcome;
-    if (type === INTERRUPTION_TYPE.nmi) state.nmiBlocking = INTERRUPTIBILITY.nmi;
+    if (type === INTERRUPTION_TYPE.nmi) cpu.nmiBlocked = true;
     if (vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL) & CPU_BASED.monitorTrapFlag)
       return this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
     return OUTCOME.resume;
@@ -92,9 +94,9 @@ export class NonRoot {
 
   /** Interrupt-window and NMI-window exits; both also end HLT. */
   #windowOpen(controls: number): boolean {
-    const { cpu, state } = this.#guest;
+    const { cpu } = this.#guest;
     if (cpu.interruptShadow !== 0) return false;
-    if (controls & CPU_BASED.nmiWindowExiting && state.nmiBlocking === 0) {
+    if (controls & CPU_BASED.nmiWindowExiting && !cpu.nmiBlocked) {
       this.#exits.plain(EXIT_REASON.NMI_WINDOW, 0, 0);
       return true;
     }
@@ -113,10 +115,10 @@ export class NonRoot {
       case STOP.instruction:
         return this.#advanceAfter(this.#instructions.handle());
       case STOP.exception:
-        return this.#events.raise(cpu.stop.vector, cpu.stop.errorCode, cpu.stop.instructionLength);
+        return this.#events.raise(cpu.stop.vector, cpu.stop.errorCode, cpu.stop.instructionLength, cpu.stop.eventType);
       case STOP.mmu:
       case STOP.mmio:
-        this.#exits.beginMmuStop(RFLAGS_RF);
+        this.#exits.beginMmuStop("set");
         return this.#exits.finish();
       default:
         return this.#exits.plain(EXIT_REASON.TRIPLE_FAULT, 0, 0);

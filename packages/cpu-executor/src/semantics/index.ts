@@ -11,6 +11,7 @@ import { stack } from "./stack.ts";
 import { strings } from "./string.ts";
 import { system } from "./system.ts";
 import type { SemanticsTable } from "./table.ts";
+import { wideExchange } from "./wide-exchange.ts";
 
 /** Every instruction the processor executes: one meaning each, for all back ends. What is absent raises #UD. */
 export const SEMANTICS: SemanticsTable = {
@@ -26,4 +27,5 @@ export const SEMANTICS: SemanticsTable = {
   ...stack,
   ...strings,
   ...system,
+  ...wideExchange,
 };

@@ -7,6 +7,8 @@ export interface SemanticsEntry {
   readonly write: Semantics;
   /** Control does not simply continue behind the instruction, or the processor's mode may change: it ends its block. */
   readonly endsBlock?: true;
+  /** Carried out outside emitted code, which finds its operands in the record: one handler serves all its forms. */
+  readonly isOutside?: true;
   /** The entry takes a REP prefix as a repetition. */
   readonly repeats?: true;
 }
