@@ -1,8 +1,10 @@
 /**
- * Kinds of access that an MMU is asked about; `user` is added for CPL 3, `userAllowed` for a supervisor's explicit data access
- * with RFLAGS.AC set while CR4.SMAP is on. The first three are also the bits of `Mmu.permissions`.
+ * Kinds of access that an MMU is asked about, also the bits of `Mmu.permissions`; and the privilege of the access, which is
+ * added to them (SDM Vol 3A, 4.6): `user` for CPL 3, `userAllowed` for a supervisor's while EFLAGS.AC is set, which SMAP lets
+ * reach user pages, and `implicit` for the processor's own accesses to descriptor tables and task-state segments, which are
+ * a supervisor's at any CPL.
  */
-export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16 } as const;
+export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16, implicit: 32 } as const;
 
 /** What `Mmu.translate` returns. */
 export const MMU_RESULT = {
@@ -14,10 +16,19 @@ export const MMU_RESULT = {
   stop: 2,
   /** Device memory: guestPage is set, and mmioRead or mmioWrite is called. */
   mmio: 3,
+  /** The linear address is not canonical: #SS(0) for an access through the stack segment, #GP(0) for others. */
+  nonCanonical: 4,
 } as const;
 
 /** What `Mmu.mmioRead` and `Mmu.mmioWrite` return. */
 export const MMIO_RESULT = { done: 0, stop: 1 } as const;
+
+/**
+ * Which cached translations an operation invalidates: all that holds one page, what one process-context identifier has of
+ * it or has at all (global pages excepted in both), what any identifier has (global pages excepted), or everything. `fault`
+ * is none of them: the instruction raises #GP(0).
+ */
+export const INVALIDATION = { none: 0, page: 1, pageOfPcid: 2, pcid: 3, nonGlobal: 4, all: 5, fault: 6 } as const;
 
 /**
  * What the executor needs of an MMU: called when the soft TLB has no entry for a page. Addresses are linear addresses
@@ -30,10 +41,24 @@ export interface Mmu {
   readonly hostPage: number;
   /** Guest-physical address of the 4 KiB page last translated. */
   readonly guestPage: number;
-  /** ACCESS bits that the page grants beyond the one asked for, so that one fill serves reads and writes. */
+  /** ACCESS bits that the page grants to accesses of the same privilege, so that one fill serves reads and writes. */
   readonly permissions: number;
+  /** Bytes of the guest's page that the 4 KiB page is a part of: what INVLPG invalidates together. 4096 when absent. */
+  readonly pageSize?: number;
+  /** The page last translated stays when CR3 is loaded. False when absent. */
+  readonly isGlobal?: boolean;
+  /** The process-context identifier that translations belong to. 0 when absent. */
+  readonly pcid?: number;
+  /** PKRU: the processor writes it, and forgets its translations then. Absent: an MMU without protection keys. */
+  pkru?: number;
   /** Error code of the page fault last reported (SDM Vol 3A, Interrupt 14). */
   readonly pageFaultErrorCode: number;
+  /** What MOV to CR3 invalidates, an INVALIDATION; `operandHigh`: the operand's high half as int32. Absent: all but global pages. */
+  movToCr3?(operandHigh: number): number;
+  /** What INVLPG invalidates, an INVALIDATION. */
+  invlpg?(linearHigh: number): number;
+  /** What INVPCID invalidates, an INVALIDATION: its type, and of the descriptor the identifier's quadword and the address's high half, as int32. */
+  invpcid?(type: number, pcidLow: number, pcidHigh: number, linearHigh: number): number;
   /** Reads device memory into data[0..size); returns a MMIO_RESULT. */
   mmioRead?(guestPhysical: number, size: number, data: Uint8Array): number;
   /** The instruction that read device memory is started again, for it writes code: its reads must be answered as before. */

@@ -4,8 +4,8 @@ import { ACCESS, MMIO_RESULT, MMU_RESULT, type Mmu } from "./mmu.ts";
 import { STATUS } from "./status.ts";
 import { STOP, type StopDetails } from "./stop.ts";
 
-const PAGE_FAULT = 14;
 const GENERAL_PROTECTION = 13;
+const PAGE_FAULT = 14;
 const ALIGNMENT_CHECK = 17;
 
 /**
@@ -97,7 +97,7 @@ export class SoftTlb {
   }
 
   get #accessBits(): number {
-    return this.#implicit ? 0 : (ACCESS_BITS[this.#privilege] as number);
+    return this.#implicit ? ACCESS.implicit : (ACCESS_BITS[this.#privilege] as number);
   }
 
   read(bytes: number, low: number, high: number): number {
@@ -167,6 +167,7 @@ export class SoftTlb {
     const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits);
     if (result === MMU_RESULT.ok) return this.#mmu.hostPage;
     if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
+    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
     // Code in device memory cannot be executed: the hypervisor must act.
     this.#stop.kind = result === MMU_RESULT.mmio ? STOP.mmio : STOP.mmu;
     return -STATUS.stopped;
@@ -228,6 +229,7 @@ export class SoftTlb {
     const result = this.#mmu.translate(low, high, access | this.#accessBits);
     if (result === MMU_RESULT.mmio) return DEVICE;
     if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
+    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
     if (result !== MMU_RESULT.ok) {
       this.#stop.kind = STOP.mmu;
       return -STATUS.stopped;
@@ -250,6 +252,13 @@ export class SoftTlb {
     i32[entry] = low & ~0xfff;
     i32[entry + 1] = high;
     i32[entry + 2] = host;
+  }
+
+  #nonCanonical(): number {
+    this.#stop.kind = STOP.exception;
+    this.#stop.vector = GENERAL_PROTECTION;
+    this.#stop.errorCode = 0;
+    return STATUS.stopped;
   }
 
   #pageFault(low: number, high: number): number {

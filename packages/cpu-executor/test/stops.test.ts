@@ -63,6 +63,18 @@ describe("a stop", () => {
     expect([n.cpu.ripNumber, n.cpu.rflagsNumber]).toEqual([0x1000, flags]);
   });
 
+  it("by an address that the MMU finds not canonical is #GP(0), for data and for code", () => {
+    const m = new RealModeMachine("a30090"); // mov [0x9000],ax
+    m.mmu.nonCanonical.add(0x9000);
+    const n = new RealModeMachine("90", 0x1fff);
+    n.mmu.nonCanonical.add(0x2000);
+    for (const { cpu } of [m, n]) {
+      expect(cpu.run(10)).toBe(STOP.exception);
+      expect(cpu.stop).toMatchObject({ vector: 13, errorCode: 0 });
+    }
+    expect([m.cpu.ripNumber, n.cpu.ripNumber]).toEqual([0x1000, 0x2000]);
+  });
+
   it("by the MMU half way through a write that crosses pages changes neither page", () => {
     const m = new RealModeMachine("a3ff8f"); // mov [0x8fff],ax
     m.mmu.absent.add(0x9000);

@@ -22,9 +22,23 @@ export const EPT_VIOLATION = {
   readable: 0x8,
   writable: 0x10,
   executable: 0x20,
+  /** The guest-linear address is known: always, but for a load of PDPTE registers. */
   linearAddressValid: 0x80,
   /** The address is what the linear address translates to; else that of a guest paging structure. */
   finalAddress: 0x100,
+  /** With advanced information, and `finalAddress`: what the guest's own translation says of the page. */
+  userPage: 0x200,
+  writablePage: 0x400,
+  executeDisablePage: 0x800,
+} as const;
+
+/** Bits of IA32_VMX_EPT_VPID_CAP that a walk depends on (SDM Vol 3D, A.10). */
+export const EPT_CAPABILITY = {
+  executeOnly: 1,
+  pages2M: 0x10000,
+  pages1G: 0x20000,
+  /** Advanced VM-exit information for EPT violations: bits 9 to 11 of the qualification. */
+  advancedInformation: 0x400000,
 } as const;
 
 /** Basic exit reasons that a walk can end with. */

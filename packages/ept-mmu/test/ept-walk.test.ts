@@ -1,6 +1,6 @@
 import { HostMemory } from "@likex/host-memory";
 import { describe, expect, it } from "vitest";
-import { EPT_EXIT, EptWalker } from "../src/index.ts";
+import { EPT_CAPABILITY, EPT_EXIT, EptWalker } from "../src/index.ts";
 import { makeTables } from "./support/tables.ts";
 
 const R = 1;
@@ -113,6 +113,28 @@ describe("a misconfiguration", () => {
     tables.change(4, (old) => (old & ~7n) | 1n);
     tables.change(1, (old) => old | (7n << 3n));
     expect(walker.walk(ADDRESS, W)).toBe(EPT_EXIT.misconfiguration);
+  });
+});
+
+describe("a capability that the processor lacks", () => {
+  const setUpWith = (capabilities: number, leaf: bigint, leafLevel: number) => {
+    const memory = HostMemory.create({ bytes: 16 << 20 });
+    const tables = makeTables(memory, ADDRESS - (ADDRESS % 2 ** 30), { table: 7n, leaf, leafLevel });
+    const walker = new EptWalker(memory, 46, capabilities);
+    walker.configure(tables.root | 0x1e);
+    return () => walker.walk(ADDRESS - (ADDRESS % 2 ** 30), X);
+  };
+  const { executeOnly, pages2M, pages1G } = EPT_CAPABILITY;
+
+  it.each<[string, number, bigint, number]>([
+    ["execute-only entries", executeOnly, 0x40_0034n, 1],
+    ["pages of 2 MiB", pages2M, 0x40_00b7n, 2],
+    ["pages of 1 GiB", pages1G, 0xb7n, 3],
+  ])("makes %s a misconfiguration", (_name, capability, leaf, leafLevel) => {
+    expect(setUpWith(capability, leaf, leafLevel)()).toBe(0);
+    expect(setUpWith((executeOnly | pages2M | pages1G) & ~capability, leaf, leafLevel)()).toBe(
+      EPT_EXIT.misconfiguration,
+    );
   });
 });
 

@@ -1,8 +1,13 @@
 import { HostMemory } from "@likex/host-memory";
 import { expect, expectTypeOf, it } from "vitest";
-import { ACCESS as EXECUTOR_ACCESS, MMU_RESULT, type Mmu } from "../../cpu-executor/src/mmu.ts";
+import {
+  ACCESS as EXECUTOR_ACCESS,
+  INVALIDATION as EXECUTOR_INVALIDATION,
+  MMU_RESULT,
+  type Mmu,
+} from "../../cpu-executor/src/mmu.ts";
 import type { VmxMmu } from "../../vmx/src/processor.ts";
-import { ACCESS, GuestMmu, TRANSLATION } from "../src/index.ts";
+import { ACCESS, GuestMmu, INVALIDATION, TRANSLATION } from "../src/index.ts";
 
 it("the guest's MMU is what the executor and VMX ask for", () => {
   expectTypeOf<GuestMmu>().toExtend<Mmu>();
@@ -11,7 +16,8 @@ it("the guest's MMU is what the executor and VMX ask for", () => {
   expect(mmu.translate(0, 0, EXECUTOR_ACCESS.read)).toBe(MMU_RESULT.ok);
 });
 
-it("accesses and results have the executor's numbers", () => {
+it("accesses, results and invalidations have the executor's numbers", () => {
   expect(ACCESS).toEqual(EXECUTOR_ACCESS);
+  expect(INVALIDATION).toEqual(EXECUTOR_INVALIDATION);
   expect(MMU_RESULT).toMatchObject(TRANSLATION);
 });

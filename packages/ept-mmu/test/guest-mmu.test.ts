@@ -1,6 +1,6 @@
 import { HostMemory, hpa } from "@likex/host-memory";
 import { describe, expect, it } from "vitest";
-import { ACCESS, GuestMmu, SPTE_FORMAT, TdpMmu, TRANSLATION } from "../src/index.ts";
+import { ACCESS, EPT_CAPABILITY, GuestMmu, SPTE_FORMAT, TdpMmu, TRANSLATION } from "../src/index.ts";
 import { makeTables } from "./support/tables.ts";
 
 const ALL = { write: true, execute: true };
@@ -65,6 +65,42 @@ describe("without paging", () => {
     expect(mmu.translate(0x3456, 0, ACCESS.write)).toBe(TRANSLATION.ok);
     expect([mmu.hostPage, mmu.guestPage, mmu.permissions]).toEqual([0x3000, 0x3000, 7]);
     expect(mmu.translate(memory.bytes, 0, ACCESS.read)).toBe(TRANSLATION.stop);
+  });
+});
+
+describe("advanced information on EPT violations", () => {
+  const setUpAdvanced = (leaf: bigint) => {
+    const { memory, tdp } = setUp();
+    for (let frame = 0; frame < 64; frame++) tdp.map(frame, frame, ALL);
+    const tables = makeTables(memory, LINEAR, { table: 7n, leaf });
+    const mmu = new GuestMmu(memory, { eptCapabilities: EPT_CAPABILITY.advancedInformation });
+    mmu.configure({ ...LONG_MODE, cr3Low: tables.root, eptPointer: tdp.eptPointer });
+    return { tdp, mmu, tables };
+  };
+
+  it.each<[string, bigint, number]>([
+    ["supervisor, read-only", 0x40_0061n, 0x181],
+    ["user", 0x40_0065n, 0x381],
+    ["writable", 0x40_0063n, 0x581],
+    ["execute-disable", (1n << 63n) | 0x40_0061n, 0x981],
+  ])("tells of a page that is %s", (_name, leaf, qualification) => {
+    const { mmu } = setUpAdvanced(leaf);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(qualification);
+  });
+
+  it("tells nothing where the violation is at a paging structure", () => {
+    const { mmu, tdp, tables } = setUpAdvanced(0x40_0067n);
+    tdp.zap(tables.entryAt(1) >> 12, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(0x81);
+  });
+
+  it("calls every page a user's, writable and executable without paging", () => {
+    const { mmu, tdp } = setUpAdvanced(0n);
+    mmu.configure({ ...REAL_MODE, eptPointer: tdp.eptPointer });
+    expect(mmu.translate(0x7f_0000, 0, ACCESS.write)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(0x782);
   });
 });
 
@@ -158,11 +194,51 @@ describe("4-level paging behind the EPT", () => {
 
   it("treats reads of paging structures as writes when the EPT keeps accessed and dirty flags", () => {
     const { tdp, mmu, tables, configure } = setUpPaging(0x40_0067n);
-    configure({ eptPointer: tdp.eptPointer + 0x40 });
+    for (const level of [4, 3, 2]) tables.change(level, (old) => old | 0x20n);
     const frame = tables.entryAt(4) >> 12;
     tdp.writeProtect(frame, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.ok);
+    configure({ eptPointer: tdp.eptPointer + 0x40 });
     expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
     expect(mmu.qualification).toBe(0x83 | 0x28);
+  });
+
+  it("faults where the guest refuses a page that the EPT does not map: the page is not reached", () => {
+    const { tdp, mmu, tables } = setUpPaging(0x40_0065n);
+    tdp.zap(0x400, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.write | ACCESS.user)).toBe(TRANSLATION.pageFault);
+    expect(mmu.pageFaultErrorCode).toBe(7);
+    tables.change(1, (old) => old | (1n << 51n));
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.pageFault);
+    tables.change(1, () => 0x40_0067n);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+  });
+
+  it("stops where the EPT does not map a table, whatever the table holds, but not below an entry that is not present", () => {
+    const { tdp, mmu, tables } = setUpPaging(0n);
+    tdp.zap(tables.entryAt(1) >> 12, 1);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect(mmu.guestPhysicalAddress).toBe(tables.entryAt(1));
+    tables.change(2, () => 0n);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.pageFault);
+  });
+
+  it("reports a misconfiguration at a table with the entry's address and no qualification", () => {
+    const { memory, mmu, tables, tdp } = setUpPaging(0x40_0067n);
+    const gfn = tables.entryAt(3) >> 12;
+    let table: number = tdp.rootHpa;
+    for (const index of [0, 0, gfn >> 9]) table = Number(memory.readU64(hpa(table + index * 8)) & 0xf_ffff_f000n);
+    memory.writeU64(hpa(table + (gfn & 511) * 8), 2n);
+    expect(mmu.translate(LOW, HIGH, ACCESS.read)).toBe(TRANSLATION.stop);
+    expect([mmu.stopReason, mmu.qualification, mmu.guestPhysicalAddress]).toEqual([49, 0, tables.entryAt(3)]);
+  });
+
+  it("has set the guest's flags when the EPT refuses the page itself", () => {
+    const { tdp, mmu, memory, tables } = setUpPaging(0x40_0007n);
+    tdp.map(0x400, 0x400, { write: false, execute: true });
+    expect(mmu.translate(LOW, HIGH, ACCESS.write)).toBe(TRANSLATION.stop);
+    expect(mmu.qualification).toBe(0x182 | 0x28);
+    expect(memory.readU64(tables.entryAt(1)) & 0x60n).toBe(0x60n);
   });
 
   it("grants what both translations grant", () => {
@@ -174,11 +250,4 @@ describe("4-level paging behind the EPT", () => {
     expect(mmu.qualification).toBe(0x184 | 0x8);
     expect(mmu.guestPhysicalAddress).toBe(0x40_0000 + (LINEAR & 0xfff));
   });
-});
-
-it("32-bit and PAE paging are refused by a page fault, never by a wrong translation", () => {
-  const { mmu } = setUp();
-  mmu.configure({ cr0: 0x80000011 | 0, cr3Low: 0, cr3High: 0, cr4: 0x20, efer: 0, eptPointer: 0 });
-  expect(mmu.translate(0, 0, ACCESS.read)).toBe(TRANSLATION.pageFault);
-  expect(mmu.pageFaultErrorCode).toBe(9);
 });

@@ -46,6 +46,38 @@ export class EmulationMmu implements Mmu {
     return result;
   }
 
+  get pageSize(): number {
+    return this.#guest.pageSize;
+  }
+
+  get isGlobal(): boolean {
+    return this.#guest.isGlobal;
+  }
+
+  get pcid(): number {
+    return this.#guest.pcid;
+  }
+
+  get pkru(): number {
+    return this.#guest.pkru;
+  }
+
+  set pkru(value: number) {
+    this.#guest.pkru = value;
+  }
+
+  movToCr3(operandHigh: number): number {
+    return this.#guest.movToCr3(operandHigh);
+  }
+
+  invlpg(linearHigh: number): number {
+    return this.#guest.invlpg(linearHigh);
+  }
+
+  invpcid(type: number, pcidLow: number, pcidHigh: number, linearHigh: number): number {
+    return this.#guest.invpcid(type, pcidLow, pcidHigh, linearHigh);
+  }
+
   mmioRead(guestPhysical: number, size: number, data: Uint8Array): number {
     return this.devices?.read(guestPhysical, size, data) ?? MMIO_RESULT.stop;
   }

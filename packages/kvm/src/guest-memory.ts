@@ -5,7 +5,14 @@ import type { Vcpu } from "./vcpu.ts";
 import { MAP_RESULT, type Vm } from "./vm.ts";
 
 /** How an access of the hypervisor to guest memory ended. */
-export const GUEST_ACCESS = { done: 0, pageFault: 1, noMemory: 2, badUserAddress: 3, outOfMemory: 4 } as const;
+export const GUEST_ACCESS = {
+  done: 0,
+  pageFault: 1,
+  noMemory: 2,
+  badUserAddress: 3,
+  outOfMemory: 4,
+  nonCanonical: 5,
+} as const;
 
 /** An operand in guest memory, and the host-physical place that it is copied to (`read`) or from (`write`). */
 export interface GuestOperand {
@@ -17,6 +24,7 @@ export interface GuestOperand {
 }
 
 const CPL_USER = 3;
+const RFLAGS_AC = 1 << 18;
 const SS = 2;
 
 /** Maps pages that memory stands behind and refuses device memory: INS and OUTS there are not emulated. */
@@ -84,9 +92,10 @@ const resolve = (vcpu: Vcpu, operand: GuestOperand, at: number, devices: MemoryO
   const linear = operand.linear + BigInt(at);
   const cpl = (cpu.cr0 & 1) === 0 ? 0 : (cpu.segmentAccessRights(SS) >> 5) & 3;
   const kind = operand.access === "write" ? ACCESS.write : ACCESS.read;
-  const access = cpl === CPL_USER ? kind | ACCESS.user : kind;
+  const privilege = cpl === CPL_USER ? ACCESS.user : (cpu.rflagsNumber & RFLAGS_AC) !== 0 ? ACCESS.userAllowed : 0;
   const low = Number(BigInt.asIntN(32, linear));
-  const result = mmu.translate(low, Number(linear >> 32n) | 0, access);
+  const result = mmu.translate(low, Number(linear >> 32n) | 0, kind | privilege);
   if (result === MMU_RESULT.ok) return mmu.hostPage + (low & 0xfff);
-  return ~(result === MMU_RESULT.pageFault ? GUEST_ACCESS.pageFault : devices.failure);
+  if (result === MMU_RESULT.pageFault) return ~GUEST_ACCESS.pageFault;
+  return ~(result === MMU_RESULT.nonCanonical ? GUEST_ACCESS.nonCanonical : devices.failure);
 };

@@ -43,7 +43,10 @@ export class Processor {
   #loaded: LoadedVcpu | undefined;
 
   constructor(memory: HostMemory, personality: Personality, trace: TraceSink | undefined) {
-    const guestMmu = new GuestMmu(memory);
+    const guestMmu = new GuestMmu(memory, {
+      physicalAddressWidth: personality.profile.physicalAddressWidth,
+      eptCapabilities: Number((personality.profile.msrs.IA32_VMX_EPT_VPID_CAP ?? 0n) & 0xffff_ffffn),
+    });
     this.memory = memory;
     this.personality = personality;
     this.trace = trace;

@@ -2,6 +2,7 @@ import { ERRNO, kvm_sregs, offsetOf } from "@likex/kvm-abi";
 import { INTERRUPTION_INFO, INTERRUPTION_TYPE, VMCS, type Vmx } from "@likex/vmx";
 import { CR0, CR4, EFER } from "./control-registers.ts";
 import { followLongMode, readCr0, readCr4, writeCr0, writeCr4 } from "./paging-mode.ts";
+import { loadPdptes, usesPaePaging } from "./pdptes.ts";
 import { CS_L, getSegments, setSegments } from "./segment-registers.ts";
 import type { Vcpu } from "./vcpu.ts";
 
@@ -60,6 +61,8 @@ export const setSregs = (vcpu: Vcpu, sregs: DataView): number => {
   followLongMode(vmx, Number(efer & 0xffff_ffffn));
   writeCr0(vmx, Number(sregs.getBigUint64(AT.cr0, true)));
   writeCr4(vmx, Number(sregs.getBigUint64(AT.cr4, true)));
+  // As on Linux a table that cannot be loaded is no error here: the old registers stay.
+  if (usesPaePaging(vcpu)) loadPdptes(vcpu, vmx.vmread32(VMCS.GUEST_CR3));
   const vector = firstBit(sregs);
   if (vector >= 0) {
     const info = INTERRUPTION_INFO.valid | (INTERRUPTION_TYPE.externalInterrupt << 8) | vector;

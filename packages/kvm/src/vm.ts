@@ -1,5 +1,5 @@
 import { TdpMmu } from "@likex/ept-mmu";
-import { type HostVirtualAddress, hva, OutOfHostMemoryError } from "@likex/host-memory";
+import { type HostPhysicalAddress, type HostVirtualAddress, hva, OutOfHostMemoryError } from "@likex/host-memory";
 import { KVM_MEM } from "@likex/kvm-abi";
 import { INVEPT_TYPE, VMX_MSR } from "@likex/vmx";
 import type { Kernel } from "./kernel.ts";
@@ -112,6 +112,13 @@ export class Vm {
     tdp.map(gfn, pfn, { write: writable, execute: true });
     this.#invalidate();
     return MAP_RESULT.mapped;
+  }
+
+  /** Host-physical address of a guest-physical page, for the hypervisor's own reads; undefined where there is no memory. */
+  pageForRead(guestPhysical: number): HostPhysicalAddress | undefined {
+    const gfn = Math.floor(guestPhysical / PAGE);
+    const slot = this.slots.find(gfn);
+    return slot === undefined ? undefined : this.kernel.space.translatePage(userAddress(slot, gfn), "read")?.hpa;
   }
 
   /** User memory at [start, end) has changed its frames or is gone: no guest may reach the old ones. */

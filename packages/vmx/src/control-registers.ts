@@ -6,11 +6,16 @@ import { type Guest, OUTCOME } from "./guest.ts";
 import { CR0, CR4 } from "./guest-checks.ts";
 import { CR0_NW_CD, EFER } from "./host-checks.ts";
 import { EXIT_REASON, VECTOR } from "./numbers.ts";
+import { PDPTE_LOAD } from "./processor.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
 const ACCESS = { moveTo: 0, moveFrom: 1, clts: 2, lmsw: 3 } as const;
 const CR3_NO_INVALIDATE = 1n << 63n;
+const PCID = 0xfffn;
 const CR0_LMSW = 0xf;
+/** Bits whose change by MOV to CR0 or CR4 loads the PDPTE registers (SDM Vol 3A, 4.4.1). */
+const CR0_LOADS_PDPTES = (CR0.pg | CR0_NW_CD) >>> 0;
+const CR4_LOADS_PDPTES = CR4.pse | CR4.pae | CR4.pge | CR4.smep;
 
 /** MOV CR, CLTS, LMSW and SMSW in non-root operation (SDM Vol 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"). */
 export class ControlRegisters {
@@ -130,8 +135,12 @@ export class ControlRegisters {
   }
 
   #is64Bit(): boolean {
-    const { cpu } = this.#guest;
-    return (cpu.efer & EFER.lma) !== 0 && (cpu.segmentAccessRights(1) & (1 << 13)) !== 0;
+    return (this.#guest.cpu.efer & EFER.lma) !== 0 && this.#hasLongCode();
+  }
+
+  /** CS.L */
+  #hasLongCode(): boolean {
+    return (this.#guest.cpu.segmentAccessRights(1) & (1 << 13)) !== 0;
   }
 
   /** True when the value has a bit that belongs to the host and differs from the read shadow. */
@@ -157,12 +166,16 @@ export class ControlRegisters {
     const exempt = isUnrestrictedGuest(vmcs) ? (CR0.pe | CR0.pg | CR0_NW_CD) >>> 0 : CR0_NW_CD;
     if (capabilities.cr0.mustBeOne & ~exempt & ~next) return this.#fault();
     const turnsPaging = ((next ^ cpu.cr0) & CR0.pg) !== 0;
-    if (turnsPaging && (next & CR0.pg) !== 0 && (cpu.efer & EFER.lme) !== 0) {
-      if ((cpu.cr4 & CR4.pae) === 0) return this.#fault();
-      cpu.efer |= EFER.lma;
-    } else if (turnsPaging && (next & CR0.pg) === 0) {
-      cpu.efer &= ~EFER.lma;
+    const isLong = (next & CR0.pg) !== 0 && (cpu.efer & EFER.lme) !== 0;
+    const isInvalidEntry = isLong && ((cpu.cr4 & CR4.pae) === 0 || this.#hasLongCode());
+    // 64-bit mode and PCIDs end with paging: both must end before it (SDM Vol 3A, 4.1.2 and 4.10.1).
+    const isInvalidExit = !isLong && (this.#is64Bit() || (cpu.cr4 & CR4.pcide) !== 0);
+    if (turnsPaging && (isInvalidEntry || isInvalidExit)) return this.#fault();
+    if (((next ^ cpu.cr0) & CR0_LOADS_PDPTES) !== 0) {
+      const outcome = this.#loadPdptes(next, cpu.cr4, isLong ? EFER.lma : 0, cpu.cr3);
+      if (outcome !== OUTCOME.advance) return outcome;
     }
+    if (turnsPaging) cpu.efer = isLong ? cpu.efer | EFER.lma : cpu.efer & ~EFER.lma;
     cpu.cr0 = next;
     state.contextChanged();
     return OUTCOME.advance;
@@ -172,6 +185,8 @@ export class ControlRegisters {
     const { cpu, physicalLimit, state } = this.#guest;
     const address = (cpu.cr4 & CR4.pcide) !== 0 ? value & ~CR3_NO_INVALIDATE : value;
     if (this.#is64Bit() && address >= BigInt(physicalLimit)) return this.#fault();
+    const outcome = this.#loadPdptes(cpu.cr0, cpu.cr4, cpu.efer, address);
+    if (outcome !== OUTCOME.advance) return outcome;
     cpu.cr3 = address;
     state.contextChanged();
     return OUTCOME.advance;
@@ -183,10 +198,27 @@ export class ControlRegisters {
     const next = ((cpu.cr4 & mask) | (Number(value & 0xffffffffn) & ~mask)) >>> 0;
     const wrong = (capabilities.cr4.mustBeOne & ~next) !== 0 || (next & ~capabilities.cr4.mayBeOne) !== 0;
     const leavesLongMode = (cpu.efer & EFER.lma) !== 0 && (next & CR4.pae) === 0;
-    if (value >> 32n !== 0n || wrong || leavesLongMode) return this.#fault();
+    // PCIDs begin in IA-32e mode, with PCID 0 (SDM Vol 3A, 4.10.1).
+    const startsPcids = (next & ~cpu.cr4 & CR4.pcide) !== 0;
+    const isInvalidStart = startsPcids && ((cpu.efer & EFER.lma) === 0 || (cpu.cr3 & PCID) !== 0n);
+    if (value >> 32n !== 0n || wrong || leavesLongMode || isInvalidStart) return this.#fault();
+    if (((next ^ cpu.cr4) & CR4_LOADS_PDPTES) !== 0) {
+      const outcome = this.#loadPdptes(cpu.cr0, next, cpu.efer, cpu.cr3);
+      if (outcome !== OUTCOME.advance) return outcome;
+    }
     cpu.cr4 = next;
     state.contextChanged();
     return OUTCOME.advance;
+  }
+
+  /** Loads the PDPTE registers if PAE paging is in use with these registers: advance, or what a failure led to. */
+  #loadPdptes(cr0: number, cr4: number, efer: number, cr3: bigint): number {
+    if ((cr0 & CR0.pg) === 0 || (cr4 & CR4.pae) === 0 || (efer & EFER.lma) !== 0) return OUTCOME.advance;
+    const result = this.#guest.mmu.loadPdptes(Number(BigInt.asIntN(32, cr3)));
+    if (result === PDPTE_LOAD.ok) return OUTCOME.advance;
+    if (result === PDPTE_LOAD.reserved) return this.#fault();
+    this.#exits.beginMmuStop("set");
+    return this.#exits.finish();
   }
 
   #fault(): number {

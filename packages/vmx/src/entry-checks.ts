@@ -1,6 +1,6 @@
 import { type CheckContext, checkControls, checkInjection, OK } from "./control-checks.ts";
 import { DIRTY } from "./dirty.ts";
-import { checkGuestRip, checkGuestState, type GuestCheckResult } from "./guest-checks.ts";
+import { checkGuestRip, checkGuestState, type GuestCheckResult, takesPdptesFromMemory } from "./guest-checks.ts";
 import { checkHostState } from "./host-checks.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
@@ -28,8 +28,9 @@ export class EntryChecks {
     if (dirty & DIRTY.checkInjection && this.#fails(checkInjection(this.#context))) return ENTRY_CHECK.controls;
     if (dirty & DIRTY.checkHost && this.#fails(checkHostState(this.#context))) return ENTRY_CHECK.host;
     const { vmcs } = this.#context;
-    // The revision in memory that a VMCS link pointer refers to can change without a VMWRITE.
-    if (dirty & DIRTY.checkGuest || vmcs.low(F.VMCS_LINK_POINTER) !== 0xffffffff) {
+    // The revision that a VMCS link pointer refers to, and PDPTEs in memory, can change without a VMWRITE.
+    const readsMemory = vmcs.low(F.VMCS_LINK_POINTER) !== 0xffffffff || takesPdptesFromMemory(this.#context);
+    if (dirty & DIRTY.checkGuest || readsMemory) {
       if (this.#fails(checkGuestState(this.#context, this.#result))) return ENTRY_CHECK.guest;
     } else if (dirty & DIRTY.checkRip && this.#fails(checkGuestRip(this.#context))) {
       this.#result.qualification = 0;

@@ -28,7 +28,17 @@ export const CR0 = {
   cd: 0x40000000,
   pg: 0x80000000,
 } as const;
-export const CR4 = { tsd: 4, de: 8, pae: 0x20, vmxe: 0x2000, pcide: 0x20000, osxsave: 0x40000 } as const;
+export const CR4 = {
+  tsd: 4,
+  de: 8,
+  pse: 0x10,
+  pae: 0x20,
+  pge: 0x80,
+  vmxe: 0x2000,
+  pcide: 0x20000,
+  osxsave: 0x40000,
+  smep: 0x100000,
+} as const;
 export const RFLAGS_BIT = { fixed: 2, tf: 0x100, if: 0x200, vm: 0x20000 } as const;
 
 /** RFLAGS bits 31:22, 15, 5 and 3 are reserved. */
@@ -205,14 +215,27 @@ const checkLinkPointer = ({ vmcs, capabilities, physicalLimit, readPhysical32 }:
   return readPhysical32(link) === capabilities.revision && link !== vmcs.base ? OK : "VMCS link pointer";
 };
 
-/** "Checks on Guest Page-Directory-Pointer-Table Entries": in PAE paging with EPT they come from the VMCS. */
+/** True when the guest that is entered uses PAE paging. */
+const isPaeGuest = (context: CheckContext): boolean =>
+  (context.vmcs.low(F.GUEST_CR0) & CR0.pg) !== 0 &&
+  (context.vmcs.low(F.GUEST_CR4) & CR4.pae) !== 0 &&
+  !isIa32eGuest(context);
+
+/** True when VM entry takes the PDPTEs from memory, which software can change without a VMWRITE. */
+export const takesPdptesFromMemory = (context: CheckContext): boolean =>
+  isPaeGuest(context) && (secondaryControls(context.vmcs) & CPU_BASED2.enableEpt) === 0;
+
+/** "Checks on Guest Page-Directory-Pointer-Table Entries": with EPT they come from the VMCS, else from memory at CR3. */
 const checkPdptes = (context: CheckContext): string => {
-  const { vmcs, physicalLimit } = context;
-  const pae = vmcs.low(F.GUEST_CR0) & CR0.pg && vmcs.low(F.GUEST_CR4) & CR4.pae && !isIa32eGuest(context);
-  if (!pae || !(secondaryControls(vmcs) & CPU_BASED2.enableEpt)) return OK;
-  for (const offset of [F.GUEST_PDPTR0, F.GUEST_PDPTR1, F.GUEST_PDPTR2, F.GUEST_PDPTR3]) {
-    const present = (vmcs.low(offset) & 1) !== 0;
-    if (present && ((vmcs.low(offset) & 0x1e6) !== 0 || vmcs.number(offset) >= physicalLimit)) return "guest PDPTE";
+  const { vmcs, physicalLimit, readPhysical32 } = context;
+  if (!isPaeGuest(context)) return OK;
+  const fromMemory = takesPdptesFromMemory(context);
+  const table = (vmcs.low(F.GUEST_CR3) & ~0x1f) >>> 0;
+  for (let i = 0; i < 4; i++) {
+    const offset = F.GUEST_PDPTR0 + i * 8;
+    const low = fromMemory ? readPhysical32(table + i * 8) : vmcs.low(offset);
+    const high = fromMemory ? readPhysical32(table + i * 8 + 4) : vmcs.high(offset);
+    if ((low & 1) !== 0 && ((low & 0x1e6) !== 0 || (high >>> 0) * 2 ** 32 >= physicalLimit)) return "guest PDPTE";
   }
   return OK;
 };

@@ -1,6 +1,7 @@
 import { secondaryControls } from "./control-checks.ts";
 import { CPU_BASED2, INTERRUPTIBILITY, VM_ENTRY, VM_EXIT } from "./controls.ts";
 import { DIRTY } from "./dirty.ts";
+import { CR4 } from "./guest-checks.ts";
 import { SEGMENTS } from "./guest-segment-checks.ts";
 import { EFER } from "./host-checks.ts";
 import type { MmuConfiguration, VmxCpu, VmxMmu } from "./processor.ts";
@@ -66,6 +67,32 @@ export class GuestState {
       this.activity = vmcs.low(F.GUEST_ACTIVITY_STATE);
     }
     if (dirty & (DIRTY.control | (DIRTY.segment << CS))) this.contextChanged();
+    if (this.#usesPae) this.#loadPdptes(dirty);
+  }
+
+  /** PAE paging is in use. */
+  get #usesPae(): boolean {
+    const { cr0, cr4, efer } = this.#cpu;
+    return (cr0 & CR0_PG) !== 0 && (cr4 & CR4.pae) !== 0 && (efer & EFER.lma) === 0;
+  }
+
+  get #usesEpt(): boolean {
+    return (secondaryControls(this.#vmcs) & CPU_BASED2.enableEpt) !== 0;
+  }
+
+  /** The PDPTE registers: with EPT from the VMCS, else from memory at every entry (SDM Vol 3C, "Loading Page-Directory-Pointer-Table Entries"). */
+  #loadPdptes(dirty: number): void {
+    if (!this.#usesEpt) {
+      // The entry's checks have read the same entries, so this does not fail.
+      this.#mmu.loadPdptes(Number(BigInt.asIntN(32, this.#cpu.cr3)));
+      this.#cpu.flushTlb();
+      return;
+    }
+    if ((dirty & DIRTY.control) === 0) return;
+    for (let i = 0; i < 4; i++) {
+      this.#mmu.setPdpteHalf(2 * i, this.#vmcs.low(F.GUEST_PDPTR0 + i * 8) | 0);
+      this.#mmu.setPdpteHalf(2 * i + 1, this.#vmcs.high(F.GUEST_PDPTR0 + i * 8) | 0);
+    }
   }
 
   #loadControlRegisters(): void {
@@ -118,7 +145,7 @@ export class GuestState {
     const cpu = this.#cpu;
     const vmcs = this.#vmcs;
     const configuration = this.#configuration;
-    configuration.eptPointer = secondaryControls(vmcs) & CPU_BASED2.enableEpt ? vmcs.number(F.EPT_POINTER) : 0;
+    configuration.eptPointer = this.#usesEpt ? vmcs.number(F.EPT_POINTER) : 0;
     configuration.cr0 = cpu.cr0;
     configuration.cr3Low = Number(BigInt.asIntN(32, cpu.cr3));
     configuration.cr3High = Number(cpu.cr3 >> 32n) | 0;
@@ -154,6 +181,7 @@ export class GuestState {
       this.#cr3 = cpu.cr3;
       vmcs.setWide(F.GUEST_CR3, cpu.cr3);
     }
+    if (this.#usesPae && this.#usesEpt) this.#savePdptes();
     this.#saveSegments();
     this.#saveTables();
     const exit = vmcs.low(F.VM_EXIT_CONTROLS);
@@ -166,6 +194,11 @@ export class GuestState {
     vmcs.setLow(F.GUEST_INTERRUPTIBILITY_INFO, cpu.interruptShadow | (cpu.nmiBlocked ? INTERRUPTIBILITY.nmi : 0));
     vmcs.setLow(F.GUEST_ACTIVITY_STATE, this.activity);
     vmcs.setPair(F.GUEST_PENDING_DBG_EXCEPTIONS, 0, 0);
+  }
+
+  #savePdptes(): void {
+    for (let i = 0; i < 4; i++)
+      this.#vmcs.setPair(F.GUEST_PDPTR0 + i * 8, this.#mmu.pdpteHalf(2 * i), this.#mmu.pdpteHalf(2 * i + 1));
   }
 
   #saveSegments(): void {

@@ -19,9 +19,23 @@ export interface MmuConfiguration {
   efer: number;
 }
 
+/** What `VmxMmu.loadPdptes` returns. */
+export const PDPTE_LOAD = {
+  ok: 0,
+  /** A present entry has a reserved bit: #GP(0), or a failed VM entry. */
+  reserved: 1,
+  /** The EPT forbids reading the table. */
+  stop: 2,
+} as const;
+
 /** What VMX needs of the MMU that the processor translates with. */
 export interface VmxMmu {
   configure(configuration: MmuConfiguration): void;
+  /** Loads the PDPTE registers from the table that bits 31:5 of CR3 name, all or none; a PDPTE_LOAD. */
+  loadPdptes(cr3Low: number): number;
+  /** Half 0..7 of the PDPTE registers: low and high of each of the four, as int32. */
+  pdpteHalf(index: number): number;
+  setPdpteHalf(index: number, value: number): void;
   /** Basic exit reason of the last stop: 48 or 49. */
   readonly stopReason: number;
   /** Exit qualification of the last EPT violation. */

@@ -17,9 +17,26 @@ export class FakeMmu implements VmxMmu {
   guestLinearLow = 0;
   guestLinearHigh = 0;
   readonly configurations: MmuConfiguration[] = [];
+  readonly pdpteHalves: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
+  /** What loadPdptes returns, and the CR3 values that it was called with. */
+  pdpteLoad = 0;
+  readonly pdpteTables: number[] = [];
 
   configure(configuration: MmuConfiguration): void {
     this.configurations.push({ ...configuration });
+  }
+
+  loadPdptes(cr3Low: number): number {
+    this.pdpteTables.push(cr3Low);
+    return this.pdpteLoad;
+  }
+
+  pdpteHalf(index: number): number {
+    return this.pdpteHalves[index] as number;
+  }
+
+  setPdpteHalf(index: number, value: number): void {
+    this.pdpteHalves[index] = value;
   }
 }
 

@@ -96,6 +96,8 @@ export const system: SemanticsTable = {
   prefetcht0: nothing,
   prefetcht1: nothing,
   prefetcht2: nothing,
+  prefetchit0: nothing,
+  prefetchit1: nothing,
   endbr32: nothing,
   endbr64: nothing,
   clflush: cacheLine,

@@ -9,6 +9,7 @@ export class FlatMmu implements Mmu {
   readonly absent: Set<number> = new Set();
   readonly readOnly: Set<number> = new Set();
   readonly devices: Set<number> = new Set();
+  readonly nonCanonical: Set<number> = new Set();
   /** Pages asked for, with the kind of access. */
   readonly asked: { readonly page: number; readonly access: number }[] = [];
   /** Device accesses: what a read answers, and what was written. */
@@ -28,6 +29,7 @@ export class FlatMmu implements Mmu {
     this.asked.push({ page, access });
     this.guestPage = page;
     if (this.devices.has(page)) return MMU_RESULT.mmio;
+    if (this.nonCanonical.has(page)) return MMU_RESULT.nonCanonical;
     const refused = this.absent.has(page) || (this.readOnly.has(page) && (access & ACCESS.write) !== 0);
     if (high !== 0 || page >= MEGABYTE || refused) return MMU_RESULT.stop;
     this.hostPage = this.#base + page;

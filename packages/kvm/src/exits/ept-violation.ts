@@ -1,12 +1,13 @@
 import { ERRNO } from "@likex/kvm-abi";
-import { VMCS } from "@likex/vmx";
+import { VECTOR, VMCS } from "@likex/vmx";
 import { emulateMmio, reportMmio } from "../mmio.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { MAP_RESULT } from "../vm.ts";
-import { internalErrorDelivery, NEXT, reinjectInterruptedEvent } from "./exit.ts";
+import { injectException, internalErrorDelivery, NEXT, reinjectInterruptedEvent } from "./exit.ts";
 
-/** Bit 1 of the exit qualification: a data write (SDM Vol 3C, table "Exit Qualification for EPT Violations"). */
+/** Bits of the exit qualification (SDM Vol 3C, table "Exit Qualification for EPT Violations"): a data write; a linear address is known. */
 const WRITE = 1 << 1;
+const LINEAR_ADDRESS = 1 << 7;
 
 /**
  * The guest touched a page that the EPT does not map, or not for this access: maps what stands behind it, or treats it
@@ -28,6 +29,11 @@ export const handleEptViolation = (vcpu: Vcpu): number => {
     case MAP_RESULT.outOfMemory:
       return -ERRNO.ENOMEM;
     default:
+      // Without a linear address it was MOV to a control register that reads PDPTEs: there is no memory to read.
+      if ((qualification & LINEAR_ADDRESS) === 0) {
+        injectException(vmx, VECTOR.gp, 0);
+        return NEXT.resume;
+      }
       if (duringDelivery) return internalErrorDelivery(vcpu);
       return processor.personality.mmio === "emulated"
         ? emulateMmio(vcpu)

@@ -107,6 +107,9 @@ const transfer = (vcpu: Vcpu, segment: number, index: number, data: number, acce
       cpu.cr2 = operand.linear;
       injectException(vmx, VECTOR.pf, vcpu.vm.processor.mmu.pageFaultErrorCode);
       return FAULT_INJECTED;
+    case GUEST_ACCESS.nonCanonical:
+      injectException(vmx, segment === SS ? VECTOR.ss : VECTOR.gp, 0);
+      return FAULT_INJECTED;
     case GUEST_ACCESS.badUserAddress:
       return -ERRNO.EFAULT;
     case GUEST_ACCESS.outOfMemory:
