@@ -85,7 +85,7 @@ export class BlockFinder {
     source.limit = is64 ? (1n << 64n) - 1n : BigInt(state.segmentLimit(SEGMENT.cs));
     const isValid = is64 ? BigInt.asIntN(48, source.rip) === BigInt.asIntN(64, source.rip) : source.rip <= source.limit;
     if (!isValid) return FETCH.badTarget;
-    const linear = is64 ? source.rip : BigInt.asUintN(32, state.segmentBase(SEGMENT.cs) + source.rip);
+    const linear = BigInt.asUintN(is64 ? 64 : 32, is64 ? source.rip : state.segmentBase(SEGMENT.cs) + source.rip);
     source.linearLow = Number(BigInt.asIntN(32, linear));
     source.linearHigh = Number(linear >> 32n) | 0;
     const page = this.#tlb.fetch(source.linearLow, source.linearHigh);

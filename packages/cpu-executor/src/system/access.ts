@@ -101,18 +101,22 @@ export class SystemAccess {
     this.#write(linear, bytes, value, "guest");
   }
 
-  /** Linear address of an access in a segment register; raises #GP(0) or #SS(0) where the segment forbids it. */
+  /**
+   * Linear address of an access in a segment register; raises #GP(0) or #SS(0) where the segment forbids it.
+   *
+   * One BigInt.asUintN for both widths: where two with constant widths meet and the result is cut again, Node 20's
+   * optimizing compiler ends the process ("RepresentationChangerError ... Phi of kRepTagged (UnsignedBigInt64)").
+   */
   linearOf(register: number, offset: bigint, bytes: number, access: "read" | "write"): bigint {
     const { state } = this;
     const base = (BigInt(state.segmentBaseHigh(register) >>> 0) << 32n) | BigInt(state.segmentBaseLow(register) >>> 0);
     const vector = register === SEGMENT.ss ? VECTOR.ss : VECTOR.gp;
-    if (state.codeBits === 64) {
-      const linear = BigInt.asUintN(64, register === SEGMENT.fs || register === SEGMENT.gs ? base + offset : offset);
-      if (!isCanonical(linear)) this.raise(vector, 0);
-      return linear;
-    }
-    if (!isAllowed(state, register, Number(offset), bytes, access === "write")) this.raise(vector, 0);
-    return BigInt.asUintN(32, base + offset);
+    const is64 = state.codeBits === 64;
+    const hasBase = !is64 || register === SEGMENT.fs || register === SEGMENT.gs;
+    const linear = BigInt.asUintN(is64 ? 64 : 32, hasBase ? base + offset : offset);
+    const isWithin = is64 ? isCanonical(linear) : isAllowed(state, register, Number(offset), bytes, access === "write");
+    if (!isWithin) this.raise(vector, 0);
+    return linear;
   }
 
   read(register: number, offset: bigint, bytes: number): bigint {

@@ -38,7 +38,8 @@ export class StackFrame {
     this.pointer = BigInt.asUintN(bits, this.pointer - BigInt(bytes));
     if (bits !== 64 && !isWithin(rights, limit, Number(this.pointer), bytes)) access.raise(VECTOR.ss, errorCode);
     if (bits === 64 && !isCanonical(this.pointer)) access.raise(VECTOR.ss, errorCode);
-    const linear = bits === 64 ? this.pointer : BigInt.asUintN(32, base + this.pointer);
+    // One width of two, as in SystemAccess.linearOf.
+    const linear = BigInt.asUintN(bits === 64 ? 64 : 32, bits === 64 ? this.pointer : base + this.pointer);
     if (how === "guest") access.writeLinear(linear, bytes, value);
     else access.writeSystem(linear, bytes, value);
   }
