@@ -105,7 +105,10 @@ export class EmulatedKvm {
     return this.#files.close(fd) ? 0 : -ERRNO.EBADF;
   }
 
-  /** Guest instructions that all its processors executed until now. */
+  /**
+   * Guest instructions that all its processors executed until now, without those that the hypervisor carried out for
+   * them (IN, OUT, CPUID, HLT and their like).
+   */
   get instructionsRetired(): number {
     return this.#kernel.instructionsRetired;
   }

@@ -3,7 +3,7 @@ import type { VcpuExit } from "@likex/kvm-client";
 /** What a run took. */
 export interface RunStatistics {
   readonly seconds: number;
-  /** Guest instructions; undefined on a real device, which does not tell. */
+  /** Guest instructions without those that exit to the hypervisor; undefined on a real device, which does not tell. */
   readonly instructions?: number;
   /** Millions of guest instructions a second. */
   readonly mips?: number;
