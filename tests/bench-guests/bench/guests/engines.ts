@@ -16,9 +16,9 @@ export interface Engine {
 const TIMEOUT_SECONDS = 600;
 const failed = (problem: string): Run => ({ sum: undefined, problem, cpu: Number.NaN, wall: Number.NaN });
 
-/** Runs a script of this directory, which prints a RunReport. */
-function runChild(script: string, image: string, n: number): Promise<Run> {
-  const file = fileURLToPath(new URL(script, import.meta.url));
+/** Runs a script that prints a RunReport. */
+function runChild(script: URL, image: string, n: number): Promise<Run> {
+  const file = fileURLToPath(script);
   const args = ["--import", "tsx", "--conditions=@likex/source", file, image, String(n)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], timeout: TIMEOUT_SECONDS * 1000 });
   let output = "";
@@ -82,13 +82,13 @@ export const ENGINES: readonly Engine[] = [
     name: "likex",
     bits: [32, 64],
     missing: () => undefined,
-    run: (image, n) => runChild("child-likex.ts", image, n),
+    run: (image, n) => runChild(new URL("./child-likex.ts", import.meta.url), image, n),
   },
   {
     name: "v86-interpreter",
     bits: [32],
     missing: () => undefined,
-    run: (image, n) => runChild("child-v86.ts", image, n),
+    run: (image, n) => runChild(new URL("./child-v86.ts", import.meta.url), image, n),
   },
   {
     name: "qemu-tcg",
