@@ -551,6 +551,7 @@ export class Cpu extends CpuState {
     this.stop.instruction = this.#detail();
     this.stop.operandReg = this.#system.access.reg(record);
     this.stop.operandRm = this.#system.access.rm(record);
+    this.stop.operandSize = this.#system.access.operandBytes(record) * 8;
   }
 
   #describePort(record: number): void {

@@ -17,6 +17,7 @@ export const CR0 = {
 export const CR4 = {
   PAE: 0x20,
   VMXE: 0x2000,
+  PCIDE: 0x20000,
   /** CR4_GUEST_HOST_MASK: the guest owns PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT and FSGSBASE. */
   hostOwned: 0xffff_ffff_fffe_f871n,
   /** MCE and VMXE: set beneath the read shadow. */

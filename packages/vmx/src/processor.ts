@@ -43,6 +43,8 @@ export interface VmxStopDetails {
   /** ModRM.reg and ModRM.rm with their extensions; rm is -1 for memory. */
   readonly operandReg: number;
   readonly operandRm: number;
+  /** 16, 32 or 64. */
+  readonly operandSize: number;
   readonly port: number;
   readonly portSize: number;
   readonly portIsIn: boolean;

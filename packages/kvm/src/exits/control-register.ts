@@ -3,7 +3,7 @@ import { CR0, CR4, EFER } from "../control-registers.ts";
 import { GPR } from "../gpr.ts";
 import { applyEfer, readCr0, readCr4, writeCr0, writeCr4 } from "../paging-mode.ts";
 import type { Vcpu } from "../vcpu.ts";
-import { injectException, internalErrorUnexpectedExit, NEXT, skipInstruction } from "./exit.ts";
+import { injectException, internalErrorUnexpectedExit, isLongMode, NEXT, skipInstruction } from "./exit.ts";
 
 // Exit qualification for control-register accesses (SDM Vol 3C, table of that name).
 const ACCESS = { movTo: 0, movFrom: 1, clts: 2, lmsw: 3 } as const;
@@ -71,7 +71,7 @@ const moveFrom = (vcpu: Vcpu, control: number, register: number): number => {
 const readGpr = (vcpu: Vcpu, register: number, half: 0 | 1): number => {
   const { kernel, processor } = vcpu.vm;
   const { vmx } = processor;
-  if (half === 1 && (vmx.vmread32(VMCS.GUEST_IA32_EFER) & EFER.LMA) === 0) return 0;
+  if (half === 1 && !isLongMode(vmx)) return 0;
   if (register !== GPR.rsp) return kernel.memory.u32[processor.registerIndex + register * 2 + half]!;
   const rsp = vmx.vmread(VMCS.GUEST_RSP) ?? 0n;
   return Number(half === 0 ? rsp & 0xffffffffn : rsp >> 32n);
@@ -91,6 +91,8 @@ const setCr0 = (vmx: Vmx, value: number): boolean => {
   if ((cr0 & CR0.NW) !== 0 && (cr0 & CR0.CD) === 0) return false;
   const wasPaging = (readCr0(vmx) & CR0.PG) !== 0;
   const isPaging = (cr0 & CR0.PG) !== 0;
+  const wide = isLongMode(vmx);
+  if (wasPaging && !isPaging && (wide || (readCr4(vmx) & CR4.PCIDE) !== 0)) return false;
   const efer = vmx.vmread32(VMCS.GUEST_IA32_EFER);
   if (!wasPaging && isPaging && (efer & EFER.LME) !== 0) {
     if ((readCr4(vmx) & CR4.PAE) === 0) return false;

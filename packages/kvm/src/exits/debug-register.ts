@@ -1,15 +1,16 @@
-import { VMCS } from "@likex/vmx";
+import { VECTOR, VMCS } from "@likex/vmx";
 import { GPR } from "../gpr.ts";
 import type { Vcpu } from "../vcpu.ts";
-import { NEXT, skipInstruction } from "./exit.ts";
+import { injectException, isLongMode, NEXT, skipInstruction } from "./exit.ts";
 
 const DIRECTION_FROM = 1 << 4;
 const DR6_FIXED = 0xffff0ff0n;
 const DR6_WRITABLE = 0xe00fn;
 const DR7_WRITABLE = 0xffff2bffn;
 const DR7_FIXED = 0x400;
+const LOW_32 = 0xffff_ffffn;
 
-/** MOV to and from debug registers: their values are kept, and no breakpoint is armed with them. */
+/** MOV to and from debug registers. Bits 63:32 of DR6 and DR7 are #GP(0) (SDM Vol 2B, MOV to debug registers). */
 export const handleDebugRegister = (vcpu: Vcpu): number => {
   const { processor } = vcpu.vm;
   const { vmx, cpu } = processor;
@@ -21,7 +22,12 @@ export const handleDebugRegister = (vcpu: Vcpu): number => {
     if (register === GPR.rsp) vmx.vmwrite(VMCS.GUEST_RSP, value);
     else cpu.setRegister(register, value);
   } else {
-    const value = register === GPR.rsp ? (vmx.vmread(VMCS.GUEST_RSP) ?? 0n) : cpu.getRegister(register);
+    const whole = register === GPR.rsp ? (vmx.vmread(VMCS.GUEST_RSP) ?? 0n) : cpu.getRegister(register);
+    const value = isLongMode(vmx) ? whole : whole & LOW_32;
+    if (canonical(debug) >= 6 && value > LOW_32) {
+      injectException(vmx, VECTOR.gp, 0);
+      return NEXT.resume;
+    }
     writeDebug(vcpu, debug, value);
   }
   skipInstruction(vcpu);
