@@ -7,6 +7,8 @@ const DIRECTION_FROM = 1 << 4;
 const DR6_FIXED = 0xffff0ff0n;
 const DR6_WRITABLE = 0xe00fn;
 const DR7_WRITABLE = 0xffff2bffn;
+const DR6_BD = 1 << 13;
+const DR7_GD = 1 << 13;
 const DR7_FIXED = 0x400;
 const LOW_32 = 0xffff_ffffn;
 
@@ -17,6 +19,7 @@ export const handleDebugRegister = (vcpu: Vcpu): number => {
   const qualification = vmx.vmread32(VMCS.EXIT_QUALIFICATION);
   const debug = qualification & 7;
   const register = (qualification >> 8) & 15;
+  if ((vmx.vmread32(VMCS.GUEST_DR7) & DR7_GD) !== 0) return generalDetect(vcpu);
   if ((qualification & DIRECTION_FROM) !== 0) {
     const value = readDebug(vcpu, debug);
     if (register === GPR.rsp) vmx.vmwrite(VMCS.GUEST_RSP, value);
@@ -31,6 +34,15 @@ export const handleDebugRegister = (vcpu: Vcpu): number => {
     writeDebug(vcpu, debug, value);
   }
   skipInstruction(vcpu);
+  return NEXT.resume;
+};
+
+/** DR7.GD: the access is a debug exception instead, which the exit came before (SDM Vol 3B, 17.2.4). */
+const generalDetect = (vcpu: Vcpu): number => {
+  const { vmx, cpu } = vcpu.vm.processor;
+  cpu.dr6 = (cpu.dr6 | DR6_BD) >>> 0;
+  vmx.vmwriteNumber(VMCS.GUEST_DR7, vmx.vmread32(VMCS.GUEST_DR7) & ~DR7_GD);
+  injectException(vmx, VECTOR.db);
   return NEXT.resume;
 };
 
