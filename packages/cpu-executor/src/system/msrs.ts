@@ -220,16 +220,16 @@ export class Msrs {
 
   /** The reverse of save(); what it does not name is reset. */
   restore(saved: Readonly<Record<string, string>>): void {
-    const valueOf = (name: string): bigint | undefined =>
+    const valueNamed = (name: string): bigint | undefined =>
       saved[name] === undefined ? undefined : BigInt(`0x${saved[name]}`);
     const values = createMsrValues();
     for (const entry of MSR_TABLE) {
-      const value = valueOf(entry.name) ?? entry.reset;
+      const value = valueNamed(entry.name) ?? entry.reset;
       if (entry.field === undefined) values.others.set(entry.index, value);
       else values.state[entry.field] = value;
     }
-    values.apicBase = valueOf("IA32_APIC_BASE") ?? values.apicBase;
-    values.tscAdjust = BigInt.asIntN(64, valueOf("IA32_TSC_ADJUST") ?? 0n);
+    values.apicBase = valueNamed("IA32_APIC_BASE") ?? values.apicBase;
+    values.tscAdjust = BigInt.asIntN(64, valueNamed("IA32_TSC_ADJUST") ?? 0n);
     this.values = values;
   }
 }
