@@ -118,6 +118,8 @@ export interface VmxCpu {
   dr6: number;
   dr7: number;
   interruptShadow: number;
+  /** WINDOW bits of cpu-executor: run() stops with STOP.window where the guest would take an interrupt (1) or an NMI (2). */
+  windowRequest: number;
   /** NMIs are blocked until the next IRET. */
   nmiBlocked: boolean;
   readonly msrState: VmxMsrState;
