@@ -7,6 +7,7 @@ import type { Mmu } from "./mmu.ts";
 import { InstructionSelector } from "./predecode.ts";
 import { BLOCK, RECORD } from "./record.ts";
 import { SegmentCheck } from "./segment-check.ts";
+import { type CpuSnapshot, restoreRegisters, saveRegisters } from "./snapshot.ts";
 import { PRIVILEGE, SoftTlb } from "./soft-tlb.ts";
 import { CpuState } from "./state.ts";
 import { HELPER, PORT_DETAIL, STATUS } from "./status.ts";
@@ -140,6 +141,20 @@ export class Cpu extends CpuState {
   /** The model-specific registers, with the rules of RDMSR and WRMSR. */
   get msrs(): Msrs {
     return this.#system.msrs;
+  }
+
+  /** All registers and MSRs, as plain data. Between run() calls only; memory and the Mmu's own state are not in it. */
+  saveState(): CpuSnapshot & { readonly msrs: Readonly<Record<string, string>>; readonly pendingDebug: number } {
+    return { ...saveRegisters(this), msrs: this.#system.msrs.save(), pendingDebug: this.#pendingDebug };
+  }
+
+  /** Puts back what saveState() returned, on this Cpu or on another one. */
+  restoreState(saved: ReturnType<Cpu["saveState"]>): void {
+    restoreRegisters(this, saved);
+    this.#system.msrs.restore(saved.msrs);
+    this.#pendingDebug = saved.pendingDebug;
+    this.onTranslationChange?.();
+    this.#tlb.flush();
   }
 
   /** Writes CR0, CR2, CR3, CR4 or CR8 as MOV does; false where it raises #GP(0). */
@@ -551,6 +566,7 @@ export class Cpu extends CpuState {
     this.stop.instruction = this.#detail();
     this.stop.operandReg = this.#system.access.reg(record);
     this.stop.operandRm = this.#system.access.rm(record);
+    this.stop.operandSize = this.#system.access.operandBytes(record) * 8;
   }
 
   #describePort(record: number): void {

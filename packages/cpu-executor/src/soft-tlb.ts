@@ -96,6 +96,11 @@ export class SoftTlb {
     return status;
   }
 
+  /** True when the last STATUS.stopped was the Mmu's stop and no exception of the guest. */
+  get isStoppedByMmu(): boolean {
+    return this.#stop.kind !== STOP.exception;
+  }
+
   get #accessBits(): number {
     return this.#implicit ? ACCESS.implicit : (ACCESS_BITS[this.#privilege] as number);
   }

@@ -83,6 +83,8 @@ export interface StopDetails {
   /** ModRM.reg and ModRM.rm of the intercepted instruction (control register and general register of MOV CR, and so on); rm is -1 for memory. */
   operandReg: number;
   operandRm: number;
+  /** 16, 32 or 64: operand size of the intercepted instruction. */
+  operandSize: number;
   /** I/O port 0..65535. */
   port: number;
   /** 1, 2 or 4 bytes. */
@@ -108,6 +110,7 @@ export function createStopDetails(): StopDetails {
     instruction: 0,
     operandReg: 0,
     operandRm: 0,
+    operandSize: 16,
     port: 0,
     portSize: 0,
     portIsIn: false,

@@ -113,8 +113,9 @@ export class ControlRegisters {
   /** SMSW to a register. */
   smsw(general: number): number {
     const { cpu } = this.#guest;
-    // The processor does not report the operand size: 16 bits are stored, the part that is the same for every size.
-    cpu.setRegister(general, (cpu.getRegister(general) & ~0xffffn) | BigInt(this.#visibleCr0() & 0xffff));
+    const cr0 = BigInt(this.#visibleCr0());
+    const is16 = cpu.stop.operandSize === 16;
+    cpu.setRegister(general, is16 ? (cpu.getRegister(general) & ~0xffffn) | (cr0 & 0xffffn) : cr0);
     return OUTCOME.advance;
   }
 

@@ -1,4 +1,4 @@
-import { STOP } from "@likex/cpu-executor";
+import { STOP, WINDOW } from "@likex/cpu-executor";
 import { ACTIVITY_STATE, CPU_BASED, INTERRUPTIBILITY, INTERRUPTION_INFO, INTERRUPTION_TYPE } from "./controls.ts";
 import type { Events } from "./events.ts";
 import type { Exits } from "./exits.ts";
@@ -16,7 +16,7 @@ const CS = 1;
 const CS_L = 1 << 13;
 /** B3:B0 and BS of the pending debug exceptions; bit 12 says that a breakpoint was met and enabled. */
 const PENDING_DEBUG = 0x500f;
-const STEPPING = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting | CPU_BASED.monitorTrapFlag;
+const WINDOWS = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting;
 
 /** Runs the guest from a successful entry to the next VM exit. */
 export class NonRoot {
@@ -38,10 +38,15 @@ export class NonRoot {
   run(budget: number): void {
     const { cpu, vmcs } = this.#guest;
     if (this.#enter() === OUTCOME.exited) return;
-    const stepping = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL) & STEPPING;
+    const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
+    const stepping = controls & CPU_BASED.monitorTrapFlag;
+    const windows = controls & WINDOWS;
+    cpu.windowRequest =
+      (windows & CPU_BASED.interruptWindowExiting ? WINDOW.interrupt : 0) |
+      (windows & CPU_BASED.nmiWindowExiting ? WINDOW.nmi : 0);
     let left = budget;
     for (;;) {
-      if (stepping !== 0 && this.#windowOpen(stepping)) return;
+      if (windows !== 0 && this.#windowOpen(windows)) return;
       if (left <= 0 || this.#guest.state.activity !== ACTIVITY_STATE.active) {
         this.#exits.externalInterrupt();
         return;
@@ -49,6 +54,7 @@ export class NonRoot {
       const before = cpu.instructionsRetired;
       const stop = cpu.run(stepping === 0 ? left : 1);
       left -= cpu.instructionsRetired - before;
+      if (stop === STOP.window) continue;
       if (stop === STOP.budget) {
         // The processor counts the events that it delivers by itself, too.
         left = stepping === 0 ? 0 : left - (cpu.instructionsRetired === before ? 1 : 0);
@@ -57,7 +63,7 @@ export class NonRoot {
         // What is carried out here counts as one instruction, so that every path uses up the budget.
         left--;
       }
-      if (stepping & CPU_BASED.monitorTrapFlag) {
+      if (stepping !== 0) {
         this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
         return;
       }

@@ -57,6 +57,8 @@ export interface VmxStopDetails {
   /** ModRM.reg and ModRM.rm with their extensions; rm is -1 for memory. */
   readonly operandReg: number;
   readonly operandRm: number;
+  /** 16, 32 or 64. */
+  readonly operandSize: number;
   readonly port: number;
   readonly portSize: number;
   readonly portIsIn: boolean;
@@ -130,6 +132,8 @@ export interface VmxCpu {
   dr6: number;
   dr7: number;
   interruptShadow: number;
+  /** WINDOW bits of cpu-executor: run() stops with STOP.window where the guest would take an interrupt (1) or an NMI (2). */
+  windowRequest: number;
   /** NMIs are blocked until the next IRET. */
   nmiBlocked: boolean;
   readonly msrState: VmxMsrState;

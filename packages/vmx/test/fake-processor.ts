@@ -82,6 +82,7 @@ export class FakeCpu implements VmxCpu {
   dr6 = 0xffff0ff0;
   dr7 = 0x400;
   interruptShadow = 0;
+  windowRequest = 0;
   nmiBlocked = false;
   readonly intercepts: Uint8Array = new Uint8Array(64);
   exceptionBitmap = 0;

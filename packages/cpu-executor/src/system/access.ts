@@ -33,6 +33,9 @@ const MASK_32 = 0xffff_ffffn;
 
 export const isCanonical = (address: bigint): boolean => BigInt.asIntN(48, address) === BigInt.asIntN(64, address);
 
+const baseOf = (state: CpuState, register: number): bigint =>
+  (BigInt(state.segmentBaseHigh(register) >>> 0) << 32n) | BigInt(state.segmentBaseLow(register) >>> 0);
+
 /**
  * Memory, operands and faults as the operations outside emitted code see them. The first failure of an operation sticks: from
  * then on reads give 0, writes do nothing and `failed` is true, so an operation reads all that it needs, looks at
@@ -59,6 +62,11 @@ export class SystemAccess {
 
   get failed(): boolean {
     return this.#failure !== 0;
+  }
+
+  /** True when the failure is no exception of the guest: the operation is repeated as if it had not begun. */
+  get mustRepeat(): boolean {
+    return this.#failure === STATUS.codeWrite || (this.#failure === STATUS.stopped && this.#tlb.isStoppedByMmu);
   }
 
   /** The STATUS of the failure. */
@@ -101,21 +109,16 @@ export class SystemAccess {
     this.#write(linear, bytes, value, "guest");
   }
 
-  /**
-   * Linear address of an access in a segment register; raises #GP(0) or #SS(0) where the segment forbids it.
-   *
-   * One BigInt.asUintN for both widths: where two with constant widths meet and the result is cut again, Node 20's
-   * optimizing compiler ends the process ("RepresentationChangerError ... Phi of kRepTagged (UnsignedBigInt64)").
-   */
+  /** Linear address of an access in a segment register; raises #GP(0) or #SS(0) where the segment forbids it. */
   linearOf(register: number, offset: bigint, bytes: number, access: "read" | "write"): bigint {
     const { state } = this;
-    const base = (BigInt(state.segmentBaseHigh(register) >>> 0) << 32n) | BigInt(state.segmentBaseLow(register) >>> 0);
     const vector = register === SEGMENT.ss ? VECTOR.ss : VECTOR.gp;
     const is64 = state.codeBits === 64;
     const hasBase = !is64 || register === SEGMENT.fs || register === SEGMENT.gs;
-    const linear = BigInt.asUintN(is64 ? 64 : 32, hasBase ? base + offset : offset);
-    const isWithin = is64 ? isCanonical(linear) : isAllowed(state, register, Number(offset), bytes, access === "write");
-    if (!isWithin) this.raise(vector, 0);
+    // One width for both modes, for the reason that #read gives.
+    const linear = BigInt.asUintN(is64 ? 64 : 32, (hasBase ? baseOf(state, register) : 0n) + offset);
+    if (is64 ? !isCanonical(linear) : !isAllowed(state, register, Number(offset), bytes, access === "write"))
+      this.raise(vector, 0);
     return linear;
   }
 
@@ -128,15 +131,20 @@ export class SystemAccess {
   }
 
   #read(linear: bigint, bytes: number, how: "implicit" | "guest"): bigint {
-    if (this.#failure !== 0) return 0n;
-    const low = Number(BigInt.asIntN(32, linear));
-    const high = Number(BigInt.asIntN(32, linear >> 32n));
-    const status = how === "guest" ? this.#tlb.read(bytes, low, high) : this.#tlb.readImplicit(bytes, low, high);
-    if (status !== 0) {
-      this.#fail(status);
-      return 0n;
+    const value = this.state.contextAddress + CONTEXT.memoryValue;
+    if (this.#failure === 0) {
+      const low = Number(BigInt.asIntN(32, linear));
+      const high = Number(BigInt.asIntN(32, linear >> 32n));
+      const status = how === "guest" ? this.#tlb.read(bytes, low, high) : this.#tlb.readImplicit(bytes, low, high);
+      if (status !== 0) this.#fail(status);
     }
-    return this.#memory.u64[(this.state.contextAddress + CONTEXT.memoryValue) >> 3] as bigint;
+    if (this.#failure !== 0) {
+      this.#memory.i32[value >> 2] = 0;
+      this.#memory.i32[(value + 4) >> 2] = 0;
+    }
+    // One way out: V8 11.3 (Node 20) aborts where a branch yields a bigint constant or a bigint from an array and the
+    // caller, after inlining, makes a machine word of either.
+    return this.#memory.u64[value >> 3] as bigint;
   }
 
   #write(linear: bigint, bytes: number, value: bigint, how: "implicit" | "guest"): void {

@@ -1,6 +1,7 @@
 import { RFLAGS, SEGMENT } from "../context.ts";
 import { DONE, isCanonical, type SystemAccess, VECTOR } from "./access.ts";
 import type { MsrState } from "./msr-state.ts";
+import type { Msrs } from "./msrs.ts";
 
 const RCX = 1;
 const RDX = 2;
@@ -20,11 +21,15 @@ const SYSRET_FLAGS = 0x3c7fd7;
 /** SYSCALL, SYSRET, SYSENTER, SYSEXIT, SWAPGS and RDFSBASE and its like (SDM Vol 2A, 2B). */
 export class FastCalls {
   readonly #access: SystemAccess;
-  readonly #msrs: MsrState;
+  readonly #system: Msrs;
 
-  constructor(access: SystemAccess, msrs: MsrState) {
+  constructor(access: SystemAccess, msrs: Msrs) {
     this.#access = access;
-    this.#msrs = msrs;
+    this.#system = msrs;
+  }
+
+  get #msrs(): MsrState {
+    return this.#system.state;
   }
 
   syscall(next: bigint): number {

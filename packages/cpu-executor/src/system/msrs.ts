@@ -1,6 +1,6 @@
 import type { CpuState } from "../state.ts";
 import { isCanonical } from "./access.ts";
-import { createMsrState, type MsrState } from "./msr-state.ts";
+import { createMsrValues, type MsrState, type MsrValues } from "./msr-state.ts";
 
 /** One model-specific register whose value is kept as written (SDM Vol 4, table 2-2). */
 export interface MsrEntry {
@@ -116,15 +116,11 @@ const TABLE: ReadonlyMap<number, MsrEntry> = new Map(MSR_TABLE.map((entry) => [e
 
 /** What RDMSR and WRMSR reach. */
 export class Msrs {
-  readonly state: MsrState = createMsrState();
   readonly #cpu: CpuState;
   readonly #clock: () => bigint;
   readonly #translationChanged: () => void;
-  readonly #values: Map<number, bigint> = new Map();
-  /** IA32_APIC_BASE; the processor only keeps it. */
-  apicBase = 0xfee00900n;
-  /** What WRMSR has added to the time-stamp counter. */
-  tscAdjust = 0n;
+  /** Whose values these are; another object puts another virtual processor's in their place. */
+  values: MsrValues = createMsrValues();
 
   constructor(cpu: CpuState, clock: () => bigint, translationChanged: () => void) {
     this.#cpu = cpu;
@@ -132,9 +128,13 @@ export class Msrs {
     this.#translationChanged = translationChanged;
   }
 
+  get state(): MsrState {
+    return this.values.state;
+  }
+
   /** The time-stamp counter. */
   get tsc(): bigint {
-    return BigInt.asUintN(64, this.#clock() + this.tscAdjust);
+    return BigInt.asUintN(64, this.#clock() + this.values.tscAdjust);
   }
 
   /** undefined where RDMSR raises #GP. */
@@ -143,9 +143,9 @@ export class Msrs {
       case TSC:
         return this.tsc;
       case APIC_BASE:
-        return this.apicBase;
+        return this.values.apicBase;
       case TSC_ADJUST:
-        return BigInt.asUintN(64, this.tscAdjust);
+        return BigInt.asUintN(64, this.values.tscAdjust);
       case EFER:
         return BigInt(this.#cpu.efer);
       case FS_BASE:
@@ -159,21 +159,21 @@ export class Msrs {
 
   #stored(entry: MsrEntry | undefined): bigint | undefined {
     if (entry === undefined) return undefined;
-    return entry.field === undefined ? (this.#values.get(entry.index) ?? entry.reset) : this.state[entry.field];
+    return entry.field === undefined ? (this.values.others.get(entry.index) ?? entry.reset) : this.state[entry.field];
   }
 
   /** False where WRMSR raises #GP; nothing has changed then. */
   write(index: number, value: bigint): boolean {
     switch (index) {
       case TSC:
-        this.tscAdjust += BigInt.asIntN(64, value - this.tsc);
+        this.values.tscAdjust += BigInt.asIntN(64, value - this.tsc);
         return true;
       case APIC_BASE:
         if ((value & ~APIC_BASE_WRITABLE) !== 0n) return false;
-        this.apicBase = value;
+        this.values.apicBase = value;
         return true;
       case TSC_ADJUST:
-        this.tscAdjust = BigInt.asIntN(64, value);
+        this.values.tscAdjust = BigInt.asIntN(64, value);
         return true;
       case EFER:
         return this.#writeEfer(value);
@@ -190,7 +190,7 @@ export class Msrs {
   #store(entry: MsrEntry | undefined, value: bigint): boolean {
     if (entry === undefined || entry.writable === 0n || (value & ~entry.writable) !== 0n) return false;
     if ((entry.isCanonical === true && !isCanonical(value)) || entry.isValid?.(value) === false) return false;
-    if (entry.field === undefined) this.#values.set(entry.index, value);
+    if (entry.field === undefined) this.values.others.set(entry.index, value);
     else this.state[entry.field] = value;
     return true;
   }
@@ -206,23 +206,30 @@ export class Msrs {
     return true;
   }
 
-  /** Every value that is not its reset value, by index: for a snapshot. */
+  /** Every value that is not its reset value, by name, in hexadecimal: plain data for a snapshot. */
   save(): Record<string, string> {
-    const values: Record<string, string> = {};
+    const saved: Record<string, string> = {};
     for (const entry of MSR_TABLE) {
       const value = this.#stored(entry);
-      if (value !== undefined && value !== entry.reset) values[entry.name] = value.toString(16);
+      if (value !== undefined && value !== entry.reset) saved[entry.name] = value.toString(16);
     }
-    return values;
+    saved.IA32_APIC_BASE = this.values.apicBase.toString(16);
+    saved.IA32_TSC_ADJUST = BigInt.asUintN(64, this.values.tscAdjust).toString(16);
+    return saved;
   }
 
   /** The reverse of save(); what it does not name is reset. */
-  restore(values: Readonly<Record<string, string>>): void {
+  restore(saved: Readonly<Record<string, string>>): void {
+    const valueNamed = (name: string): bigint | undefined =>
+      saved[name] === undefined ? undefined : BigInt(`0x${saved[name]}`);
+    const values = createMsrValues();
     for (const entry of MSR_TABLE) {
-      const text = values[entry.name];
-      const value = text === undefined ? entry.reset : BigInt(`0x${text}`);
-      if (entry.field === undefined) this.#values.set(entry.index, value);
-      else this.state[entry.field] = value;
+      const value = valueNamed(entry.name) ?? entry.reset;
+      if (entry.field === undefined) values.others.set(entry.index, value);
+      else values.state[entry.field] = value;
     }
+    values.apicBase = valueNamed("IA32_APIC_BASE") ?? values.apicBase;
+    values.tscAdjust = BigInt.asIntN(64, valueNamed("IA32_TSC_ADJUST") ?? 0n);
+    this.values = values;
   }
 }

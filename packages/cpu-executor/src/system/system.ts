@@ -50,7 +50,7 @@ export function createSystem(options: SystemOptions): System {
   const returns = new InterruptReturn(access, loads, far, tasks);
   const flags = new FlagInstructions(access);
   const msrs = new Msrs(state, clock, translationChanged);
-  const calls = new FastCalls(access, msrs.state);
+  const calls = new FastCalls(access, msrs);
   const control = new ControlRegisters(state, translationChanged);
   const tables = new DescriptorTables(access, loads);
   return {

@@ -1,4 +1,5 @@
 import { RFLAGS, SEGMENT } from "../context.ts";
+import { restoreRegisters, saveRegisters } from "../snapshot.ts";
 import { DONE, type SystemAccess, VECTOR } from "./access.ts";
 import {
   type Descriptor,
@@ -86,13 +87,7 @@ export class TaskSwitch {
     const access = this.#access;
     const descriptor = this.#taskDescriptor(gate.gateSelector, external);
     if (descriptor === undefined) return access.failure;
-    const status = this.switchTo(descriptor, "call", event.returnRip, external);
-    if (status !== DONE || event.errorCode < 0) return status;
-    const bytes = (access.state.segmentAccessRights(SEGMENT.tr) & TSS_32_BIT) !== 0 ? 4 : 2;
-    const pointer = access.push([BigInt(event.errorCode)], bytes);
-    if (access.failed) return access.failure;
-    access.setStackPointer(pointer);
-    return DONE;
+    return this.#switch(descriptor, "call", event.returnRip, external, event.errorCode);
   }
 
   /** The available TSS that a task gate or an event names; #GP, #NP otherwise. */
@@ -135,6 +130,39 @@ export class TaskSwitch {
 
   /** `next` is where the outgoing task will continue. */
   switchTo(descriptor: Descriptor, cause: TaskSwitchCause, next: bigint, external: number): number {
+    return this.#switch(descriptor, cause, next, external, -1);
+  }
+
+  /**
+   * A fault in the new task leaves it entered; what is no fault (a page that the hypervisor must provide, a write to decoded
+   * code) takes everything back, for the switch to be repeated.
+   */
+  #switch(descriptor: Descriptor, cause: TaskSwitchCause, next: bigint, external: number, errorCode: number): number {
+    const access = this.#access;
+    const { state } = access;
+    const before = saveRegisters(state);
+    const old = lookUp(access, state.segmentSelector(SEGMENT.tr));
+    let status = this.#enter(descriptor, cause, next, external);
+    if (status === DONE && errorCode >= 0) status = this.#pushErrorCode(errorCode);
+    if (status === DONE || !access.mustRepeat) return status;
+    restoreRegisters(state, before);
+    this.#translationChanged();
+    access.begin();
+    if (cause !== "return") this.#setBusy(descriptor, 0);
+    if (cause !== "call" && old !== undefined) this.#setBusy(old, BUSY);
+    return status;
+  }
+
+  #pushErrorCode(errorCode: number): number {
+    const access = this.#access;
+    const bytes = (access.state.segmentAccessRights(SEGMENT.tr) & TSS_32_BIT) !== 0 ? 4 : 2;
+    const pointer = access.push([BigInt(errorCode)], bytes);
+    if (access.failed) return access.failure;
+    access.setStackPointer(pointer);
+    return DONE;
+  }
+
+  #enter(descriptor: Descriptor, cause: TaskSwitchCause, next: bigint, external: number): number {
     const access = this.#access;
     const { state } = access;
     const isWide = (descriptor.type & TSS_32_BIT) !== 0;
