@@ -6,6 +6,7 @@ import { generated } from "./check/generated.ts";
 import { links } from "./check/links.ts";
 import { packageContents } from "./check/package-contents.ts";
 import { published } from "./check/published.ts";
+import { sizes } from "./check/sizes.ts";
 import { tool } from "./check/tool.ts";
 
 const checks: readonly Check[] = [
@@ -19,6 +20,7 @@ const checks: readonly Check[] = [
   packageContents,
   links,
   changesets,
+  ...sizes(),
   ...published(),
 ];
 

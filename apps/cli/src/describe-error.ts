@@ -1,6 +1,14 @@
 import { OutOfHostMemoryError } from "@likex/host-memory";
 import { KvmError } from "@likex/kvm-client";
-import { LoaderError, NoRoomError } from "@likex/loaders";
+import {
+  InvalidElfError,
+  InvalidMultibootError,
+  LoaderError,
+  NoRoomError,
+  NotBootableError,
+  UnsupportedElfError,
+  UnsupportedMultibootError,
+} from "@likex/loaders";
 import {
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
@@ -11,6 +19,7 @@ import {
 } from "@likex/vmm-runner";
 import { CliError } from "./errors.ts";
 import { EXIT_CODE, type ExitCode } from "./exit-codes.ts";
+import { printable } from "./printable.ts";
 
 type ErrorClass = abstract new (...parameters: never[]) => Error;
 
@@ -22,6 +31,11 @@ const EXIT_CODES: readonly (readonly [ErrorClass, ExitCode])[] = [
   [UnknownRegisterError, EXIT_CODE.register],
   [InvalidRegisterValueError, EXIT_CODE.register],
   [NoRoomError, EXIT_CODE.imageOutsideMemory],
+  [InvalidElfError, EXIT_CODE.fileFormat],
+  [UnsupportedElfError, EXIT_CODE.fileFormat],
+  [InvalidMultibootError, EXIT_CODE.fileFormat],
+  [UnsupportedMultibootError, EXIT_CODE.fileFormat],
+  [NotBootableError, EXIT_CODE.fileFormat],
   [LoaderError, EXIT_CODE.usage],
   [OutOfHostMemoryError, EXIT_CODE.hostMemory],
 ];
@@ -39,5 +53,5 @@ export function describeError(error: unknown): CliError | undefined {
     return new CliError(error.message, EXIT_CODE.device);
   }
   const [, code] = EXIT_CODES.find(([type]) => error instanceof type) ?? [];
-  return code === undefined ? undefined : new CliError((error as Error).message, code);
+  return code === undefined ? undefined : new CliError(printable((error as Error).message), code);
 }

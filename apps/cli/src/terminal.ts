@@ -2,7 +2,7 @@ import { writeSync } from "node:fs";
 import pc from "picocolors";
 import { BrokenPipeError } from "./errors.ts";
 
-type Colors = ReturnType<typeof pc.createColors>;
+export type Colors = ReturnType<typeof pc.createColors>;
 
 /** Where a command writes. Every write is complete when it returns, so that output and trace keep their order. */
 export interface OutputStream {
@@ -36,6 +36,11 @@ export function openStream(fd: number, isTerminal: boolean): OutputStream {
   const { NO_COLOR = "", TERM } = process.env;
   const isColored = isTerminal && TERM !== "dumb" && NO_COLOR === "";
   return { colors: pc.createColors(isColored), write: (data) => writeFully(fd, data) };
+}
+
+/** Colours by the user's choice, or as the stream has them. */
+export function chooseColors(when: "auto" | "always" | "never", stream: OutputStream): Colors {
+  return when === "auto" ? stream.colors : pc.createColors(when === "always");
 }
 
 /** Standard output and standard error of a command. */

@@ -54,7 +54,7 @@ describe.concurrent("likex boot", () => {
     const header = "02b0ad1b 00000000 fe4f52e4";
     const image = Buffer.from(header.replaceAll(" ", ""), "hex");
     const { code, stderr } = await likex(["boot", "-"], { stdin: image });
-    expect(code).toBe(2);
+    expect(code).toBe(18);
     expect(stderr).toMatch(/7f 45 4c 46/);
   });
 
@@ -106,6 +106,13 @@ describe("likex boot refuses", () => {
 
   it("a command line for an ELF program, which cannot get it", () => {
     expect(runHere("boot", elfFile("f4"), "--append", "x")).toMatchObject({ code: 2 });
+  });
+
+  it("a header that demands a video mode", () => {
+    // Magic, flags 4, checksum.
+    const { code, errors } = runHere("boot", programFile("02b0ad1b 04000000 fa4f52e4"));
+    expect(code).toBe(18);
+    expect(errors).toMatch(/demands a video mode/);
   });
 
   it("an image that does not fit in memory", () => {

@@ -1,7 +1,7 @@
 /** Guest program loaders: bytes in, guest memory contents and entry state out. */
 
 export { type ElfFile, type ElfSection, type ElfSegment, elfBytes, isElf, parseElf } from "./elf/elf-file.ts";
-export { type ElfRelocation, readElfDynamicRelocations } from "./elf/elf-relocations.ts";
+export { type ElfRelocation, readElfDynamicRelocations, readElfRelocations } from "./elf/elf-relocations.ts";
 export { type ElfSymbols, readElfDynamicSymbols, readElfSymbols } from "./elf/elf-symbols.ts";
 export {
   ELF_BINDING,

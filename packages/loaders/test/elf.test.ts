@@ -13,6 +13,7 @@ import {
   parseElf,
   readElfDynamicRelocations,
   readElfDynamicSymbols,
+  readElfRelocations,
   readElfSymbols,
   UnsupportedElfError,
 } from "../src/index.ts";
@@ -82,6 +83,7 @@ function readAll(bytes: Uint8Array): void {
   const file = parseElf(bytes);
   for (const part of [...file.sections, ...file.segments]) {
     if (part.type !== 0) attempt(() => elfBytes(file, part));
+    if ("index" in part) attempt(() => readElfRelocations(file, part));
   }
   for (const read of [readElfSymbols, readElfDynamicSymbols]) {
     attempt(() => {
@@ -238,6 +240,16 @@ describe("parseElf", () => {
     expect(() => parseElf(bytes)).toThrow(/more than 2\^26 letters/);
   });
 
+  it("keeps an error's message on one line, whatever a section's name is", () => {
+    const bytes = buildElf({ bits: 64, type: 1, sections: [{ name: "\n\u001b[2J", type: 1, data: CODE }] });
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(Number(view.getBigUint64(40, true)) + 64 + 24, 0x1000n, true);
+    const file = parseElf(bytes);
+    expect(() => elfBytes(file, file.sections[1]!)).toThrow(
+      /^The ELF file has section 1 \("\\n\\u001b\[2J"\) at offset/,
+    );
+  });
+
   it("takes more sections than 16 bits can count", () => {
     const count = 0xff10;
     const sections = Array.from({ length: count }, () => ({ name: "s", type: 1 }));
@@ -284,6 +296,24 @@ describe("readElfDynamicSymbols", () => {
     const symbols = readElfDynamicSymbols(parseElf(bytes));
     expect(symbols.count).toBe(4);
     expect([1, 2, 3].map((i) => symbols.name(i))).toEqual(["imported", "first", "second"]);
+  });
+});
+
+describe("readElfRelocations", () => {
+  it.each([
+    [64, 4, [1n, (2n << 32n) | 4n, -4n], { symbol: 2, type: 4, addend: -4n }],
+    [32, 9, [1n, (2n << 8n) | 4n], { symbol: 2, type: 4, addend: 0n }],
+  ] as const)("reads a section of a file of %i bits", (bits, type, values, relocation) => {
+    const bytes = buildElf({
+      bits,
+      type: ELF_TYPE.relocatable,
+      sections: [
+        { name: ".text", type: 1, flags: 6, data: CODE },
+        { name: ".rel.text", type, data: words(bits, values), info: 1 },
+      ],
+    });
+    const file = parseElf(bytes);
+    expect(readElfRelocations(file, file.sections[2]!)).toEqual([{ address: 1n, ...relocation }]);
   });
 });
 

@@ -7,9 +7,11 @@ const USAGE = `Decoding of real code, beside iced-x86 in the same run: CPU time 
 
   pnpm bench decoder [--rounds N] [--json]
 
-  batch          decodeBatch, beside decodeOut and length
-  operands       decodeBatch and all explicit operands, beside decodeOut and the getters for them
-  format-intel   decodeBatch and the Intel text, beside decodeOut and the Intel formatter
+  batch            decodeBatch, beside decodeOut and length
+  batch-long-path  the same without the short path, as where WebAssembly is missing
+  operands         decodeBatch and all explicit operands, beside decodeOut and the getters for them
+  format-intel     decodeBatch and the Intel text, beside decodeOut and the Intel formatter
+  format-...       the same for MASM, NASM and AT&T
 
 The code is that of the programs that are found: node, libc, python. A ratio is our time divided by iced-x86's.`;
 
@@ -26,7 +28,7 @@ function print(code: string, results: readonly Measurement[]): void {
   for (const { name, ours, theirs } of results) {
     const times = theirs / ours;
     console.log(
-      `  ${name.padEnd(14)} ${ours.toFixed(1).padStart(7)} ns   iced-x86 ${theirs.toFixed(1).padStart(7)} ns   ratio ${(ours / theirs).toFixed(3)}: ${times.toFixed(1)} times as fast`,
+      `  ${name.padEnd(16)} ${ours.toFixed(1).padStart(7)} ns   iced-x86 ${theirs.toFixed(1).padStart(7)} ns   ratio ${(ours / theirs).toFixed(3)}: ${times.toFixed(1)} times as fast`,
     );
   }
 }

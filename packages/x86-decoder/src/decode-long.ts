@@ -1,26 +1,40 @@
 import { INVALID_REASON, PREFIX, SEGMENT } from "./constants.ts";
 import {
-  EXTEND_MASK,
-  EXTEND_SHIFT,
-  IMMEDIATE_BYTES,
-  IMMEDIATE_MASK,
-  IMMEDIATE_SIGN,
-  MODRM_REX_B,
-  MODRM_ROW_64,
-  MODRM_ROW_LEGACY,
-  MODRM_TAIL,
+  EXTEND_MASK as EXTEND_MASK_TABLE,
+  EXTEND_SHIFT as EXTEND_SHIFT_TABLE,
+  IMMEDIATE_BYTES as IMMEDIATE_BYTES_TABLE,
+  IMMEDIATE_MASK as IMMEDIATE_MASK_TABLE,
+  IMMEDIATE_SIGN as IMMEDIATE_SIGN_TABLE,
+  MODRM_REX_B as MODRM_REX_B_TABLE,
+  MODRM_ROW_64 as MODRM_ROW_64_TABLE,
+  MODRM_ROW_LEGACY as MODRM_ROW_LEGACY_TABLE,
+  MODRM_TAIL as MODRM_TAIL_TABLE,
   NO_BASE,
   NO_INDEX,
-  SIZE_RULES,
+  SIZE_RULES as SIZE_RULES_TABLE,
   TAIL,
 } from "./decode-tables.ts";
 import { findForm } from "./find-form.ts";
 import { violation } from "./form-rules.ts";
-import { BITS, FORM_RULES } from "./generated/decode-tables.ts";
+import { BITS as BITS_TABLE, FORM_RULES as FORM_RULES_TABLE } from "./generated/decode-tables.ts";
 import { ENCODING, FORM_BITS, IMMEDIATE, MAP_INDEX, RULES, SPECIAL_REG } from "./layout.ts";
 import { HIGH, MAP_3DNOW, MAX_LENGTH, type Opcode, readOpcode } from "./opcode.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "./row-fields.ts";
 import type { InstructionRows } from "./rows.ts";
+
+// Constants of this module V8 has the addresses of in its code; imported ones it loads at each use.
+const BITS = BITS_TABLE;
+const FORM_RULES = FORM_RULES_TABLE;
+const EXTEND_MASK = EXTEND_MASK_TABLE;
+const EXTEND_SHIFT = EXTEND_SHIFT_TABLE;
+const IMMEDIATE_BYTES = IMMEDIATE_BYTES_TABLE;
+const IMMEDIATE_MASK = IMMEDIATE_MASK_TABLE;
+const IMMEDIATE_SIGN = IMMEDIATE_SIGN_TABLE;
+const MODRM_REX_B = MODRM_REX_B_TABLE;
+const MODRM_ROW_64 = MODRM_ROW_64_TABLE;
+const MODRM_ROW_LEGACY = MODRM_ROW_LEGACY_TABLE;
+const MODRM_TAIL = MODRM_TAIL_TABLE;
+const SIZE_RULES = SIZE_RULES_TABLE;
 
 /** Base and index of the eight 16-bit addressing forms (SDM Vol 2, table 2-1); 63: none. */
 const BASE_16: Uint8Array = /* @__PURE__ */ Uint8Array.of(3, 3, 5, 5, 6, 7, 5, 3);

@@ -21,7 +21,7 @@ export interface DecodedInstruction {
    * with ES, CS, SS and DS have no effect (SDM Vol 2, 2.1.1) and the default is given.
    */
   segment: number;
-  /** The last segment override prefix that stands before the opcode (SEGMENT), effective or not; -1: none. */
+  /** The last segment override (SEGMENT), in 64-bit mode the last of FS and GS if there is one; -1: none. */
   segmentPrefix: number;
   /** ModRM.mod; 3: register. Without a ModRM byte 3, or 0 for a direct offset (O operands). */
   mod: number;

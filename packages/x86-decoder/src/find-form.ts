@@ -1,7 +1,10 @@
-import { TREE } from "./generated/decode-tables.ts";
+import { TREE as TREE_TABLE } from "./generated/decode-tables.ts";
 import { ENCODING, MAPS, NODE, NODE_BIT } from "./layout.ts";
 import { MAP_3DNOW, type Opcode } from "./opcode.ts";
 import { ROW_FLAGS } from "./row-fields.ts";
+
+// Constants of this module V8 has the addresses of in its code; imported ones it loads at each use.
+const TREE = TREE_TABLE;
 
 /**
  * Finds the form of an opcode in the decode tree; 0: there is none. `operandSize` is 16 << n by prefixes alone.

@@ -1,7 +1,24 @@
-import { FORM_LINES, FORM_SIGNATURE, SIGNATURES } from "./generated/form-lines.ts";
+import {
+  ATTRIBUTES,
+  ENCODINGS,
+  FLAG_USES,
+  FORM_ATTRIBUTES,
+  FORM_FLAGS,
+  FORM_IMPLIED,
+  FORM_SIGNATURE,
+  IMPLIED,
+  MNEMONICS,
+  OPERAND_WORDS,
+  SIGNATURES,
+} from "./generated/form-lines.ts";
+import { FLAG_USE } from "./info/layout.ts";
+import { MAX_OPERANDS } from "./operands.ts";
 
-/** How an instruction uses an operand: reads it, writes it, both, each only under a condition (c), or only its address (n). */
-export type OperandAccess = "r" | "w" | "rw" | "cr" | "cw" | "rcw" | "n";
+/**
+ * How an instruction uses an operand: reads it, writes it, both, each only under a condition (c), only its address (a), or
+ * not at all (n).
+ */
+export type OperandAccess = "r" | "w" | "rw" | "cr" | "cw" | "rcw" | "a" | "n";
 
 /** Where control goes when it does not simply continue behind the instruction. */
 export type ControlFlow =
@@ -16,7 +33,10 @@ export type ControlFlow =
   | "exception"
   | "xbegin";
 
-/** RFLAGS masks. For shifts and rotates by a count: those of a count above 1. */
+/**
+ * Masks of RFLAGS, and of the x87 condition codes 16 above their place in the status word. For shifts and rotates by a
+ * count: those of a count above 1.
+ */
 export interface FlagsUse {
   readonly read: number;
   /** Set according to the result. */
@@ -52,53 +72,110 @@ export interface InstructionForm {
   readonly encoding: string;
 }
 
-const FLAG_BIT: Readonly<Record<string, number>> = {
-  c: 1,
-  p: 4,
-  a: 0x10,
-  z: 0x40,
-  s: 0x80,
-  i: 0x200,
-  d: 0x400,
-  o: 0x800,
-};
+/** What the attributes column says, worked out. */
+type Attributes = Pick<InstructionForm, "attributes" | "lock" | "privileged" | "flow" | "feature">;
 
-function flagsOf(text: string): FlagsUse {
-  const mask = (kind: string): number => {
-    let bits = 0;
-    for (const word of text.split(" ")) {
-      if (word.startsWith(`${kind}=`)) for (const letter of word.slice(2)) bits |= FLAG_BIT[letter] ?? 0;
+function parseAttributes(text: string): Attributes {
+  const attributes = text === "" ? [] : text.split(" ");
+  let flow: ControlFlow = "next";
+  let feature = "base";
+  for (const word of attributes) {
+    if (word.startsWith("feature=")) feature = word.slice(8);
+    else if (word.startsWith("flow=")) flow = word.slice(5) as ControlFlow;
+  }
+  return { attributes, lock: attributes.includes("lock"), privileged: attributes.includes("cpl0"), flow, feature };
+}
+
+type Signature = Pick<InstructionForm, "operands" | "access">;
+
+/** Loops, not array methods, here and below: all of this is run when the package is imported. */
+function makeSignatures(): Signature[] {
+  const words = OPERAND_WORDS.map((word) => word.split(":"));
+  const signatures: Signature[] = [];
+  for (let at = 0; at < SIGNATURES.length; at += MAX_OPERANDS) {
+    const operands: string[] = [];
+    const access: OperandAccess[] = [];
+    for (let n = at; n < at + MAX_OPERANDS && SIGNATURES[n] !== 0; n++) {
+      const [how, code] = words[SIGNATURES[n]!]!;
+      operands.push(code!);
+      access.push(how as OperandAccess);
     }
-    return bits;
-  };
-  return { read: mask("r"), written: mask("w"), cleared: mask("0"), set: mask("1"), undefined: mask("u") };
+    signatures.push({ operands, access });
+  }
+  return signatures;
 }
 
-function parseForm(line: string, id: number): InstructionForm {
-  const [mnemonic = "", implied = "", flags = "", attributes = "", encoding = ""] = line.split("|");
-  const words = attributes.split(" ");
-  const attributeValue = (name: string): string | undefined =>
-    words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
-  const signature = SIGNATURES[FORM_SIGNATURE[id] ?? 0] ?? "";
-  const parts = signature === "" ? [] : signature.split(" ").map((word) => word.split(":"));
-  return {
-    id,
-    mnemonic,
-    operands: parts.map((part) => part[1] ?? ""),
-    access: parts.map((part) => part[0] as OperandAccess),
-    implied,
-    attributes: words,
-    flags: flagsOf(flags),
-    lock: words.includes("lock"),
-    privileged: words.includes("cpl0"),
-    flow: (attributeValue("flow") ?? "next") as ControlFlow,
-    feature: attributeValue("feature") ?? "base",
-    encoding,
-  };
+function makeFlags(): FlagsUse[] {
+  const flags: FlagsUse[] = [];
+  for (let at = 0; at < FLAG_USES.length; at += FLAG_USE) {
+    flags.push({
+      read: FLAG_USES[at]!,
+      written: FLAG_USES[at + 1]!,
+      cleared: FLAG_USES[at + 2]!,
+      set: FLAG_USES[at + 3]!,
+      undefined: FLAG_USES[at + 4]!,
+    });
+  }
+  return flags;
 }
 
-/** What form number 0 stands for: bytes that are no instruction. */
-const NO_FORM = "(bad)||||";
+/** The columns of the table, each distinct text worked out once. */
+const SIGNATURE_PARTS: readonly Signature[] = /* @__PURE__ */ makeSignatures();
+const FLAG_PARTS: readonly FlagsUse[] = /* @__PURE__ */ makeFlags();
+const ATTRIBUTE_PARTS: readonly Attributes[] = /* @__PURE__ */ ATTRIBUTES.map(parseAttributes);
+
+/** Looks its fields up: to make 2800 objects with all of them takes 3 ms, a third of what the import may take. */
+class Form implements InstructionForm {
+  readonly id: number;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  get mnemonic(): string {
+    return MNEMONICS[this.id]!;
+  }
+
+  get operands(): readonly string[] {
+    return SIGNATURE_PARTS[FORM_SIGNATURE[this.id]!]!.operands;
+  }
+
+  get access(): readonly OperandAccess[] {
+    return SIGNATURE_PARTS[FORM_SIGNATURE[this.id]!]!.access;
+  }
+
+  get implied(): string {
+    return IMPLIED[FORM_IMPLIED[this.id]!]!;
+  }
+
+  get attributes(): readonly string[] {
+    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.attributes;
+  }
+
+  get flags(): FlagsUse {
+    return FLAG_PARTS[FORM_FLAGS[this.id]!]!;
+  }
+
+  get lock(): boolean {
+    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.lock;
+  }
+
+  get privileged(): boolean {
+    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.privileged;
+  }
+
+  get flow(): ControlFlow {
+    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.flow;
+  }
+
+  get feature(): string {
+    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.feature;
+  }
+
+  get encoding(): string {
+    return ENCODINGS[this.id]!;
+  }
+}
 
 /** Every form that the decoder knows, by form number; number 0 stands for bytes that are no instruction. */
-export const FORMS: readonly InstructionForm[] = /* @__PURE__ */ [NO_FORM, ...FORM_LINES.split("\n")].map(parseForm);
+export const FORMS: readonly InstructionForm[] = /* @__PURE__ */ MNEMONICS.map((_, id) => new Form(id));

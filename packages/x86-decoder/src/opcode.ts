@@ -89,8 +89,12 @@ export function readOpcode(bytes: Uint8Array, at: number, bits: 16 | 32 | 64, ap
     } else {
       rex = 0;
       if (kind <= BYTE_KIND.lastSegment) {
-        flags = (flags & ~(7 << ROW_FLAGS.segmentPrefixShift)) | (kind << ROW_FLAGS.segmentPrefixShift);
-        if (!mode64 || kind > SEGMENT.ds + 1) out.segment = kind - 1;
+        // In 64-bit mode ES, CS, SS and DS have no effect (SDM Vol 2, 2.1.1), not even on FS or GS before them.
+        const counts = !mode64 || kind > SEGMENT.ds + 1;
+        if (counts) out.segment = kind - 1;
+        if (counts || out.segment < 0) {
+          flags = (flags & ~(7 << ROW_FLAGS.segmentPrefixShift)) | (kind << ROW_FLAGS.segmentPrefixShift);
+        }
       } else if (kind === BYTE_KIND.operandSize) flags |= PREFIX.operandSize;
       else if (kind === BYTE_KIND.addressSize) flags |= PREFIX.addressSize;
       else if (kind === BYTE_KIND.lock) flags |= PREFIX.lock;

@@ -1,4 +1,6 @@
 import { createOpcode, type Opcode } from "./opcode.ts";
+import { createShortPath, type ShortPath } from "./short-path.ts";
+import { MAX_ROWS, ROWS_AT } from "./short-path-layout.ts";
 
 /**
  * Decoded instructions, one a row, in typed arrays: what the batch decoder fills. `unpackRow` and
@@ -31,6 +33,8 @@ export interface InstructionRows {
   sourceView: DataView;
   /** The decoder's own: prefixes and opcode of the instruction that it is at. */
   readonly opcode: Opcode;
+  /** The decoder's own: undefined for few rows, where it would cost more than it saves, and where WebAssembly is missing. */
+  readonly shortPath: ShortPath | undefined;
   /** Whether D5 is the REX2 prefix in 64-bit mode. */
   readonly apx: boolean;
   /** Written by the decoder: where it stopped. */
@@ -48,31 +52,42 @@ export interface RowsOptions {
   readonly extensions?: readonly DecoderExtension[];
 }
 
-/** Arrays for up to `capacity` instructions: 29 bytes each. */
+/** From so many rows on, decoding into them goes through the short path. */
+const LEAST_SHORT_ROWS = 32;
+
+/**
+ * Arrays for up to `capacity` instructions, at most 65536, 29 bytes each. Make them once: from 32 rows on they come with
+ * 128 KiB of tables in a WebAssembly memory. Throws a DecoderError for an impossible capacity.
+ */
 export function createInstructionRows(capacity: number, options: RowsOptions = {}): InstructionRows {
   const { extensions = [] } = options;
-  if (!Number.isSafeInteger(capacity) || capacity < 1 || capacity > 1 << 26) {
+  if (!Number.isSafeInteger(capacity) || capacity < 1 || capacity > MAX_ROWS) {
     throw new DecoderError(
-      `createInstructionRows: capacity ${capacity} was asked for; it must be a whole number from 1 to ${1 << 26}`,
+      `createInstructionRows: capacity ${capacity} was asked for; it must be a whole number from 1 to ${MAX_ROWS}`,
     );
   }
+  const shortPath = capacity < LEAST_SHORT_ROWS ? undefined : createShortPath();
+  const memory = shortPath?.memory;
+  const words = (at: number): Int32Array =>
+    memory === undefined ? new Int32Array(capacity) : new Int32Array(memory, at, capacity);
   const tail = new Uint8Array(TAIL_BYTES);
   const tailView = new DataView(tail.buffer);
   return {
     capacity,
-    offset: new Uint32Array(capacity),
-    length: new Uint8Array(capacity),
-    form: new Uint16Array(capacity),
-    flags: new Int32Array(capacity),
-    registers: new Int32Array(capacity),
-    displacement: new Int32Array(capacity),
-    immediate: new Int32Array(capacity),
-    immediate2: new Int32Array(capacity),
+    offset: memory === undefined ? new Uint32Array(capacity) : new Uint32Array(memory, ROWS_AT.offset, capacity),
+    length: memory === undefined ? new Uint8Array(capacity) : new Uint8Array(memory, ROWS_AT.length, capacity),
+    form: memory === undefined ? new Uint16Array(capacity) : new Uint16Array(memory, ROWS_AT.form, capacity),
+    flags: words(ROWS_AT.flags),
+    registers: words(ROWS_AT.registers),
+    displacement: words(ROWS_AT.displacement),
+    immediate: words(ROWS_AT.immediate),
+    immediate2: words(ROWS_AT.immediate2),
     tail,
     tailView,
     source: tail,
     sourceView: tailView,
     opcode: createOpcode(),
+    shortPath,
     apx: extensions.includes("apx-rex2"),
     next: 0,
   };

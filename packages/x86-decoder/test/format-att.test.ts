@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ACCEPTED_ATT_DIFFERENCES, AttComparison } from "../scripts/iced/compare-att.ts";
 import { IcedDecoder, iced } from "../scripts/iced/iced.ts";
-import { nodeMachineCode } from "../scripts/machine-code.ts";
+import { executableSections } from "../scripts/iced/sources.ts";
 import { type Bits, formBytes, Numbers, PATTERNS, samples } from "../scripts/streams.ts";
 import { createAttFormatter, type FormatterOptions } from "../src/format/att.ts";
 import { createInstructionRows, DecoderError, decodeBatch, FORMS, type InstructionRows } from "../src/index.ts";
@@ -98,7 +98,9 @@ describe("createAttFormatter", () => {
     expect(FORMS.filter((form) => form.id > 0 && compared[form.id] === 0).map((form) => form.mnemonic)).toEqual([]);
   }, 120_000);
 
-  const realCode = nodeMachineCode(120_000);
+  const realCode = executableSections(process.execPath)
+    .find(({ length }) => length > 120_000)
+    ?.subarray(0, 120_000);
 
   it.skipIf(realCode === undefined)(
     "writes the text of iced-x86 for real code",

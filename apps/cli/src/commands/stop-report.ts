@@ -1,6 +1,6 @@
 import { type MicroVm, OutsideMemoryError, type RunResult } from "@likex/vmm-runner";
-import { disassemble } from "../disassembly/disassemble.ts";
-import type { Bits } from "../disassembly/operands.ts";
+import { firstInstruction } from "../disassembly/first-instruction.ts";
+import type { Bits } from "../disassembly/program.ts";
 import { type DriverName, HOST_RUN_TIMEOUT_MS } from "../drivers.ts";
 import { EXIT_CODE } from "../exit-codes.ts";
 
@@ -43,11 +43,13 @@ function codeAt(vm: MicroVm, { rip, specialRegisters: { cs, cr0, efer } }: RunRe
   if ((cr0 & CR0_PG) !== 0n || linear > 0xffff_ffffn) return { place, code: "" };
   const bytes = readUpTo(vm, Number(linear), LONGEST_INSTRUCTION);
   const bits: Bits = (efer & EFER_LMA) !== 0n && cs.l === 1 ? 64 : cs.db === 1 ? 32 : 16;
-  const [line] = disassemble(bytes, bits, rip);
-  if (line === undefined) return { place, code: "" };
-  const isKnown = !line.text.startsWith("db ");
-  const shown = Array.from(isKnown ? line.bytes : bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return { place, code: isKnown ? ` There: ${shown}, ${line.text}.` : ` The bytes there: ${shown}.` };
+  if (bytes.length === 0) return { place, code: "" };
+  const instruction = firstInstruction(bytes, bits, rip);
+  const shown = Array.from(instruction?.bytes ?? bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return {
+    place,
+    code: instruction === undefined ? ` The bytes there: ${shown}.` : ` There: ${shown}, ${instruction.text}.`,
+  };
 }
 
 /** As many bytes of guest memory as there are, up to `length`. */

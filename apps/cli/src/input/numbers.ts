@@ -21,6 +21,13 @@ export function parseAddress(what: string, text: string): number {
   return toSafeNumber(what, text, parseInteger(what, text));
 }
 
+/** Reads a linear address, of up to 64 bits. */
+export function parseLinearAddress(what: string, text: string): bigint {
+  const address = parseInteger(what, text);
+  if (address >= 1n << 64n) throw new UsageError(`The ${what} "${text}" has more than 64 bits.`);
+  return address;
+}
+
 /** Reads a size in bytes, with an optional K, M or G (powers of 1024). */
 export function parseSize(what: string, text: string): number {
   const [, number = text, unit = ""] = /^(.*?)([KMG])(?:i?B)?$/i.exec(text) ?? [];

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { CliError } from "../errors.ts";
 import { EXIT_CODE, type ExitCode } from "../exit-codes.ts";
 
@@ -27,17 +27,22 @@ export interface TooLarge {
 
 const CHUNK_BYTES = 1 << 20;
 
-/** Reads to the end, or to one byte more than the limit: enough to know that it is too much, even of an endless device. */
-function readUpTo(fd: number, limit: number): Uint8Array {
+/** Reads to the end; undefined after one byte more than the limit, which endless devices reach too. */
+function readUpTo(fd: number, limit: number): Uint8Array | undefined {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  while (total <= limit) {
-    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, limit + 1 - total));
+  // A regular file is one chunk, and is not copied.
+  let size = Math.max(fstatSync(fd).size, CHUNK_BYTES);
+  for (;;) {
+    const chunk = new Uint8Array(Math.min(size, limit + 1 - total));
     const count = readSync(fd, chunk);
     if (count === 0) break;
     chunks.push(chunk.subarray(0, count));
     total += count;
+    if (total > limit) return undefined;
+    size = CHUNK_BYTES;
   }
+  if (chunks.length === 1) return chunks[0]!;
   const bytes = new Uint8Array(total);
   let offset = 0;
   for (const chunk of chunks) {
@@ -47,7 +52,7 @@ function readUpTo(fd: number, limit: number): Uint8Array {
   return bytes;
 }
 
-function readFile(path: string, limit: number): Uint8Array {
+function readFile(path: string, limit: number): Uint8Array | undefined {
   if (path === "-") return readUpTo(0, limit);
   const fd = openSync(path, "r");
   try {
@@ -63,15 +68,13 @@ function readFile(path: string, limit: number): Uint8Array {
  * @throws CliError; for a larger file `tooLarge`, given what is said of it.
  */
 export function readProgramFile(path: string, limit: number, tooLarge: TooLarge): Uint8Array {
-  let bytes: Uint8Array;
+  let bytes: Uint8Array | undefined;
   try {
     bytes = readFile(path, limit);
   } catch (error) {
     throw new CliError(`Cannot read ${path}: ${describeFileError(error)}.`, EXIT_CODE.file);
   }
+  if (bytes === undefined) throw new CliError(`${path} has more than ${tooLarge.message}`, tooLarge.exitCode);
   if (bytes.length === 0) throw new CliError(`${path} is empty: there is no program in it.`, EXIT_CODE.file);
-  if (bytes.length > limit) {
-    throw new CliError(`${path} has more than ${tooLarge.message}`, tooLarge.exitCode);
-  }
   return bytes;
 }

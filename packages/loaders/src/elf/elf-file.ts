@@ -226,5 +226,5 @@ function checkTable(contents: ElfBytes, what: string, { start, stride, count, sm
 export function elfBytes({ contents }: ElfFile, part: ElfSection | ElfSegment): Uint8Array {
   if ("fileSize" in part) return contents.slice("a segment", part.offset, part.fileSize);
   if (part.type === ELF_SECTION.noBits) return new Uint8Array(0);
-  return contents.slice(`section ${part.name === "" ? part.index : part.name}`, part.offset, part.size);
+  return contents.slice(`section ${part.index} (${JSON.stringify(part.name)})`, part.offset, part.size);
 }

@@ -1,5 +1,10 @@
 import type * as Iced from "iced-x86";
 import { iced } from "../../scripts/iced/iced.ts";
+import { createAttFormatter } from "../../src/format/att.ts";
+import type { InstructionFormatter } from "../../src/format/formatter.ts";
+import { createIntelFormatter } from "../../src/format/intel.ts";
+import { createMasmFormatter } from "../../src/format/masm.ts";
+import { createNasmFormatter } from "../../src/format/nasm.ts";
 import {
   createInstructionRows,
   createOperandList,
@@ -11,10 +16,21 @@ import {
 import type { Workload } from "./measure.ts";
 
 const ROWS = 4096;
+const FORMATTED_BYTES = 200_000;
+const BASE = 0x7fff_0000_0000n;
+
+const FORMATTERS = [
+  ["format-intel", createIntelFormatter, "Intel"],
+  ["format-masm", createMasmFormatter, "Masm"],
+  ["format-nasm", createNasmFormatter, "Nasm"],
+  ["format-att", createAttFormatter, "Gas"],
+] as const;
 
 /** Batch decoding, with operands, and with text, of one program's code in 64-bit mode. */
 export function workloads(bytes: Uint8Array): Workload[] {
   const rows = createInstructionRows(ROWS);
+  // So few rows that the short path is not used.
+  const few = createInstructionRows(16);
   const instruction = new iced.Instruction();
   return [
     {
@@ -24,11 +40,28 @@ export function workloads(bytes: Uint8Array): Workload[] {
       theirs: () => icedLengths(bytes, instruction),
     },
     {
+      name: "batch-long-path",
+      instructions: decodeAll(bytes, rows),
+      ours: () => decodeAll(bytes, few),
+      theirs: () => icedLengths(bytes, instruction),
+    },
+    {
       name: "operands",
       instructions: decodeAll(bytes, rows),
       ours: () => readAllOperands(bytes, rows),
       theirs: () => icedOperands(bytes, instruction),
     },
+    ...FORMATTERS.map(([name, create, syntax]): Workload => {
+      // Text is slow and its time even: a part of the code is enough.
+      const part = bytes.subarray(0, FORMATTED_BYTES);
+      const [ours, theirs] = [create(), new iced.Formatter(iced.FormatterSyntax[syntax])];
+      return {
+        name,
+        instructions: decodeAll(part, rows),
+        ours: () => formatAll(part, rows, ours),
+        theirs: () => icedTexts(part, instruction, theirs),
+      };
+    }),
   ];
 }
 
@@ -40,7 +73,7 @@ function decodeAll(bytes: Uint8Array, rows: InstructionRows): number {
   for (let at = 0; ; at = rows.next) {
     const count = decodeBatch(bytes, at, bytes.length, 64, rows);
     total += count;
-    if (count < ROWS) return total;
+    if (count < rows.capacity) return total;
   }
 }
 
@@ -94,6 +127,31 @@ function icedOperands(bytes: Uint8Array, i: Iced.Instruction): number {
         sum += i.memoryBase + i.memoryIndex + i.memoryIndexScale + i.memoryDisplSize + i.memorySize;
       }
     }
+  }
+  decoder.free();
+  return sum;
+}
+
+// JavaScript engines put off making a text one piece of memory until it is read, so a character of each is read.
+
+function formatAll(bytes: Uint8Array, rows: InstructionRows, formatter: InstructionFormatter): number {
+  let sum = 0;
+  for (let at = 0; ; at = rows.next) {
+    const count = decodeBatch(bytes, at, bytes.length, 64, rows);
+    for (let i = 0; i < count; i++) sum += formatter.format(rows, i, BASE).charCodeAt(0);
+    if (count < ROWS) return sum;
+  }
+}
+
+function icedTexts(bytes: Uint8Array, instruction: Iced.Instruction, formatter: Iced.Formatter): number {
+  const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None);
+  decoder.ip = BASE;
+  let sum = 0;
+  let at = 0;
+  while (at < bytes.length) {
+    decoder.decodeOut(instruction);
+    at += instruction.length;
+    sum += formatter.format(instruction).charCodeAt(0);
   }
   decoder.free();
   return sum;

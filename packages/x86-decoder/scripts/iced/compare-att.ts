@@ -16,9 +16,6 @@ export interface AcceptedAttDifference {
 
 const NO_INDEX = 63;
 
-const segmentPrefix = (rows: InstructionRows, i: number): number =>
-  ((rows.flags[i]! >> ROW_FLAGS.segmentPrefixShift) & 7) - 1;
-
 export const ACCEPTED_ATT_DIFFERENCES: readonly AcceptedAttDifference[] = [
   {
     applies: (_form, { registers }, i) =>
@@ -38,15 +35,6 @@ export const ACCEPTED_ATT_DIFFERENCES: readonly AcceptedAttDifference[] = [
       "GNU as, Constants, Numbers: a number means its value; iced-x86 1.21 for JavaScript leaves out the high half of " +
       "a 64-bit number whose low half is below 10",
     example: "48b80200000000000080",
-  },
-  {
-    applies: ({ operands }, rows, i) =>
-      operands.some((code) => code.startsWith("Y")) && segmentPrefix(rows, i) >= 0 && segmentPrefix(rows, i) < 4,
-    asIced: (ours) => (ours.includes("%es:") ? ours : ours.replace("(%", "%es:(%")),
-    manual:
-      "SDM Vol 1, 3.4.2.1: in 64-bit mode ES, CS, SS and DS overrides have no effect, and ES:rDI takes no other; iced-x86 " +
-      "writes %es: for FS or GS before one of them, of which a row keeps only the last",
-    example: "643eaa",
   },
 ];
 

@@ -110,7 +110,7 @@ function isShort(bits: number): boolean {
     field(FORM_BITS.stringShift, FORM_BITS.stringMask) === STRING_SEGMENT.none &&
     // Of 64-bit immediates the short path takes those that are cut to 32 bits.
     field(FORM_BITS.immediateShift, FORM_BITS.immediateMask) <= IMMEDIATE.upTo64 &&
-    (bits & (FORM_BITS.vsib | FORM_BITS.hasRules | FORM_BITS.vvvv | FORM_BITS.ignoresMod | FORM_BITS.consumes66)) === 0
+    (bits & (FORM_BITS.vsib | FORM_BITS.hasRules | FORM_BITS.vvvv | FORM_BITS.ignoresMod)) === 0
   );
 }
 

@@ -1,4 +1,7 @@
 import { ENCODING, type EncodingName, MAP_INDEX } from "../../src/layout.ts";
+import { parseFlags } from "./flags.ts";
+import { classOf } from "./form-class.ts";
+import { parseImplied } from "./implied.ts";
 
 /** One line of the instruction table, parsed. */
 export interface TableForm {
@@ -114,7 +117,7 @@ export function parseLine(line: string): TableForm {
   const operands: string[] = [];
   for (const word of operandWords) {
     const [how, code] = word.split(":");
-    if (how === undefined || code === undefined || !/^(r|w|rw|cr|cw|rcw|n)$/.test(how)) fail(`operand "${word}"`);
+    if (how === undefined || code === undefined || !/^(r|w|rw|cr|cw|rcw|a|n)$/.test(how)) fail(`operand "${word}"`);
     else {
       access.push(how);
       operands.push(code);
@@ -163,6 +166,13 @@ export function parseLine(line: string): TableForm {
     else if (word === "o64") modes = "64";
     else if (word === "d64" || word === "f64") sizeRule = word;
     else if (word !== "reg" && word !== "rexb0" && word !== "wig32" && word !== "as32") fail(`word "${word}"`);
+  }
+  try {
+    parseImplied([implied]);
+    parseFlags(flags);
+    classOf(attributes);
+  } catch (error) {
+    fail((error as Error).message);
   }
   const attributeWords = attributes.split(/\s+/).filter((word) => word !== "");
   return {

@@ -1,4 +1,5 @@
 import type { InstructionForm } from "../forms.ts";
+import { COMPARING_STRINGS, MOVING_STRINGS, PADLOCK, type PatternRules, PatternTable } from "./form-patterns.ts";
 
 /** Which prefixes mean something for a form, as bits. */
 export const FORM_PREFIX = {
@@ -20,27 +21,28 @@ export const FORM_PREFIX = {
   hints: 128,
 } as const;
 
-const REPEATED = /^(ins|outs|movs|lods|stos)[bwdq]$|^(x(store|crypt|sha)|montmul|ccs_|undoc)/;
-const COMPARED = /^(cmps|scas)[bwdq]$/;
+const CONDITIONAL = "jo jno jb jae je jne jbe ja js jns jp jnp jl jge jle jg";
+
+/** FORM_PREFIX bits by pattern; those of all patterns that fit count. */
+const RULES: PatternRules<number> = [
+  [MOVING_STRINGS, FORM_PREFIX.rep],
+  [COMPARING_STRINGS, FORM_PREFIX.repe],
+  [PADLOCK, FORM_PREFIX.rep],
+  // A two-byte return (AMD's optimization guides).
+  ["ret : -", FORM_PREFIX.rep],
+  [`${CONDITIONAL} : Jb Jz`, FORM_PREFIX.bnd | FORM_PREFIX.hints],
+  ["call jmp : Jz Ev", FORM_PREFIX.bnd],
+  ["ret", FORM_PREFIX.bnd],
+  ["call jmp : Ev", FORM_PREFIX.notrack],
+  // SDM Vol 2D, XACQUIRE/XRELEASE, lists them; CMPXCHG16B is not among them.
+  ["add adc and btc btr bts cmpxchg cmpxchg8b dec inc neg not or sbb sub xadd xor", FORM_PREFIX.hle],
+  ["xchg : Eb,Gb Ev,Gv", FORM_PREFIX.hleWithoutLock],
+  ["mov : Eb,Gb Ev,Gv Eb,Ib Ev,Iz", FORM_PREFIX.xrelease],
+];
+
+const TABLE: PatternTable<number> = /* @__PURE__ */ new PatternTable(RULES);
 
 /** FORM_PREFIX bits of a form. */
 export function formPrefixes(form: InstructionForm): number {
-  const { mnemonic, operands, attributes, encoding } = form;
-  const isString = /^[XY]/.test(operands[0] ?? "") || /^[XY]/.test(operands[1] ?? "");
-  const isNear = !operands.some((code) => code === "Ap" || code === "Mp");
-  let bits = 0;
-  if ((isString || operands.length === 0) && REPEATED.test(mnemonic)) bits |= FORM_PREFIX.rep;
-  if (isString && COMPARED.test(mnemonic)) bits |= FORM_PREFIX.repe;
-  if (mnemonic === "ret" && operands.length === 0) bits |= FORM_PREFIX.rep;
-  if (attributes.includes("flow=conditional") && /J[bz]$/.test(operands[0] ?? "") && !/^(loop|jrcxz)/.test(mnemonic)) {
-    bits |= FORM_PREFIX.bnd | FORM_PREFIX.hints;
-  }
-  if ((mnemonic === "call" || mnemonic === "jmp" || mnemonic === "ret") && isNear && operands[0] !== "Jb") {
-    bits |= FORM_PREFIX.bnd;
-  }
-  if ((mnemonic === "call" || mnemonic === "jmp") && /^E/.test(operands[0] ?? "")) bits |= FORM_PREFIX.notrack;
-  if (mnemonic === "xchg" && operands[0]?.startsWith("E")) bits |= FORM_PREFIX.hleWithoutLock;
-  else if (form.lock) bits |= FORM_PREFIX.hle;
-  if (mnemonic === "mov" && /^(88|89|C6|C7)/.test(encoding)) bits |= FORM_PREFIX.xrelease;
-  return bits;
+  return TABLE.find(form).reduce((bits, more) => bits | more, 0);
 }

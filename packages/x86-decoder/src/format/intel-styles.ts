@@ -1,8 +1,6 @@
-import { COMMON_STYLES, STRING_INSTRUCTIONS } from "./common-styles.ts";
-import type { Style, Styles } from "./styles.ts";
-
-/** Only ST and ST(1) take part: both are left out. */
-const ST1_IS_IMPLIED: Style = { otherwise: { when: "st1", style: { operands: "" } } };
+import { COMMON_STYLES, ST1_IS_IMPLIED } from "./common-styles.ts";
+import { PADLOCK, STRING_INSTRUCTIONS } from "./form-patterns.ts";
+import type { Styles } from "./styles.ts";
 
 /** The notation of the Intel manual (SDM Vol 2): all operands that it lists, and words for prefixes. */
 export const INTEL_STYLES: Styles = [
@@ -48,10 +46,7 @@ export const INTEL_STYLES: Styles = [
   ["vmrun vmload vmsave clzero pvalidate invlpgb", { operands: "aAX" }],
   ["skinit", { operands: "EAX" }],
   ["invlpga", { operands: "aAX ECX" }],
-  [
-    "monitor monitorx montmul xsha1 xsha256 xsha512 xsha512_alt xstore xstore_alt xcryptecb xcryptcbc xcryptctr xcryptcfb xcryptofb ccs_hash ccs_encrypt undoc",
-    { addressWord: "any" },
-  ],
+  [`monitor monitorx ${PADLOCK}`, { addressWord: "any" }],
   ["monitor monitorx clzero umonitor", { segmentWord: "before" }],
   ["maskmovq maskmovdqu vmaskmovdqu", { operands: "1 2", addressWord: "any", segmentWord: "behind" }],
 ];

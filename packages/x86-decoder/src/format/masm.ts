@@ -17,7 +17,7 @@ export type {
 const MASM: Syntax = {
   styles: MASM_STYLES,
   sizes: pointerSizes({ 14: "fpuenv14 ptr", 28: "fpuenv28 ptr", 94: "fpustate94 ptr", 108: "fpustate108 ptr" }),
-  showsSize: sizeRuleOfMasm,
+  memorySize: sizeRuleOfMasm,
   stackRegister: (i) => `st(${i})`,
   stackTop: "st",
   operandSizeWord: "",
@@ -38,7 +38,13 @@ const MASM: Syntax = {
   offsetOf: "offset ",
 };
 
-/** A formatter for Microsoft's assembler: "mov eax,dword ptr ds:[1234h]", "jmp near ptr 0000000000001000h". */
+/**
+ * A formatter for Microsoft's assembler: "mov eax,ds:[1234h]", "jmp near ptr 0000000000001000h".
+ *
+ * Numbers are hexadecimal, "0FFh", and below 10 a digit; displacements have a sign, immediates have none. The symbol resolver
+ * is asked about branch targets, addresses without registers, displacements beside registers whose size is at least 1000h,
+ * and immediates wider than a byte. Bytes that are no instruction are "(bad)".
+ */
 export function createMasmFormatter(options: FormatterOptions = {}): InstructionFormatter {
   return new BracketFormatter(MASM, options);
 }

@@ -1,14 +1,12 @@
-import { COMMON_STYLES, STRING_INSTRUCTIONS } from "./common-styles.ts";
+import { ASSEMBLER_STYLES, ST1_IS_IMPLIED } from "./common-styles.ts";
+import { PADLOCK, STRING_INSTRUCTIONS } from "./form-patterns.ts";
 import type { Style, Styles } from "./styles.ts";
-
-/** Only ST and ST(1) take part: both are left out. */
-const ST1_IS_IMPLIED: Style = { otherwise: { when: "st1", style: { operands: "" } } };
 
 const suffixes = (name: string): Style => ({ nameIfResized: [`${name}w`, `${name}d`, `${name}q`] });
 
 /** NASM: prefixes are words, string instructions have no operands, ST(0) is left out. */
 export const NASM_STYLES: Styles = [
-  ...COMMON_STYLES,
+  ...ASSEMBLER_STYLES,
   ["iret", suffixes("iret")],
   ["pushf", suffixes("pushf")],
   ["popf", suffixes("popf")],
@@ -16,9 +14,7 @@ export const NASM_STYLES: Styles = [
   ["popa", suffixes("popa")],
   ["ret", suffixes("ret")],
   ["retf", suffixes("retf")],
-  ["fwait", { name: "wait" }],
   ["pmulhrw : Pq,Qq : 0F 0F B7 /r", { name: "pmulhrwa" }],
-  ...["C0", "C1", "D0", "D1", "D2", "D3"].map((opcode) => [`shl : * : ${opcode} /6`, { name: "sal" }] as const),
   ["* : Jb", { keyword: "short", sizeWord: "any" }],
   ["* : Jz", { keyword: "near", keywordIfResized: ["near word", "near dword", "near"] }],
   ["call jmp : Jz", { keyword: undefined, keywordIfResized: ["word", "dword", ""] }],
@@ -35,17 +31,13 @@ export const NASM_STYLES: Styles = [
   ["fldenv fnstenv frstor fnsave", { sizeWord: "not64" }],
   ["verr verw lmsw ltr lldt", { sizeWord: "any" }],
   ["str sldt smsw mov : Mw Mw,Sw Sw,Ew", { sizeWord: "memory" }],
-  ["mov : Sw,Ew", { operands: "0 Ev" }],
   ["lkgs", { operands: "Ew", sizeWord: "any" }],
   ["pinsrw pmovmskb pextrw : Pq,Ry/Mw,Ib Gy,Nq Gy,Udq Gy,Nq,Ib", { narrow: true }],
   ["pinsrb vpinsrb vpinsrw vmovw", { narrow: true }],
-  ["aad aam", { otherwise: { when: "ten", style: { operands: "" } } }],
-  ["blendvps blendvpd pblendvb sha256rnds2", { operands: "0 1 XMM0" }],
   ["mov : AL,Ob rAX,Ov Ob,AL Ov,rAX", { addressWord: "mode64" }],
   ["vcvtpd2ph vcvtqq2ph vcvtuqq2ph : Vdq,Woo", { broadcastKeyword: "qword" }],
   ["vcvtsi2ss vcvtsi2sd vcvtsi2sh vcvtusi2ss vcvtusi2sd vcvtusi2sh", { roundingAfter: 1 }],
   ["call jmp : Mp", { memoryKeyword: ["word far", "dword far", "far"] }],
-  ["xchg : Eb,Gb Ev,Gv", { operands: "1 0" }],
   ["fldenv fnstenv frstor fnsave", { memorySize: "never" }],
   ["fadd fmul fsub fsubr fdiv fdivr : STi,ST", { keyword: "to", operands: "0" }],
   [
@@ -59,11 +51,6 @@ export const NASM_STYLES: Styles = [
   ["insb insw insd stosb stosw stosd stosq scasb scasw scasd scasq", { segmentWord: undefined }],
   ["xlatb", { addressWord: "any", segmentWord: "before" }],
   ["vmrun vmload vmsave clzero pvalidate invlpgb", { addressWord: "any" }],
-  ["invlpga", { operands: "aAX ECX" }],
-  [
-    "monitor monitorx montmul xsha1 xsha256 xsha512 xsha512_alt xstore xstore_alt xcryptecb xcryptcbc xcryptctr xcryptcfb xcryptofb ccs_hash ccs_encrypt undoc",
-    { addressWord: "any" },
-  ],
-  ["monitor monitorx clzero umonitor", { segmentWord: "before" }],
+  [`monitor monitorx ${PADLOCK}`, { addressWord: "any" }],
   ["maskmovq maskmovdqu vmaskmovdqu", { operands: "1 2", addressWord: "any", segmentWord: "before" }],
 ];

@@ -17,7 +17,7 @@ export type {
 const NASM: Syntax = {
   styles: NASM_STYLES,
   sizes: { 1: "byte", 2: "word", 4: "dword", 8: "qword", 10: "tword", 16: "oword", 32: "yword", 64: "zword" },
-  showsSize: sizeRuleOfNasm,
+  memorySize: sizeRuleOfNasm,
   stackRegister: (i) => `st${i}`,
   stackTop: "st0",
   operandSizeWord: "o",
@@ -38,7 +38,13 @@ const NASM: Syntax = {
   offsetOf: "",
 };
 
-/** A formatter for NASM: "mov eax,[rel 0FF6h]", "fadd to st1", "a32 movsd". */
+/**
+ * A formatter for NASM: "mov eax,[rel 0FF6h]", "fadd to st1", "a32 movsd".
+ *
+ * Numbers are hexadecimal, "0FFh", and below 10 a digit; displacements have a sign, immediates have none. The symbol resolver
+ * is asked about branch targets, addresses without registers, displacements beside registers whose size is at least 1000h,
+ * and immediates wider than a byte. Bytes that are no instruction are "(bad)".
+ */
 export function createNasmFormatter(options: FormatterOptions = {}): InstructionFormatter {
   return new BracketFormatter(NASM, options);
 }

@@ -8,6 +8,9 @@ export interface NumberText {
   padded(low: number, high: number, digits: number): string;
 }
 
+/** Code of the digit 9. */
+const NINE = 0x39;
+
 const CHUNK_BITS = 12;
 const CHUNK = 1 << CHUNK_BITS;
 
@@ -27,12 +30,10 @@ function decimalText(): NumberText {
 }
 
 function hexadecimalText(prefix: string, suffix: string, upper: boolean): NumberText {
-  const hex = (n: number, length: number): string => {
-    const text = n.toString(16).padStart(length, "0");
-    return upper ? text.toUpperCase() : text;
-  };
+  const digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+  const two = Array.from({ length: 256 }, (_, i) => digits.charAt(i >> 4) + digits.charAt(i & 15));
   // An assembler takes a number that begins with a letter for a name.
-  const guard = (text: string): string => (prefix === "" && /^[a-f]/i.test(text) ? `0${text}` : text);
+  const guard = (text: string): string => (prefix === "" && text.charCodeAt(0) > NINE ? `0${text}` : text);
   /** Complete numbers below CHUNK; up to 9 they are decimal. */
   const complete: string[] = [];
   /** The first digits of a number, the ones in the middle, the last ones. */
@@ -40,17 +41,15 @@ function hexadecimalText(prefix: string, suffix: string, upper: boolean): Number
   const middle: string[] = [];
   const last: string[] = [];
   for (let i = 0; i < CHUNK; i++) {
-    const short = guard(hex(i, 1));
-    complete.push(i < 10 ? String(i) : `${prefix}${short}${suffix}`);
-    first.push(`${prefix}${short}`);
-    const long = hex(i, 3);
+    const long = digits.charAt(i >> 8) + two[i & 255]!;
+    const short = guard(i < 16 ? digits.charAt(i) : i < 256 ? two[i]! : long);
+    complete.push(i < 10 ? short : prefix + short + suffix);
+    first.push(prefix + short);
     middle.push(long);
-    last.push(`${long}${suffix}`);
+    last.push(long + suffix);
   }
-  /** The first two digits of eight, with zeros, without and with what a beginning needs. */
-  const two = Array.from({ length: 256 }, (_, i) => hex(i, 2));
-  const firstTwo = two.map((text) => `${prefix}${guard(text)}`);
-  const firstFour = (n: number): string => `${prefix}${guard(hex(n, 4))}`;
+  /** The first two digits of eight. */
+  const firstTwo = two.map((text) => prefix + guard(text));
 
   /** The last six of eight digits, and the suffix. */
   const lastSix = (low: number): string => middle[(low >>> CHUNK_BITS) & (CHUNK - 1)]! + last[low & (CHUNK - 1)]!;
@@ -60,14 +59,22 @@ function hexadecimalText(prefix: string, suffix: string, upper: boolean): Number
   const highPadded = (high: number): string => {
     if (high !== knownHigh) {
       knownHigh = high;
-      knownPadded = `${prefix}${guard(hex(high, 8))}`;
+      knownPadded = firstTwo[high >>> 24]! + middle[(high >>> CHUNK_BITS) & (CHUNK - 1)]! + middle[high & (CHUNK - 1)]!;
     }
     return knownPadded;
   };
 
+  /** The first digits of a number of more than 32 bits, as few as can be. */
+  const beginning = (high: number): string => {
+    if (high < CHUNK) return first[high]!;
+    const low = middle[high & (CHUNK - 1)]!;
+    if (high < CHUNK * CHUNK) return first[high >>> CHUNK_BITS]! + low;
+    return first[high >>> 24]! + middle[(high >>> CHUNK_BITS) & (CHUNK - 1)]! + low;
+  };
+
   return {
     unsigned(low: number, high: number): string {
-      if (high !== 0) return `${prefix}${guard(hex(high, 1))}${two[low >>> 24]}${lastSix(low)}`;
+      if (high !== 0) return beginning(high) + two[low >>> 24]! + lastSix(low);
       if (low < CHUNK) return complete[low]!;
       if (low < 0x1000000) return first[low >>> CHUNK_BITS]! + last[low & (CHUNK - 1)]!;
       return first[low >>> 24]! + lastSix(low);
@@ -76,7 +83,7 @@ function hexadecimalText(prefix: string, suffix: string, upper: boolean): Number
       if (high === 0 && low < 10) return complete[low]!;
       if (length === 16) return highPadded(high) + two[low >>> 24]! + lastSix(low);
       if (length === 8) return firstTwo[low >>> 24]! + lastSix(low);
-      return firstFour(low) + suffix;
+      return firstTwo[low >>> 8]! + two[low & 255]! + suffix;
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { InstructionForm } from "../forms.ts";
+import type { PatternRules } from "./form-patterns.ts";
 
 /** A name for each operand or address size: 16, 32, 64. */
 export type BySize<T = string> = readonly [T, T, T];
@@ -15,8 +15,6 @@ export type Circumstance =
   | "resized-address"
   /** The immediate is 10. */
   | "ten"
-  /** ModRM.rm is memory. */
-  | "memory"
   /** The address size is not the mode's, or a segment override counts for one of its operands. */
   | "readdressed";
 
@@ -66,23 +64,5 @@ export interface Style {
   readonly otherwise?: { readonly when: Circumstance; readonly style: Style } | undefined;
 }
 
-/**
- * Styles by pattern, later ones before earlier ones. A pattern is words separated by blanks: mnemonics ("*": any), then
- * after a colon operand lists that must match ("*": any; "-": none), then after another colon the form's encoding.
- */
-export type Styles = readonly (readonly [pattern: string, style: Style])[];
-
-function matches(pattern: string, form: InstructionForm): boolean {
-  const [mnemonics = "", operands = "*", encoding] = pattern.split(":").map((part) => part.trim());
-  const fits = (list: string, word: string): boolean => list === "*" || list.split(" ").includes(word);
-  return (
-    fits(mnemonics, form.mnemonic) &&
-    fits(operands, form.operands.join(",") || "-") &&
-    (encoding ?? form.encoding) === form.encoding
-  );
-}
-
-/** What the styles say about a form, put together. */
-export function styleOf(styles: Styles, form: InstructionForm): Style {
-  return Object.assign({}, ...styles.filter(([pattern]) => matches(pattern, form)).map(([, style]) => style)) as Style;
-}
+/** Styles by pattern; where several fit, a later one's choices replace an earlier one's. */
+export type Styles = PatternRules<Style>;

@@ -7,7 +7,7 @@ export interface Syntax {
   /** Size keyword by bytes; with the blank behind it. */
   readonly sizes: Readonly<Record<number, string>>;
   /** Whether a memory operand of `form` has its size in front; decided once for each form. */
-  readonly showsSize: (form: InstructionForm) => MemorySizeRule;
+  readonly memorySize: (form: InstructionForm) => MemorySizeRule;
   /** ST(i). */
   readonly stackRegister: (i: number) => string;
   /** ST(0) where it is a fixed operand. */
