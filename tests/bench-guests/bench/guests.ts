@@ -1,10 +1,13 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { repositoryRoot } from "../../../scripts/check/workspace.ts";
 import { GuestBuilder, guestsMissing } from "../src/build.ts";
 import { type Bits, GUESTS, type GuestSpec } from "../src/catalogue.ts";
 import { ENGINES, type Engine } from "./guests/engines.ts";
 import type { Run } from "./guests/measurement.ts";
 
-const USAGE = `Builds the benchmark guests, runs each as likex boot does, checks its checksum, and compares the time with
+const USAGE = `Builds the packages and the benchmark guests, runs each as likex boot does, checks its checksum, and compares the time with
 other engines that run the same images.
 
   pnpm bench guests [NAME...] [--bits 32|64] [--rounds N] [--quick] [--no-peers] [--json]
@@ -127,6 +130,7 @@ async function main(): Promise<number> {
     console.error(`skipped: ${missing}`);
     return 0;
   }
+  execFileSync(join(repositoryRoot, "node_modules/.bin/tsc"), ["-b"], { cwd: repositoryRoot, stdio: "inherit" });
   const log = (line: string): void => {
     if (!values.json) console.log(line);
   };
