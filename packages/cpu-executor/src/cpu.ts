@@ -480,6 +480,7 @@ export class Cpu extends CpuState {
    */
   #deliverChain(first: PendingEvent, failure: "instruction" | "report"): number {
     const callerDecides = this.#isIntercepted(VECTOR.df);
+    const fault = first.vector === VECTOR.pf && failure === "instruction" ? this.#tlb.pageFault() : undefined;
     let event = first;
     for (;;) {
       if (event.vector === VECTOR.pf && event.type === EVENT_TYPE.exception && failure === "instruction")
@@ -490,8 +491,11 @@ export class Cpu extends CpuState {
         if (failure === "instruction") this.#takeDelivery();
         return RUNNING;
       }
-      if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt)
+      if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt) {
+        // The caller asks the Mmu where the fault was.
+        if (fault !== undefined) this.#tlb.reportAgain(fault);
         return this.#stopException(first.vector, first.errorCode, first.type);
+      }
       if (status === STATUS.stopped && this.stop.kind !== STOP.exception) return this.stop.kind;
       const isSlow = status === STATUS.stopped;
       const vector = isSlow ? this.stop.vector : this.#detail();

@@ -19,6 +19,12 @@ const ACCESS_BITS: readonly number[] = [0, ACCESS.user, ACCESS.userAllowed, ACCE
 /** The part of the context that depends on the privilege: both TLBs and the jump cache. */
 const BANK = { from: TLB.read, to: JUMP_CACHE.offset + JUMP_CACHE.entries * JUMP_CACHE.entryBytes } as const;
 
+export interface PageFault {
+  readonly low: number;
+  readonly high: number;
+  readonly access: number;
+}
+
 /** Data breakpoints, as the slow path sees them. */
 export interface DataWatch {
   /** The page holds a byte that is watched. */
@@ -45,9 +51,10 @@ export class SoftTlb {
   #implicit = false;
   /** Pages that must not be in the TLB: those with data breakpoints. Returns true for an access that may hit one. */
   watch: DataWatch | undefined;
-  /** Linear address of the last page fault, low and high. */
+  /** Linear address of the last page fault, low and high, and the access that it was. */
   faultLow = 0;
   faultHigh = 0;
+  #faultAccess = 0;
   /** Host address of the page whose decoded code the last refused write would have changed. */
   codePage = 0;
 
@@ -171,7 +178,8 @@ export class SoftTlb {
     }
     const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits);
     if (result === MMU_RESULT.ok) return this.#mmu.hostPage;
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
+    if (result === MMU_RESULT.pageFault)
+      return -this.#pageFault(low, high, ACCESS.execute | this.#accessBits);
     // Code in device memory cannot be executed: the hypervisor must act.
     this.#stop.kind = result === MMU_RESULT.mmio ? STOP.mmio : STOP.mmu;
     return -STATUS.stopped;
@@ -232,7 +240,7 @@ export class SoftTlb {
   #translate(low: number, high: number, access: number): number {
     const result = this.#mmu.translate(low, high, access | this.#accessBits);
     if (result === MMU_RESULT.mmio) return DEVICE;
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
+    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, access | this.#accessBits);
     if (result !== MMU_RESULT.ok) {
       this.#stop.kind = STOP.mmu;
       return -STATUS.stopped;
@@ -257,7 +265,20 @@ export class SoftTlb {
     i32[entry + 2] = host;
   }
 
-  #pageFault(low: number, high: number): number {
+  /** A page fault, as something that asks the Mmu for it again finds it. */
+  pageFault(): PageFault {
+    return { low: this.faultLow, high: this.faultHigh, access: this.#faultAccess };
+  }
+
+  /** Has the Mmu report a page fault once more, after it has translated other addresses in between. */
+  reportAgain(fault: PageFault): void {
+    this.#mmu.translate(fault.low, fault.high, fault.access);
+    this.faultLow = fault.low;
+    this.faultHigh = fault.high;
+  }
+
+  #pageFault(low: number, high: number, access: number): number {
+    this.#faultAccess = access;
     this.#stop.kind = STOP.exception;
     this.#stop.vector = PAGE_FAULT;
     this.#stop.errorCode = this.#mmu.pageFaultErrorCode;
