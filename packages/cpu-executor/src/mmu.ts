@@ -1,8 +1,10 @@
 /**
- * Kinds of access that an MMU is asked about; `user` is added for CPL 3, `userAllowed` for a supervisor's explicit data access
- * with RFLAGS.AC set while CR4.SMAP is on. The first three are also the bits of `Mmu.permissions`.
+ * Kinds of access that an MMU is asked about, also the bits of `Mmu.permissions`; and the privilege of the access, which is
+ * added to them (SDM Vol 3A, 4.6): `user` for CPL 3, `userAllowed` for a supervisor's while EFLAGS.AC is set, which SMAP lets
+ * reach user pages, and `implicit` for the processor's own accesses to descriptor tables and task-state segments, which are
+ * a supervisor's at any CPL.
  */
-export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16 } as const;
+export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16, implicit: 32 } as const;
 
 /** What `Mmu.translate` returns. */
 export const MMU_RESULT = {
@@ -14,6 +16,8 @@ export const MMU_RESULT = {
   stop: 2,
   /** Device memory: guestPage is set, and mmioRead or mmioWrite is called. */
   mmio: 3,
+  /** The linear address is not canonical: #SS(0) for an access through the stack segment, #GP(0) for others. */
+  nonCanonical: 4,
 } as const;
 
 /** What `Mmu.mmioRead` and `Mmu.mmioWrite` return. */

@@ -3,8 +3,8 @@ import { EPT_EXIT, EPT_VIOLATION } from "./ept-entry.ts";
 import { EptWalker } from "./ept-walk.ts";
 import { GuestWalker, PAGE_WALK } from "./guest-walk.ts";
 
-/** Kinds of access, and `user` for CPL 3: the values that cpu-executor's `Mmu` uses. */
-export const ACCESS = { read: 1, write: 2, execute: 4, user: 8 } as const;
+/** Kinds of access, and their privilege: the values that cpu-executor's `Mmu` uses. */
+export const ACCESS = { read: 1, write: 2, execute: 4, user: 8, userAllowed: 16, implicit: 32 } as const;
 
 export const TRANSLATION = { ok: 0, pageFault: 1, stop: 2 } as const;
 
