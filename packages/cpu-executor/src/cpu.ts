@@ -69,6 +69,8 @@ export class Cpu extends CpuState {
   exceptionBitmap: number = ALL_EXCEPTIONS;
   /** WINDOW bits: run() stops with STOP.window before the first instruction at which the guest would take such an event. */
   windowRequest = 0;
+  /** DR6 bits of debug traps that wait for the next instruction border; a MOV SS keeps them waiting. */
+  pendingDebug = 0;
   /** Called after the processor itself has changed CR0, CR3, CR4 or EFER, for the Mmu to follow; the soft TLB is flushed. */
   onTranslationChange: (() => void) | undefined;
   readonly #tlb: SoftTlb;
@@ -81,8 +83,6 @@ export class Cpu extends CpuState {
   /** Where the budget stood when run() began, and what deliveries have taken of it since. */
   #started = 0;
   #deliveries = 0;
-  /** DR6 bits of debug traps that wait for the next instruction border. */
-  #pendingDebug = 0;
   #randomState = 0x9e3779b97f4a7c15n;
 
   private constructor(options: CpuOptions, address: number, parts: Parts) {
@@ -145,14 +145,14 @@ export class Cpu extends CpuState {
 
   /** All registers and MSRs, as plain data. Between run() calls only; memory and the Mmu's own state are not in it. */
   saveState(): CpuSnapshot & { readonly msrs: Readonly<Record<string, string>>; readonly pendingDebug: number } {
-    return { ...saveRegisters(this), msrs: this.#system.msrs.save(), pendingDebug: this.#pendingDebug };
+    return { ...saveRegisters(this), msrs: this.#system.msrs.save(), pendingDebug: this.pendingDebug };
   }
 
   /** Puts back what saveState() returned, on this Cpu or on another one. */
   restoreState(saved: ReturnType<Cpu["saveState"]>): void {
     restoreRegisters(this, saved);
     this.#system.msrs.restore(saved.msrs);
-    this.#pendingDebug = saved.pendingDebug;
+    this.pendingDebug = saved.pendingDebug;
     this.onTranslationChange?.();
     this.#tlb.flush();
   }
@@ -211,7 +211,7 @@ export class Cpu extends CpuState {
     this.interruptShadow = 0;
     const stepped = (this.flagRest & RFLAGS.tf) !== 0 ? DR6.bs : 0;
     const isPort = this.stop.kind === STOP.port && this.#breakpoints.isArmed;
-    this.#pendingDebug |= stepped | (isPort ? this.#breakpoints.atPort(this.stop.port, this.stop.portSize) : 0);
+    this.pendingDebug |= stepped | (isPort ? this.#breakpoints.atPort(this.stop.port, this.stop.portSize) : 0);
     if ((this.flagRest & RFLAGS.rf) !== 0) this.changeFlagRest(RFLAGS.rf, 0);
   }
 
@@ -266,9 +266,9 @@ export class Cpu extends CpuState {
   /** What comes between two instructions, in the order of SDM Vol 3A, table 6-2. */
   #border(): number {
     const { interruptShadow } = this;
-    if (this.#pendingDebug !== 0 && (interruptShadow & SHADOW.movSs) === 0) {
-      this.dr6 = (this.dr6 | this.#pendingDebug) >>> 0;
-      this.#pendingDebug = 0;
+    if (this.pendingDebug !== 0 && (interruptShadow & SHADOW.movSs) === 0) {
+      this.dr6 = (this.dr6 | this.pendingDebug) >>> 0;
+      this.pendingDebug = 0;
       this.stop.instructionLength = 0;
       return this.#raise(VECTOR.db, -1, BORDER);
     }
@@ -319,9 +319,9 @@ export class Cpu extends CpuState {
     // A repetition goes on at the same place: it is not complete, and RF keeps its breakpoint quiet.
     if ((flags & RFLAGS.rf) !== 0 && !this.#loadsRf && this.rip !== rip) this.changeFlagRest(RFLAGS.rf, 0);
     const isStepped = (flags & RFLAGS.tf) !== 0 && !this.#system.instructions.suppressesTrap;
-    if (stop === RUNNING) this.#pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
+    if (stop === RUNNING) this.pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
     // The budget may end here, but the trap belongs to the instruction that has just happened.
-    return stop === RUNNING && this.#pendingDebug !== 0 ? this.#border() : stop;
+    return stop === RUNNING && this.pendingDebug !== 0 ? this.#border() : stop;
   }
 
   #linearRip(): bigint {
@@ -406,7 +406,7 @@ export class Cpu extends CpuState {
 
   #taskTrap(): void {
     this.#system.tasks.debugTrap = false;
-    this.#pendingDebug |= DR6.bt;
+    this.pendingDebug |= DR6.bt;
   }
 
   #happened(): number {
@@ -480,6 +480,7 @@ export class Cpu extends CpuState {
    */
   #deliverChain(first: PendingEvent, failure: "instruction" | "report"): number {
     const callerDecides = this.#isIntercepted(VECTOR.df);
+    const fault = first.vector === VECTOR.pf && failure === "instruction" ? this.#tlb.pageFault() : undefined;
     let event = first;
     for (;;) {
       if (event.vector === VECTOR.pf && event.type === EVENT_TYPE.exception && failure === "instruction")
@@ -490,8 +491,11 @@ export class Cpu extends CpuState {
         if (failure === "instruction") this.#takeDelivery();
         return RUNNING;
       }
-      if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt)
+      if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt) {
+        // The caller asks the Mmu where the fault was.
+        if (fault !== undefined) this.#tlb.reportAgain(fault);
         return this.#stopException(first.vector, first.errorCode, first.type);
+      }
       if (status === STATUS.stopped && this.stop.kind !== STOP.exception) return this.stop.kind;
       const isSlow = status === STATUS.stopped;
       const vector = isSlow ? this.stop.vector : this.#detail();

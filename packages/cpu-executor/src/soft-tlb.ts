@@ -19,6 +19,12 @@ const ACCESS_BITS: readonly number[] = [0, ACCESS.user, ACCESS.userAllowed, ACCE
 /** The part of the context that depends on the privilege: both TLBs and the jump cache. */
 const BANK = { from: TLB.read, to: JUMP_CACHE.offset + JUMP_CACHE.entries * JUMP_CACHE.entryBytes } as const;
 
+export interface PageFault {
+  readonly low: number;
+  readonly high: number;
+  readonly access: number;
+}
+
 /** Data breakpoints, as the slow path sees them. */
 export interface DataWatch {
   /** The page holds a byte that is watched. */
@@ -41,13 +47,16 @@ export class SoftTlb {
   #privilege: number = PRIVILEGE.supervisor;
   /** Translations and known blocks of the other privileges, as they were left. */
   readonly #banks: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined];
+  /** Which of them hold something: bit = privilege. */
+  #kept = 0;
   /** Set while the processor itself accesses memory for an instruction: as a supervisor, and without filling the TLB. */
   #implicit = false;
   /** Pages that must not be in the TLB: those with data breakpoints. Returns true for an access that may hit one. */
   watch: DataWatch | undefined;
-  /** Linear address of the last page fault, low and high. */
+  /** Linear address of the last page fault, low and high, and the access that it was. */
   faultLow = 0;
   faultHigh = 0;
+  #faultAccess = 0;
   /** Host address of the page whose decoded code the last refused write would have changed. */
   codePage = 0;
 
@@ -62,7 +71,7 @@ export class SoftTlb {
   /** Forgets every translation and every known block. */
   flush(): void {
     this.#memory.u8.fill(TLB.invalidByte, this.#context + BANK.from, this.#context + BANK.to);
-    this.#banks.fill(undefined);
+    this.#kept = 0;
   }
 
   /**
@@ -74,10 +83,12 @@ export class SoftTlb {
     const { u8 } = this.#memory;
     const from = this.#context + BANK.from;
     const to = this.#context + BANK.to;
-    this.#banks[this.#privilege] = u8.slice(from, to);
+    this.#banks[this.#privilege] ??= new Uint8Array(to - from);
+    this.#banks[this.#privilege]?.set(u8.subarray(from, to));
+    this.#kept |= 1 << this.#privilege;
     const bank = this.#banks[privilege];
-    if (bank === undefined) u8.fill(TLB.invalidByte, from, to);
-    else u8.set(bank, from);
+    if (bank !== undefined && (this.#kept & (1 << privilege)) !== 0) u8.set(bank, from);
+    else u8.fill(TLB.invalidByte, from, to);
     this.#privilege = privilege;
   }
 
@@ -164,18 +175,22 @@ export class SoftTlb {
   /** Host address of the page that code at a linear address is fetched from, or the negative of a STATUS. */
   fetch(low: number, high: number): number {
     if (high >> 15 !== 0 && high >> 15 !== -1) {
-      this.#stop.kind = STOP.exception;
-      this.#stop.vector = GENERAL_PROTECTION;
-      this.#stop.errorCode = 0;
-      return -STATUS.stopped;
+      return -this.#badFetch();
     }
     const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits);
     if (result === MMU_RESULT.ok) return this.#mmu.hostPage;
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
-    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
+    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, ACCESS.execute | this.#accessBits);
+    if (result === MMU_RESULT.nonCanonical) return -this.#badFetch();
     // Code in device memory cannot be executed: the hypervisor must act.
     this.#stop.kind = result === MMU_RESULT.mmio ? STOP.mmio : STOP.mmu;
     return -STATUS.stopped;
+  }
+
+  #badFetch(): number {
+    this.#stop.kind = STOP.exception;
+    this.#stop.vector = GENERAL_PROTECTION;
+    this.#stop.errorCode = 0;
+    return STATUS.stopped;
   }
 
   #probePages(bytes: number, low: number, high: number): number {
@@ -233,8 +248,12 @@ export class SoftTlb {
   #translate(low: number, high: number, access: number): number {
     const result = this.#mmu.translate(low, high, access | this.#accessBits);
     if (result === MMU_RESULT.mmio) return DEVICE;
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
-    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
+    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, access | this.#accessBits);
+    if (result === MMU_RESULT.nonCanonical) {
+      this.faultLow = low;
+      this.faultHigh = high;
+      return -STATUS.nonCanonical;
+    }
     if (result !== MMU_RESULT.ok) {
       this.#stop.kind = STOP.mmu;
       return -STATUS.stopped;
@@ -259,14 +278,20 @@ export class SoftTlb {
     i32[entry + 2] = host;
   }
 
-  #nonCanonical(): number {
-    this.#stop.kind = STOP.exception;
-    this.#stop.vector = GENERAL_PROTECTION;
-    this.#stop.errorCode = 0;
-    return STATUS.stopped;
+  /** A page fault, as something that asks the Mmu for it again finds it. */
+  pageFault(): PageFault {
+    return { low: this.faultLow, high: this.faultHigh, access: this.#faultAccess };
   }
 
-  #pageFault(low: number, high: number): number {
+  /** Has the Mmu report a page fault once more, after it has translated other addresses in between. */
+  reportAgain(fault: PageFault): void {
+    this.#mmu.translate(fault.low, fault.high, fault.access);
+    this.faultLow = fault.low;
+    this.faultHigh = fault.high;
+  }
+
+  #pageFault(low: number, high: number, access: number): number {
+    this.#faultAccess = access;
     this.#stop.kind = STOP.exception;
     this.#stop.vector = PAGE_FAULT;
     this.#stop.errorCode = this.#mmu.pageFaultErrorCode;

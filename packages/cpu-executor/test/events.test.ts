@@ -67,6 +67,14 @@ describe("external interrupts", () => {
     expect(m.word(0x8000 - 12)).toBe(0x1002);
   });
 
+  it("are asked for directly behind a POPF that sets IF, which has no shadow", () => {
+    const m = new SystemMachine("9d 40 40"); // popfd; inc eax; inc eax
+    m.memory.u32[(m.base + 0x8000) >> 2] = 0x602;
+    m.cpu.windowRequest = WINDOW.interrupt;
+    expect(m.cpu.run(10)).toBe(STOP.window);
+    expect([m.cpu.ripNumber, m.cpu.rflagsNumber, m.cpu.getRegister(4)]).toEqual([0x1001, 0x602, 0x8004n]);
+  });
+
   it("wait for the instruction behind MOV SS", () => {
     const m = new SystemMachine("8ed0 90 90"); // mov ss,eax
     m.cpu.setRegister(0, 16n);
@@ -102,6 +110,22 @@ describe("external interrupts", () => {
     expect(m.cpu.nmiBlocked).toBe(true);
     expect(m.cpu.run(10)).toBe(STOP.window);
     expect([m.cpu.nmiBlocked, m.cpu.ripNumber]).toEqual([false, 0x1000]);
+  });
+});
+
+describe("POPF (SDM Vol 2B, table 4-16)", () => {
+  it.each([
+    ["at CPL 0 changes all but RF, VM, VIF and VIP", 0, 0, 0x3f7fd7, 0x247fd7],
+    ["at CPL 0 changes plain flags", 0, 0, 0xed7, 0xed7],
+    ["at CPL 3 with IOPL 0 keeps IF and IOPL", 3, 0, 0x3ed7, 0xcd7],
+    ["at CPL 3 with IOPL 3 keeps IOPL and changes IF", 3, 0x3000, 0x2d7, 0x32d7],
+  ])("%s", (_name, level, iopl, popped, expected) => {
+    const m = new SystemMachine("9d 90");
+    m.memory.u32[(m.base + 0x8000) >> 2] = popped & ~0x100;
+    m.cpu.setSegmentRaw(2, 16 | level, 0, 0, 0xffffffff, 0xc093 | (level << 5));
+    m.cpu.rflagsNumber = iopl | 2;
+    m.cpu.run(1);
+    expect(m.cpu.rflagsNumber).toBe(expected & ~0x100);
   });
 });
 

@@ -193,7 +193,8 @@ export class GuestState {
     vmcs.setLow(F.VM_ENTRY_CONTROLS, (entry & ~VM_ENTRY.ia32eModeGuest) | long);
     vmcs.setLow(F.GUEST_INTERRUPTIBILITY_INFO, cpu.interruptShadow | (cpu.nmiBlocked ? INTERRUPTIBILITY.nmi : 0));
     vmcs.setLow(F.GUEST_ACTIVITY_STATE, this.activity);
-    vmcs.setPair(F.GUEST_PENDING_DBG_EXCEPTIONS, 0, 0);
+    vmcs.setPair(F.GUEST_PENDING_DBG_EXCEPTIONS, cpu.pendingDebug, 0);
+    cpu.pendingDebug = 0;
   }
 
   #savePdptes(): void {

@@ -16,6 +16,8 @@ const CS = 1;
 const CS_L = 1 << 13;
 /** B3:B0 and BS of the pending debug exceptions; bit 12 says that a breakpoint was met and enabled. */
 const PENDING_DEBUG = 0x500f;
+/** Without bit 12, which DR6 does not have. */
+const PENDING_TRAPS = 0x400f;
 const WINDOWS = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting;
 
 /** Runs the guest from a successful entry to the next VM exit. */
@@ -80,6 +82,7 @@ export class NonRoot {
       cpu.dr6 = (cpu.dr6 | pending) >>> 0;
       return this.#events.raise(VECTOR.db, -1, 0);
     }
+    cpu.pendingDebug = pending & PENDING_TRAPS;
     return OUTCOME.resume;
   }
 

@@ -134,6 +134,8 @@ export interface VmxCpu {
   interruptShadow: number;
   /** WINDOW bits of cpu-executor: run() stops with STOP.window where the guest would take an interrupt (1) or an NMI (2). */
   windowRequest: number;
+  /** B3:B0 and BS of debug traps that wait behind a MOV SS. */
+  pendingDebug: number;
   /** NMIs are blocked until the next IRET. */
   nmiBlocked: boolean;
   readonly msrState: VmxMsrState;

@@ -64,3 +64,16 @@ describe("what the processor carries out by itself", () => {
     expect(machine.number("GUEST_RSP")).toBe(0x7fa);
   });
 });
+
+describe("a single-step trap behind MOV SS", () => {
+  it("waits in the pending debug exceptions over an exit, for the instruction behind", () => {
+    const machine = new RealMachine([0x8e, 0xd0, 0x90, 0x90, 0xf4], { GUEST_RFLAGS: 0x102n }).map();
+    expect(machine.enter(1)).toBe(1);
+    expect([machine.number("GUEST_PENDING_DBG_EXCEPTIONS"), machine.number("GUEST_INTERRUPTIBILITY_INFO")]).toEqual([
+      0x4000, 2,
+    ]);
+    expect(machine.enter()).toBe(0);
+    expect(machine.number("VM_EXIT_INTR_INFO") & 0xff).toBe(1);
+    expect(machine.number("GUEST_RIP")).toBe(3);
+  });
+});

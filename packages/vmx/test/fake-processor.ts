@@ -83,6 +83,7 @@ export class FakeCpu implements VmxCpu {
   dr7 = 0x400;
   interruptShadow = 0;
   windowRequest = 0;
+  pendingDebug = 0;
   nmiBlocked = false;
   readonly intercepts: Uint8Array = new Uint8Array(64);
   exceptionBitmap = 0;

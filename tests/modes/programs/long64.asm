@@ -173,6 +173,13 @@ main:
         FAULT "read absent", 14, 0, {mov rax, [0x1f8123]}
         mov rbx, cr2
         CHECK "cr2", rbx, 0x1f8123
+        mov qword [tss + 0x2c], 0x1b1000         ; a page that nobody has touched
+        mov byte [idt + 14 * 16 + 4], 2
+        FAULT "read absent, handler on a fresh stack", 14, 0, {mov rax, [0x1f8456]}
+        mov byte [idt + 14 * 16 + 4], 0
+        mov rbx, cr2
+        CHECK "cr2 with a fresh stack", rbx, 0x1f8456
+        CHECK "fresh stack", [handler_rsp], 0x1b1000 - 64
         FAULT "write absent", 14, 2, {mov [0x1f8ffc], rax}
         mov rbx, cr2
         CHECK "cr2 of a write", rbx, 0x1f8ffc

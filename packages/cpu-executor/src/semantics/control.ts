@@ -83,7 +83,6 @@ export const control: SemanticsTable = {
   int1: helperEntry(HELPER.debugTrap),
   bound: helperEntry(HELPER.bound),
   enter: helperEntry(HELPER.enter),
-  popf: helperEntry(HELPER.popFlags),
   moveToSegment: helperEntry(HELPER.moveToSegment),
   popSegment: helperEntry(HELPER.popSegment),
   les: helperEntry(HELPER.loadFarPointer),
