@@ -1,10 +1,8 @@
+import { ROW_NO_REGISTER } from "../constants.ts";
 import { NO_REGISTER_ID, REGISTER_CLASS, REGISTER_NAMES } from "../registers.ts";
 import { ROW_REGISTERS } from "../row-fields.ts";
 
 const GENERAL = [REGISTER_CLASS.gpr16, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64] as const;
-
-/** `base` or `index` of a row that is none. */
-const NONE = 63;
 
 /** Bits of a row's registers that hold index, base and scale. */
 const FIELDS_SHIFT = ROW_REGISTERS.indexShift;
@@ -39,7 +37,7 @@ const nameOf = (id: number): string => (id === NO_REGISTER_ID ? "" : `%${REGISTE
 function make(registers: number, general: number, indexClass: number): string {
   const id = (shift: number, registerClass: number): number => {
     const number = (registers >> shift) & 63;
-    return number === NONE ? NO_REGISTER_ID : (registerClass << 5) | number;
+    return number === ROW_NO_REGISTER ? NO_REGISTER_ID : (registerClass << 5) | number;
   };
   const base = nameOf(id(ROW_REGISTERS.baseShift, general));
   const index = nameOf(id(ROW_REGISTERS.indexShift, indexClass || general));

@@ -1,4 +1,4 @@
-import { PREFIX, SEGMENT } from "../constants.ts";
+import { PREFIX, ROW_NO_REGISTER, SEGMENT } from "../constants.ts";
 import { FORMS } from "../forms.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "../row-fields.ts";
 import type { InstructionRows } from "../rows.ts";
@@ -34,8 +34,6 @@ const NUMBERS = { base: 16, prefix: "0x", suffix: "", digits: "upper" } as const
 const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
 const SEGMENT_PREFIX_MASK = 7 << ROW_FLAGS.segmentPrefixShift;
 const MODE_64 = 2;
-/** `base` and `index` of a row that is none, and `base` that is RIP. */
-const NONE = 63;
 const RIP = 32;
 const TWO_32 = 0x100000000;
 
@@ -221,8 +219,8 @@ class AttFormatter implements InstructionFormatter {
     const addressSize = (flags >> ROW_FLAGS.addressSizeShift) & 3;
     const displacement = rows.displacement[i]!;
     if (baseRegister === RIP) return text + this.#relative(rows, i, base, addressSize) + part.text;
-    const isIndexed = ((registers >> ROW_REGISTERS.indexShift) & 63) !== NONE;
-    if (baseRegister === NONE) {
+    const isIndexed = ((registers >> ROW_REGISTERS.indexShift) & 63) !== ROW_NO_REGISTER;
+    if (baseRegister === ROW_NO_REGISTER) {
       const high = addressSize !== 2 ? 0 : part.isDirect ? rows.immediate2[i]! : displacement >> 31;
       const low = addressSize === 0 ? displacement & 0xffff : displacement >>> 0;
       const symbol = this.#symbol(low, high >>> 0, "memory");

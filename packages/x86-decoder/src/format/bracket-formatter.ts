@@ -1,4 +1,4 @@
-import { PREFIX } from "../constants.ts";
+import { PREFIX, ROW_NO_REGISTER } from "../constants.ts";
 import { FORMS } from "../forms.ts";
 import { ENCODING } from "../layout.ts";
 import { REGISTER_CLASS } from "../registers.ts";
@@ -11,7 +11,7 @@ import { IMMEDIATE_REGISTER, type OperandPlan, WRITE } from "./operand-plan.ts";
 import { PieceMaker } from "./piece-maker.ts";
 import { Line, type Part, type Piece, partsOf } from "./pieces.ts";
 import { type Head, type Plan, Planner } from "./plan.ts";
-import { addressSizeOf, isResized, modeOf, NO_BASE, overridingSegment, sizesOf, vainOverride } from "./row-fields.ts";
+import { addressSizeOf, isResized, modeOf, overridingSegment, sizesOf, vainOverride } from "./sizes-and-segments.ts";
 import type { Circumstance } from "./styles.ts";
 import type { Syntax } from "./syntax.ts";
 import { ValueWriter } from "./value-writer.ts";
@@ -172,7 +172,7 @@ export class BracketFormatter implements InstructionFormatter {
       line.add(this.#comma);
       line.put("register", this.#pieces.word(counter[addressSizeOf(flags)] ?? ""));
     }
-    const segment = segmentWord === "behind" ? overridingSegment(flags, NO_BASE) : -1;
+    const segment = segmentWord === "behind" ? overridingSegment(flags, ROW_NO_REGISTER) : -1;
     if (segment >= 0) line.add(this.#pieces.registers(REGISTER_CLASS.segment, true)[segment]!);
   }
 }
@@ -197,6 +197,6 @@ function applies(plan: Plan, rows: InstructionRows, i: number): boolean {
     case "ten":
       return rows.immediate[i] === 10;
     default:
-      return isReaddressed || (plan.hasSource ? overridingSegment(flags, NO_BASE) : vainOverride(flags)) >= 0;
+      return isReaddressed || (plan.hasSource ? overridingSegment(flags, ROW_NO_REGISTER) : vainOverride(flags)) >= 0;
   }
 }

@@ -1,4 +1,4 @@
-import { PREFIX, SEGMENT } from "../constants.ts";
+import { PREFIX, ROW_NO_REGISTER, SEGMENT } from "../constants.ts";
 import { ROW_FLAGS } from "../row-fields.ts";
 import type { InstructionRows } from "../rows.ts";
 import { FORM_PREFIX } from "./form-prefixes.ts";
@@ -9,13 +9,12 @@ import {
   addressSizeOf,
   isResized,
   modeOf,
-  NO_BASE,
   operandSizeOf,
   overridingSegment,
   SEGMENT_NAMES,
   segmentPrefixOf,
   sizesOf,
-} from "./row-fields.ts";
+} from "./sizes-and-segments.ts";
 import type { SizeWordRule } from "./styles.ts";
 import type { Syntax } from "./syntax.ts";
 
@@ -99,7 +98,7 @@ export class HeadWriter {
     const isRep = (flags & PREFIX.rep) !== 0;
     const isRepne = (flags & PREFIX.repne) !== 0;
     const isLocked = (flags & PREFIX.lock) !== 0;
-    const segment = overridingSegment(flags, NO_BASE);
+    const segment = overridingSegment(flags, ROW_NO_REGISTER);
     const prefix = segmentPrefixOf(flags);
     // In 64-bit mode FS and GS win over CS and DS, wherever they stand.
     const isHint = (prefix === SEGMENT.cs || prefix === SEGMENT.ds) && segment < SEGMENT.fs;

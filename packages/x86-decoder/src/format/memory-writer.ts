@@ -1,4 +1,4 @@
-import { SEGMENT } from "../constants.ts";
+import { BASE_RIP, ROW_NO_REGISTER, SEGMENT } from "../constants.ts";
 import { REGISTER_CLASS } from "../registers.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "../row-fields.ts";
 import type { InstructionRows } from "../rows.ts";
@@ -8,17 +8,15 @@ import { type Line, type Part, type Piece, partsOf } from "./pieces.ts";
 import type { Head, Plan } from "./plan.ts";
 import {
   addressSizeOf,
-  BASE_RIP,
   isResized,
   modeOf,
-  NO_BASE,
   operandSizeOf,
   overridingSegment,
   SEGMENT_NAMES,
   sizesOf,
   usualSize,
   vainOverride,
-} from "./row-fields.ts";
+} from "./sizes-and-segments.ts";
 import type { Syntax } from "./syntax.ts";
 import type { Halves, ValueWriter } from "./value-writer.ts";
 
@@ -66,16 +64,17 @@ export class MemoryWriter {
       (flags & (7 << ROW_FLAGS.segmentPrefixShift)) === 0 || plan.style.ignoresSegment === true
         ? -1
         : overridingSegment(flags, base);
-    if (base >= BASE_RIP && index === NO_BASE) {
+    if (base >= BASE_RIP && index === ROW_NO_REGISTER) {
       this.#writeAddress(plan, head, operand, segment, rows, i, line);
     } else {
       const opening = this.#opening(plan, head, operand, flags, segment);
-      const hasBase = base !== NO_BASE;
-      const isBare = index === NO_BASE && displacement === 0;
+      const hasBase = base !== ROW_NO_REGISTER;
+      const isBare = index === ROW_NO_REGISTER && displacement === 0;
       if (!hasBase) line.add(opening.piece);
       else if (isBare) line.add(opening.closed[base] ?? this.#openWithBase(opening, opening.closed, base, flags));
       else line.add(opening.bases[base] ?? this.#openWithBase(opening, opening.bases, base, flags));
-      if (index !== NO_BASE) this.#writeIndex(operand, flags, registers, index, hasBase, displacement === 0, line);
+      if (index !== ROW_NO_REGISTER)
+        this.#writeIndex(operand, flags, registers, index, hasBase, displacement === 0, line);
       if (displacement !== 0) this.#writeDisplacement(displacement, addressSizeOf(flags), line);
     }
     if ((flags & ROW_FLAGS.evexB) !== 0 && this.#syntax.broadcastWords === undefined) {
@@ -88,7 +87,7 @@ export class MemoryWriter {
   writeFixed(plan: Plan, head: Head, operand: OperandPlan, rows: InstructionRows, i: number, line: Line): void {
     const flags = rows.flags[i]!;
     // A destination is in ES whatever the override says; that is written when there is one.
-    let segment = plan.hasSource ? overridingSegment(flags, NO_BASE) : vainOverride(flags);
+    let segment = plan.hasSource ? overridingSegment(flags, ROW_NO_REGISTER) : vainOverride(flags);
     if (operand.isDestination && segment >= 0) segment = SEGMENT.es;
     const opening = this.#opening(plan, head, operand, flags, segment);
     const base = operand.registerShift;

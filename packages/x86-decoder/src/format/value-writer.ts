@@ -5,7 +5,7 @@ import { createNumberText, type NumberText } from "./numbers.ts";
 import type { OperandPlan } from "./operand-plan.ts";
 import type { PieceMaker } from "./piece-maker.ts";
 import type { Line, Piece } from "./pieces.ts";
-import { modeOf, operandSizeOf } from "./row-fields.ts";
+import { modeOf, operandSizeOf } from "./sizes-and-segments.ts";
 import type { Syntax } from "./syntax.ts";
 
 /** Numbers below this have pieces of their own, made when first needed. */

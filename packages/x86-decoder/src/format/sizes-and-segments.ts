@@ -5,11 +5,6 @@ import type { Plan } from "./plan.ts";
 /** By SEGMENT; the last two do not exist, but the field has three bits. */
 export const SEGMENT_NAMES: readonly string[] = ["es", "cs", "ss", "ds", "fs", "gs", "", ""];
 
-/** Base or index register that a row does not have. */
-export const NO_BASE = 63;
-
-export const BASE_RIP = 32;
-
 /** The mode, as 16 << n. */
 export const modeOf = (flags: number): number => (flags >>> ROW_FLAGS.modeShift) & 3;
 
