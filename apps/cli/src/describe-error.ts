@@ -1,6 +1,14 @@
 import { OutOfHostMemoryError } from "@likex/host-memory";
 import { KvmError } from "@likex/kvm-client";
-import { InvalidElfError, LoaderError, UnsupportedElfError } from "@likex/loaders";
+import {
+  InvalidElfError,
+  InvalidMultibootError,
+  LoaderError,
+  NoRoomError,
+  NotBootableError,
+  UnsupportedElfError,
+  UnsupportedMultibootError,
+} from "@likex/loaders";
 import {
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
@@ -22,8 +30,12 @@ const EXIT_CODES: readonly (readonly [ErrorClass, ExitCode])[] = [
   [OverlappingMemorySlotsError, EXIT_CODE.memorySlots],
   [UnknownRegisterError, EXIT_CODE.register],
   [InvalidRegisterValueError, EXIT_CODE.register],
+  [NoRoomError, EXIT_CODE.imageOutsideMemory],
   [InvalidElfError, EXIT_CODE.fileFormat],
   [UnsupportedElfError, EXIT_CODE.fileFormat],
+  [InvalidMultibootError, EXIT_CODE.fileFormat],
+  [UnsupportedMultibootError, EXIT_CODE.fileFormat],
+  [NotBootableError, EXIT_CODE.fileFormat],
   [LoaderError, EXIT_CODE.usage],
   [OutOfHostMemoryError, EXIT_CODE.hostMemory],
 ];

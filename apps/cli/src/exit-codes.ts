@@ -1,4 +1,7 @@
-/** What the exit code of `likex` says. 2 to 9, 17 to 19: the command could not be carried out. 10 to 16: how the guest ended. */
+/**
+ * What the exit code of `likex` says, unless a guest chose it (`likex boot`). 2 to 9, 17 to 19: the command could not be
+ * carried out. 10 to 16: how the guest ended.
+ */
 export const EXIT_CODE = {
   ok: 0,
   likexFailed: 1,
@@ -45,7 +48,7 @@ export const EXIT_CODE_MEANING: readonly (readonly [code: number, meaning: strin
   [EXIT_CODE.instructionLimit, "the instruction limit was reached (--instruction-limit)"],
   [EXIT_CODE.unknownExit, "an exit reason that likex does not handle"],
   [EXIT_CODE.unsupported, "this machine lacks what likex requires (likex doctor)"],
-  [EXIT_CODE.fileFormat, "a damaged ELF file, or one for another processor"],
+  [EXIT_CODE.fileFormat, "a damaged ELF or multiboot file, or one for another machine"],
   [EXIT_CODE.notFound, "the file has no such section, symbol or address"],
   [130, "ended by Ctrl-C"],
   [EXIT_CODE.brokenPipe, "the reader of the output went away"],

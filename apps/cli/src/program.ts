@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { bootCommand } from "./commands/boot.ts";
 import { disasmCommand } from "./commands/disasm.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { exitCodesCommand } from "./commands/exit-codes.ts";
@@ -12,6 +13,7 @@ const HELP = `
 Examples:
   $ likex run                # run the built-in program
   $ likex run hello.bin      # run a flat binary
+  $ likex boot kernel.elf    # boot a multiboot kernel
   $ likex run --trace log    # show every step below the system calls
   $ likex disasm hello.bin   # list its instructions
   $ likex doctor             # show what this machine offers
@@ -36,6 +38,7 @@ export function likex(args: readonly string[], terminal: Terminal): number {
     .addHelpText("after", HELP);
   const commands = [
     runCommand(terminal, setExitCode),
+    bootCommand(terminal, setExitCode),
     disasmCommand(terminal),
     doctorCommand(terminal, setExitCode),
     exitCodesCommand(terminal),

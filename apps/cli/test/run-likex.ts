@@ -45,10 +45,15 @@ export function likex(args: readonly string[], { stdin, onOutput }: RunOptions =
 
 let files = 0;
 
+/** Path of a new file that is removed after the tests. */
+export function scratchFile(name: string): string {
+  files += 1;
+  return join(scratch, `${files}-${name}`);
+}
+
 /** A file with these bytes, written in hexadecimal. */
 export function programFile(hex: string): string {
-  files += 1;
-  const path = join(scratch, `program-${files}.bin`);
+  const path = scratchFile("program.bin");
   writeFileSync(path, Buffer.from(hex.replaceAll(" ", ""), "hex"));
   return path;
 }

@@ -25,8 +25,8 @@ interface CachedBlock {
   readonly version: number;
 }
 
-/** The block could not be built: what stands at the instruction pointer cannot be fetched. */
-export const FETCH = { failed: 0, beyondLimit: -1, tooLong: -2 } as const;
+/** The block could not be built: what stands at the instruction pointer cannot be fetched, or nothing may be there. */
+export const FETCH = { failed: 0, beyondLimit: -1, tooLong: -2, badTarget: -3 } as const;
 
 const FRAMES = 64;
 const CAPACITY = FRAMES * 4096;

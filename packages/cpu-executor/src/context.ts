@@ -34,10 +34,13 @@ export const CONTEXT = {
   /** Block that is running. 4 bytes. */
   block: 212,
   /**
-   * Segments as emitted code wants them: 16 bytes each, linear base (8) and the highest valid offset (8), for ES CS SS DS FS GS,
-   * then those of SEGMENT_SLOT.
+   * Segments as emitted code wants them: 16 bytes each, linear base (8) and end (8), for ES CS SS DS FS GS, then those of
+   * SEGMENT_SLOT. Every access whose last byte lies below the end is allowed, whatever its kind; all others ask the slow
+   * path, which knows limits, types and the wrap-around of linear addresses.
    */
   segments: 224,
+  /** Linear address that the slow path of a segment check found, 8 bytes. */
+  linear: 400,
   /** Shift that truncates a stack pointer to the stack's address size: 64 minus 16, 32 or 64. 4 bytes. */
   stackShift: 216,
   /** Segment registers: selector (4), access rights in VMX format (4), limit (4), unused (4); ES CS SS DS FS GS LDTR TR. */

@@ -1,24 +1,41 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
-import { CodeCache, type CodeSource, FETCH } from "./code-cache.ts";
-import { CONTEXT, CONTEXT_FRAMES, JUMP_CACHE, RFLAGS, SEGMENT } from "./context.ts";
+import { BlockFinder } from "./block-finder.ts";
+import { FETCH } from "./code-cache.ts";
+import { CONTEXT, CONTEXT_FRAMES, RFLAGS, SEGMENT } from "./context.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter/instance.ts";
 import type { Mmu } from "./mmu.ts";
-import { InstructionSelector, NO_REGISTER } from "./predecode.ts";
-import { DONE, RealModeInstructions } from "./real-mode.ts";
+import { InstructionSelector } from "./predecode.ts";
 import { BLOCK, RECORD } from "./record.ts";
-import { SoftTlb } from "./soft-tlb.ts";
+import { SegmentCheck } from "./segment-check.ts";
+import { type CpuSnapshot, restoreRegisters, saveRegisters } from "./snapshot.ts";
+import { PRIVILEGE, SoftTlb } from "./soft-tlb.ts";
 import { CpuState } from "./state.ts";
-import { PORT_DETAIL, STATUS } from "./status.ts";
-import { createStopDetails, STOP, type StopDetails } from "./stop.ts";
+import { HELPER, PORT_DETAIL, STATUS } from "./status.ts";
+import { createStopDetails, INTERCEPT, STOP, type StopDetails } from "./stop.ts";
+import { DONE, VECTOR } from "./system/access.ts";
+import { CR0, CR4 } from "./system/control-registers.ts";
+import { CPU_MODELS, type CpuModel } from "./system/cpuid.ts";
+import { Breakpoints, DR6 } from "./system/debug-registers.ts";
+import { combine } from "./system/double-fault.ts";
+import { EVENT_TYPE } from "./system/events.ts";
+import { mayAccessPorts } from "./system/io-permission.ts";
+import type { MsrState } from "./system/msr-state.ts";
+import type { Msrs } from "./system/msrs.ts";
+import { createSystem, type System } from "./system/system.ts";
+import { undoBranch } from "./undo-branch.ts";
 
-const DEBUG_EXCEPTION = 1;
-const DOUBLE_FAULT = 8;
-const GENERAL_PROTECTION = 13;
-const DR6_SINGLE_STEP = 1 << 14;
+const SHADOW = { sti: 1, movSs: 2 } as const;
+const ALL_EXCEPTIONS = 0xffffffff;
 
 export interface CpuOptions {
   readonly memory: HostMemory;
   readonly mmu: Mmu;
+  /** What CPUID answers where it is not intercepted. Default CPU_MODELS.likex. */
+  readonly model?: CpuModel;
+  /** Clock of the time-stamp counter: 64 bits. Default: counts retired instructions. */
+  readonly clock?: () => bigint;
+  /** 64 random bits for RDRAND and RDSEED. Default: a generator that starts alike in every Cpu. */
+  readonly random?: () => bigint;
 }
 
 /** An event to deliver to the guest. */
@@ -32,6 +49,9 @@ export interface CpuEvent {
   readonly instructionLength: number;
 }
 
+/** Bits of Cpu.windowRequest. */
+export const WINDOW = { interrupt: 1, nmi: 2 } as const;
+
 /**
  * One logical processor. It runs guest code through the interpreter until something needs the caller, and keeps its
  * architectural state in between. What the guest does never throws.
@@ -39,38 +59,71 @@ export interface CpuEvent {
 export class Cpu extends CpuState {
   readonly memory: HostMemory;
   readonly stop: StopDetails = createStopDetails();
+  /** Instructions (INTERCEPT numbers) at which run() stops: 1; where it is 0 the processor carries them out. All are 1 at first. */
+  readonly intercepts: Uint8Array = new Uint8Array(64).fill(1);
+  /**
+   * Exceptions (bit = vector) at which run() stops; the others are delivered through the guest's own table. All at first. With
+   * bit 8 (#DF) set an exception whose delivery fails stops as if it were set, and the caller continues with
+   * deliverEvent; else the processor goes on to the double fault and to shutdown by itself.
+   */
+  exceptionBitmap: number = ALL_EXCEPTIONS;
+  /** WINDOW bits: run() stops with STOP.window before the first instruction at which the guest would take such an event. */
+  windowRequest = 0;
+  /** DR6 bits of debug traps that wait for the next instruction border; a MOV SS keeps them waiting. */
+  pendingDebug = 0;
+  /** Called after the processor itself has changed CR0, CR3, CR4 or EFER, for the Mmu to follow; the soft TLB is flushed. */
+  onTranslationChange: (() => void) | undefined;
   readonly #tlb: SoftTlb;
-  readonly #code: CodeCache;
+  readonly #finder: BlockFinder;
   readonly #interpreter: InterpreterExports;
-  readonly #realMode: RealModeInstructions;
-  readonly #source: MutableSource;
+  readonly #selector: InstructionSelector;
+  readonly #system: System;
+  readonly #breakpoints: Breakpoints;
   #retired = 0;
-  #epoch: number;
-  #codeGeneration = 0;
+  /** Where the budget stood when run() began, and what deliveries have taken of it since. */
+  #started = 0;
+  #deliveries = 0;
+  #randomState = 0x9e3779b97f4a7c15n;
 
   private constructor(options: CpuOptions, address: number, parts: Parts) {
     super(options.memory, address, () => parts.interpreter.flags(address));
     this.memory = options.memory;
     this.#interpreter = parts.interpreter;
+    this.#selector = parts.selector;
     this.#tlb = new SoftTlb(options.memory, options.mmu, address, this.stop);
-    parts.connect(this.#tlb);
-    this.#code = new CodeCache(options.memory, parts.selector);
-    this.#realMode = new RealModeInstructions(this, this.#tlb, options.memory);
-    this.#epoch = options.memory.watchEpoch;
-    this.#source = new MutableSource(() => this.#fetchNextPage());
+    const segments = new SegmentCheck(options.memory, this);
+    parts.connect(this.#tlb, segments);
+    this.#finder = new BlockFinder(options.memory, this, this.#tlb, parts.selector);
+    this.#breakpoints = new Breakpoints(this);
+    this.#system = createSystem({
+      state: this,
+      tlb: this.#tlb,
+      memory: options.memory,
+      model: options.model ?? CPU_MODELS.likex,
+      clock: options.clock ?? (() => BigInt(this.instructionsRetired)),
+      random: options.random ?? (() => this.#nextRandom()),
+      translationChanged: () => {
+        this.onTranslationChange?.();
+        this.#tlb.flush();
+      },
+    });
   }
 
   static create(options: CpuOptions): Cpu {
     const address = options.memory.allocateFrames(CONTEXT_FRAMES);
     let tlb: SoftTlb | undefined;
+    let segments: SegmentCheck | undefined;
     const slow = {
       read: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).read(bytes, low, high),
       write: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).write(bytes, low, high),
       probe: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).probe(bytes, low, high),
+      segment: (_context: number, what: number, low: number, high: number) =>
+        (segments as SegmentCheck).check(what, low, high),
     };
     const { exports, keys, loadExtension } = instantiateInterpreter(options.memory.memory, slow);
-    const connect = (connected: SoftTlb): void => {
-      tlb = connected;
+    const connect = (connectedTlb: SoftTlb, connectedSegments: SegmentCheck): void => {
+      tlb = connectedTlb;
+      segments = connectedSegments;
     };
     return new Cpu(options, address, {
       interpreter: exports,
@@ -81,7 +134,36 @@ export class Cpu extends CpuState {
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */
   get instructionsRetired(): number {
-    return this.#retired;
+    return this.#retired + this.#started - this.#budget - this.#deliveries;
+  }
+
+  /** MSRs that the processor's own operations read, as plain values. */
+  get msrState(): MsrState {
+    return this.#system.msrs.state;
+  }
+
+  /** The model-specific registers, with the rules of RDMSR and WRMSR. */
+  get msrs(): Msrs {
+    return this.#system.msrs;
+  }
+
+  /** All registers and MSRs, as plain data. Between run() calls only; memory and the Mmu's own state are not in it. */
+  saveState(): CpuSnapshot & { readonly msrs: Readonly<Record<string, string>>; readonly pendingDebug: number } {
+    return { ...saveRegisters(this), msrs: this.#system.msrs.save(), pendingDebug: this.pendingDebug };
+  }
+
+  /** Puts back what saveState() returned, on this Cpu or on another one. */
+  restoreState(saved: ReturnType<Cpu["saveState"]>): void {
+    restoreRegisters(this, saved);
+    this.#system.msrs.restore(saved.msrs);
+    this.pendingDebug = saved.pendingDebug;
+    this.onTranslationChange?.();
+    this.#tlb.flush();
+  }
+
+  /** Writes CR0, CR2, CR3, CR4 or CR8 as MOV does; false where it raises #GP(0). */
+  writeControlRegister(register: number, value: bigint): boolean {
+    return this.#system.control.write(register, value);
   }
 
   /** Forgets cached translations: call it after changing what the Mmu depends on, CS excepted. */
@@ -90,131 +172,381 @@ export class Cpu extends CpuState {
   }
 
   dispose(): void {
-    this.#code.dispose();
+    this.#finder.dispose();
     this.memory.releaseFrames(this.contextAddress as HostPhysicalAddress, CONTEXT_FRAMES);
   }
 
-  /** Runs at most `budget` instructions (1..2^31-1) and returns why it stopped (STOP.*). */
+  /** Runs at most `budget` instructions (1..2^31-1), of which each delivery of an event takes one, and returns why it stopped (STOP.*). */
   run(budget: number): number {
-    const budgetAt = (this.contextAddress + CONTEXT.budget) >> 2;
-    this.memory.i32[budgetAt] = budget;
-    const stop = this.#runLoop(budgetAt);
-    this.#retired += budget - (this.memory.i32[budgetAt] as number);
+    this.#started = budget;
+    this.#budget = budget;
+    this.#deliveries = 0;
+    if (this.#breakpoints.update()) this.#watchBreakpoints();
+    const stop = this.#runLoop();
+    this.#retired = this.instructionsRetired;
+    this.#started = this.#budget;
+    this.#deliveries = 0;
     this.stop.kind = stop;
     return stop;
   }
 
   /**
    * Delivers an exception or interrupt through the guest's vector table. STOP.budget: delivered. STOP.exception or STOP.mmu:
-   * the delivery itself failed, details as for run(). STOP.shutdown: the vector table has no room even for a double fault.
+   * the delivery itself failed, details as for run(). STOP.shutdown: the vector table has no room even for a double
+   * fault, or, without bit 8 in exceptionBitmap, a triple fault.
    */
   deliverEvent(event: CpuEvent): number {
-    const isSoftware = event.type >= 4;
-    const returnRip = this.ripNumber + (isSoftware ? event.instructionLength : 0);
-    if (!this.isRealMode) return this.#stopException(DOUBLE_FAULT, 0);
-    const status = this.#realMode.deliver(event.vector, returnRip);
-    if (status === DONE) return STOP.budget;
-    if (status === STATUS.codeWrite) {
-      this.#codeWritten();
-      return this.deliverEvent(event);
-    }
-    if (status === STATUS.stopped) return this.stop.kind;
-    if (event.vector === DOUBLE_FAULT) return STOP.shutdown;
-    return this.#stopException(this.#detail(), -1);
+    this.#tlb.setPrivilege(this.#privilege());
+    const isSoftware = event.type >= EVENT_TYPE.softwareInterrupt;
+    const returnRip = isSoftware ? this.#advanced(event.instructionLength) : this.rip;
+    const { vector, type, errorCode } = event;
+    this.halted = false;
+    const stop = this.#deliverChain({ vector, type, errorCode, returnRip }, "report");
+    if (stop === RUNNING && type === EVENT_TYPE.nmi) this.nmiBlocked = true;
+    return stop === RUNNING ? STOP.budget : stop;
   }
 
-  #runLoop(budgetAt: number): number {
-    const { i32 } = this.memory;
-    if (this.memory.watchEpoch !== this.#epoch) this.#dropCached();
+  /**
+   * Moves past an instruction that run() stopped at and the caller has carried out (a port access, an intercepted
+   * instruction): RIP, the end of an interrupt shadow, and the debug traps that the next run() begins with.
+   */
+  completeInstruction(): void {
+    this.rip = this.#advanced(this.stop.instructionLength);
+    this.interruptShadow = 0;
+    const stepped = (this.flagRest & RFLAGS.tf) !== 0 ? DR6.bs : 0;
+    const isPort = this.stop.kind === STOP.port && this.#breakpoints.isArmed;
+    this.pendingDebug |= stepped | (isPort ? this.#breakpoints.atPort(this.stop.port, this.stop.portSize) : 0);
+    if ((this.flagRest & RFLAGS.rf) !== 0) this.changeFlagRest(RFLAGS.rf, 0);
+  }
+
+  get #budget(): number {
+    return this.memory.i32[(this.contextAddress + CONTEXT.budget) >> 2] as number;
+  }
+
+  set #budget(value: number) {
+    this.memory.i32[(this.contextAddress + CONTEXT.budget) >> 2] = value;
+  }
+
+  /** A SplitMix64 step: the same sequence in every run. */
+  #nextRandom(): bigint {
+    const mix = (value: bigint, shift: bigint, factor: bigint): bigint =>
+      BigInt.asUintN(64, (value ^ (value >> shift)) * factor);
+    this.#randomState = BigInt.asUintN(64, this.#randomState + 0x9e3779b97f4a7c15n);
+    const mixed = mix(mix(this.#randomState, 30n, 0xbf58476d1ce4e5b9n), 27n, 0x94d049bb133111ebn);
+    return mixed ^ (mixed >> 31n);
+  }
+
+  /** RIP `bytes` on, in the width of the instruction pointer. */
+  #advanced(bytes: number): bigint {
+    return BigInt.asUintN(this.codeBits === 64 ? 64 : 32, this.rip + BigInt(bytes));
+  }
+
+  #privilege(): number {
+    const hasAc = (this.flagRest & RFLAGS.ac) !== 0;
+    if (this.cpl === 3) return hasAc && (this.cr0 & CR0.am) !== 0 ? PRIVILEGE.aligned : PRIVILEGE.user;
+    return hasAc && (this.cr4 & CR4.smap) !== 0 ? PRIVILEGE.supervisorWithAc : PRIVILEGE.supervisor;
+  }
+
+  #watchBreakpoints(): void {
+    this.#tlb.watch = this.#breakpoints.hasData ? this.#breakpoints : undefined;
+    this.#tlb.flush();
+  }
+
+  #runLoop(): number {
+    this.#finder.refresh();
     for (;;) {
-      if (i32[budgetAt] === 0) return STOP.budget;
-      const stepping = this.interruptShadow !== 0 || (this.flagRest & RFLAGS.tf) !== 0;
-      const before = i32[budgetAt] as number;
-      let block = stepping ? this.#temporaryBlock(1) : this.#findBlock();
-      if (block <= 0) return this.#fetchFailed(block);
-      const trap = (this.flagRest & RFLAGS.tf) !== 0;
-      const shadow = this.interruptShadow;
-      let status = this.#interpreter.run(this.contextAddress, block);
-      if (status === STATUS.budget) {
-        if (i32[budgetAt] === 0) return STOP.budget;
-        block = this.#temporaryBlock(i32[budgetAt] as number);
-        if (block <= 0) return this.#fetchFailed(block);
-        status = this.#interpreter.run(this.contextAddress, block);
+      if (this.#budget <= 0) return STOP.budget;
+      this.#tlb.setPrivilege(this.#privilege());
+      let stop = this.#border();
+      if (stop === RUNNING) {
+        const flags = this.flagRest & (RFLAGS.tf | RFLAGS.rf);
+        const isPlain = flags === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
+        stop = isPlain ? this.#runBlocks() : this.#step(flags);
       }
-      const stop = status === STATUS.lookup ? RUNNING : this.#handle(status, budgetAt);
-      if (stepping && (i32[budgetAt] as number) < before) {
-        if (this.interruptShadow === shadow) this.interruptShadow = 0;
-        if (trap && stop === RUNNING) {
-          this.dr6 |= DR6_SINGLE_STEP;
-          this.stop.instructionLength = 0;
-          return this.#stopException(DEBUG_EXCEPTION, -1);
-        }
-      }
-      if (stop !== RUNNING) return stop;
+      if (stop !== RUNNING && stop !== BORDER) return stop;
     }
+  }
+
+  /** What comes between two instructions, in the order of SDM Vol 3A, table 6-2. */
+  #border(): number {
+    const { interruptShadow } = this;
+    if (this.pendingDebug !== 0 && (interruptShadow & SHADOW.movSs) === 0) {
+      this.dr6 = (this.dr6 | this.pendingDebug) >>> 0;
+      this.pendingDebug = 0;
+      this.stop.instructionLength = 0;
+      return this.#raise(VECTOR.db, -1, BORDER);
+    }
+    if (this.windowRequest !== 0 && interruptShadow === 0) {
+      const interrupt = (this.windowRequest & WINDOW.interrupt) !== 0 && (this.flagRest & RFLAGS.if) !== 0;
+      if (interrupt || ((this.windowRequest & WINDOW.nmi) !== 0 && !this.nmiBlocked)) return STOP.window;
+    }
+    return this.halted ? STOP.halt : RUNNING;
+  }
+
+  #runBlocks(): number {
+    const block = this.#finder.find();
+    if (block <= 0) return this.#fetchFailed(block);
+    let status = this.#interpreter.run(this.contextAddress, block);
+    if (status === STATUS.budget) {
+      if (this.#budget === 0) return STOP.budget;
+      const rest = this.#finder.temporary(this.#budget);
+      if (rest <= 0) return this.#fetchFailed(rest);
+      status = this.#interpreter.run(this.contextAddress, rest);
+    }
+    if (status !== STATUS.lookup) return this.#handle(status);
+    if (this.windowRequest !== 0) this.#finder.refresh();
+    return RUNNING;
+  }
+
+  /** One instruction, with the breakpoints before it and the traps behind it. */
+  #step(flags: number): number {
+    if ((flags & RFLAGS.rf) === 0 && this.#breakpoints.isArmed) {
+      const met = this.#breakpoints.atInstruction(this.#linearRip());
+      if (met !== 0) {
+        this.dr6 = (this.dr6 | met) >>> 0;
+        this.stop.instructionLength = 0;
+        return this.#raiseInstructionBreakpoint();
+      }
+    }
+    const before = this.instructionsRetired;
+    const shadow = this.interruptShadow;
+    const rip = this.rip;
+    this.#breakpoints.met = 0;
+    this.#loadsRf = false;
+    this.#system.instructions.suppressesTrap = false;
+    const block = this.#finder.temporary(1);
+    if (block <= 0) return this.#fetchFailed(block);
+    const status = this.#interpreter.run(this.contextAddress, block);
+    const stop = status === STATUS.lookup ? RUNNING : this.#handle(status);
+    if (this.instructionsRetired === before) return stop;
+    if (this.interruptShadow === shadow) this.interruptShadow = 0;
+    // A repetition goes on at the same place: it is not complete, and RF keeps its breakpoint quiet.
+    if ((flags & RFLAGS.rf) !== 0 && !this.#loadsRf && this.rip !== rip) this.changeFlagRest(RFLAGS.rf, 0);
+    const isStepped = (flags & RFLAGS.tf) !== 0 && !this.#system.instructions.suppressesTrap;
+    if (stop === RUNNING) this.pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
+    // The budget may end here, but the trap belongs to the instruction that has just happened.
+    return stop === RUNNING && this.pendingDebug !== 0 ? this.#border() : stop;
+  }
+
+  #linearRip(): bigint {
+    if (this.codeBits === 64) return this.rip;
+    return BigInt.asUintN(32, this.segmentBase(SEGMENT.cs) + this.rip);
+  }
+
+  /** The instruction that ran last was IRET, which may have set RF. */
+  #loadsRf = false;
+
+  /** A fault whose RF in the pushed flags stays as it is: the handler sets it. */
+  #raiseInstructionBreakpoint(): number {
+    return this.#raise(VECTOR.db, -1);
   }
 
   /** What a status other than lookup means: RUNNING to go on, or a STOP. */
-  #handle(status: number, budgetAt: number): number {
+  #handle(status: number): number {
     const { i32 } = this.memory;
     if (status === STATUS.shadow) {
-      this.interruptShadow = 1;
+      this.interruptShadow = SHADOW.sti;
       return RUNNING;
     }
+    if (status === STATUS.done) return RUNNING;
     if (status === STATUS.budget) return STOP.budget;
     const record = i32[(this.contextAddress + CONTEXT.stopRecord) >> 2] as number;
     this.#locate(record);
     this.stop.instructionLength = this.memory.u8[record + RECORD.length] as number;
     switch (status) {
       case STATUS.stopped:
-        return this.stop.kind;
+        return this.#stopped();
       case STATUS.exception:
-        return this.#stopException(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));
+        return this.#raise(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));
+      case STATUS.nonCanonical:
+        return this.#raise(this.#isStackAccess(record) ? VECTOR.ss : VECTOR.gp, 0);
       case STATUS.instruction:
-        this.#describeIntercept(record);
-        return STOP.instruction;
+        return this.#intercepted(record);
       case STATUS.port:
-        this.#describePort(record);
-        return STOP.port;
+        return this.#port(record);
       case STATUS.helper:
-        return this.#help(record, budgetAt);
+        return this.#help(record);
       case STATUS.codeWrite:
-        return this.#repeatUnwatched(budgetAt);
+        return this.#repeatUnwatched();
       default:
         throw new Error(`interpreter returned an unknown status ${status}`);
     }
   }
 
-  #help(record: number, budgetAt: number): number {
-    const next = this.rip + BigInt(this.stop.instructionLength);
-    const status = this.#realMode.execute(this.#detail(), record, next);
-    if (status === DONE) {
-      (this.memory.i32[budgetAt] as number)--;
-      return RUNNING;
+  /** The slow memory path has stopped the instruction: a page fault, an alignment check, or the Mmu's stop. */
+  #stopped(): number {
+    return this.stop.kind === STOP.exception ? this.#raise(this.stop.vector, this.stop.errorCode) : this.stop.kind;
+  }
+
+  /** In 64-bit mode an address is not canonical: #SS for the stack, #GP for all else (SDM Vol 1, 3.3.7.1). */
+  #isStackAccess(record: number): boolean {
+    if (this.#system.access.segmentOf(record) === SEGMENT.ss) return true;
+    const distance = (this.#tlb.faultLow - this.registerLow(RSP)) | 0;
+    const [mnemonic] = this.#selector.keyOf(record, this.memory).split(" ");
+    return IMPLICIT_STACK.has(mnemonic ?? "") && Math.abs(distance) <= LARGEST_STACK_ACCESS;
+  }
+
+  #help(record: number): number {
+    const helper = this.#detail();
+    const next = this.#advanced(this.stop.instructionLength);
+    const { instructions, access } = this.#system;
+    if (helper === HELPER.breakpoint) return this.#software(VECTOR.bp, EVENT_TYPE.softwareException, next);
+    if (helper === HELPER.debugTrap) return this.#software(VECTOR.db, EVENT_TYPE.privilegedSoftwareException, next);
+    if (helper === HELPER.interruptOnOverflow) {
+      if ((this.rflagsNumber & RFLAGS.of) !== 0) return this.#software(VECTOR.of, EVENT_TYPE.softwareException, next);
+      this.rip = next;
+      return this.#happened();
     }
-    if (status === STATUS.codeWrite) return this.#repeatUnwatched(budgetAt);
-    if (status === STATUS.stopped) return this.stop.kind;
-    return this.#stopException(this.#detail(), -1);
+    access.begin();
+    const status = instructions.execute(helper, record, next);
+    if (status === DONE) {
+      this.#loadsRf = helper === HELPER.interruptReturn;
+      if (helper === HELPER.interruptReturn) this.nmiBlocked = false;
+      if (this.#system.tasks.debugTrap) this.#taskTrap();
+      return this.#happened();
+    }
+    return this.#failed(status);
+  }
+
+  #taskTrap(): void {
+    this.#system.tasks.debugTrap = false;
+    this.pendingDebug |= DR6.bt;
+  }
+
+  #happened(): number {
+    this.#budget--;
+    return RUNNING;
+  }
+
+  /** An operation outside emitted code did not happen. */
+  #failed(status: number): number {
+    if (status === STATUS.codeWrite) return this.#repeatUnwatched();
+    if (status === STATUS.stopped) return this.#stopped();
+    return this.#raise(this.#detail(), this.#system.access.errorCode);
+  }
+
+  /** INT3, INTO and INT1: intercepted like exceptions, delivered like software interrupts. */
+  #software(vector: number, type: number, next: bigint): number {
+    this.#system.instructions.suppressesTrap = true;
+    if (this.#isIntercepted(vector)) return this.#stopException(vector, -1, type);
+    const stop = this.#deliverChain({ vector, type, errorCode: -1, returnRip: next }, "instruction");
+    return stop === RUNNING ? this.#happened() : stop;
+  }
+
+  #intercepted(record: number): number {
+    const instruction = this.#detail();
+    const { access, intercepted } = this.#system;
+    access.begin();
+    const allowed = intercepted.checkPrivilege(instruction);
+    if (allowed !== DONE) return this.#failed(allowed);
+    if (this.intercepts[instruction] !== 0) {
+      this.#describeIntercept(record);
+      return STOP.instruction;
+    }
+    const next = this.#advanced(this.stop.instructionLength);
+    const status = intercepted.execute(instruction, record);
+    if (status !== DONE) return this.#failed(status);
+    this.rip = next;
+    if (instruction === INTERCEPT.movToDr && this.#breakpoints.update()) this.#watchBreakpoints();
+    return this.#happened();
+  }
+
+  #port(record: number): number {
+    this.#describePort(record);
+    const { access } = this.#system;
+    access.begin();
+    if (!mayAccessPorts(access, this.stop.port, this.stop.portSize)) {
+      access.generalProtection(0);
+      return this.#failed(access.failure);
+    }
+    return STOP.port;
+  }
+
+  /**
+   * An exception at the current instruction: a stop where it is intercepted, else delivered. `then` is what a delivery returns:
+   * RUNNING, or BORDER where the caller is between two instructions.
+   */
+  #raise(vector: number, errorCode: number, then: number = RUNNING): number {
+    if (this.#isIntercepted(vector)) return this.#stopException(vector, errorCode);
+    const event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
+    const stop = this.#deliverChain(event, "instruction");
+    return stop === RUNNING ? then : stop;
+  }
+
+  #isIntercepted(vector: number): boolean {
+    return (this.exceptionBitmap & (1 << vector)) !== 0;
+  }
+
+  /**
+   * Delivers an event, and what its delivery raises in its place. `failure` is what becomes of a failed delivery while #DF is
+   * intercepted: "instruction" stops with the event itself, whose delivery the caller repeats; "report" with what
+   * went wrong.
+   */
+  #deliverChain(first: PendingEvent, failure: "instruction" | "report"): number {
+    const callerDecides = this.#isIntercepted(VECTOR.df);
+    const fault = first.vector === VECTOR.pf && failure === "instruction" ? this.#tlb.pageFault() : undefined;
+    let event = first;
+    for (;;) {
+      if (event.vector === VECTOR.pf && event.type === EVENT_TYPE.exception && failure === "instruction")
+        this.cr2 = this.#faultAddress();
+      const status = this.#deliverOnce(event);
+      if (status === DONE) {
+        this.interruptShadow = 0;
+        if (failure === "instruction") this.#takeDelivery();
+        return RUNNING;
+      }
+      if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt) {
+        // The caller asks the Mmu where the fault was.
+        if (fault !== undefined) this.#tlb.reportAgain(fault);
+        return this.#stopException(first.vector, first.errorCode, first.type);
+      }
+      if (status === STATUS.stopped && this.stop.kind !== STOP.exception) return this.stop.kind;
+      const isSlow = status === STATUS.stopped;
+      const vector = isSlow ? this.stop.vector : this.#detail();
+      const errorCode = isSlow ? this.stop.errorCode : this.#system.access.errorCode;
+      if (event.vector === VECTOR.df && event.type === EVENT_TYPE.exception) return STOP.shutdown;
+      if (callerDecides) return this.#stopException(vector, errorCode);
+      if (vector === VECTOR.pf) this.cr2 = this.#faultAddress();
+      const next = combine(event.type === EVENT_TYPE.exception ? event.vector : -1, vector);
+      if (next === VECTOR.df) event = { ...event, vector: next, type: EVENT_TYPE.exception, errorCode: 0 };
+      else event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
+      if (this.isRealMode) event = { ...event, errorCode: -1 };
+    }
+  }
+
+  #deliverOnce(event: PendingEvent): number {
+    for (;;) {
+      this.#system.access.begin();
+      const status = this.#system.events.deliver(event);
+      if (status !== STATUS.codeWrite) return status;
+      this.#codeWritten();
+    }
+  }
+
+  /** A delivery takes one from the budget, so that no guest can fault for ever, and is no instruction. */
+  #takeDelivery(): void {
+    if (this.#budget <= 0) return;
+    this.#budget--;
+    this.#deliveries++;
+  }
+
+  #faultAddress(): bigint {
+    return (BigInt(this.#tlb.faultHigh >>> 0) << 32n) | BigInt(this.#tlb.faultLow >>> 0);
   }
 
   /** Runs the instruction that writes decoded code once more, from a block that is not itself watched. */
-  #repeatUnwatched(budgetAt: number): number {
+  #repeatUnwatched(): number {
     this.#codeWritten();
-    const block = this.#temporaryBlock(1);
+    const block = this.#finder.temporary(1);
     if (block <= 0) return this.#fetchFailed(block);
     const status = this.#interpreter.run(this.contextAddress, block);
-    return status === STATUS.lookup || status === STATUS.budget ? RUNNING : this.#handle(status, budgetAt);
+    return status === STATUS.lookup || status === STATUS.budget ? RUNNING : this.#handle(status);
   }
 
   #codeWritten(): void {
     this.memory.noteWrite(this.#tlb.codePage as HostPhysicalAddress);
     this.#tlb.restartDevices();
-    this.#dropCached();
-  }
-
-  #dropCached(): void {
-    this.#tlb.flush();
-    this.#epoch = this.memory.watchEpoch;
+    this.#finder.dropCached();
   }
 
   /** Sets RIP to the instruction of a record. */
@@ -240,13 +572,13 @@ export class Cpu extends CpuState {
 
   #describeIntercept(record: number): void {
     this.stop.instruction = this.#detail();
-    this.stop.operandReg = (this.memory.u16[(record + RECORD.register0) >> 1] as number) & 0xff;
-    const rm = this.memory.u16[(record + RECORD.register1) >> 1] as number;
-    this.stop.operandRm = rm === NO_REGISTER ? -1 : rm;
+    this.stop.operandReg = this.#system.access.reg(record);
+    this.stop.operandRm = this.#system.access.rm(record);
+    this.stop.operandSize = this.#system.access.operandBytes(record) * 8;
   }
 
   #describePort(record: number): void {
-    const { u8, u16, i32 } = this.memory;
+    const { u8, i32 } = this.memory;
     const detail = this.#detail();
     const { stop } = this;
     stop.portSize = detail & PORT_DETAIL.sizeMask;
@@ -257,105 +589,50 @@ export class Cpu extends CpuState {
     const immediate = (i32[(record + RECORD.immediate) >> 2] as number) & 0xff;
     stop.port = stop.portIsImmediate ? immediate : this.registerLow(2) & 0xffff;
     stop.portAddressSize = 64 - (u8[record + RECORD.addressShift] as number);
-    const slot = ((u16[(record + RECORD.segment) >> 1] as number) - CONTEXT.segments) >> 4;
-    stop.portSegment = slot < 6 ? slot : slot === 6 ? SEGMENT.ds : slot - 3;
+    stop.portSegment = this.#system.access.segmentOf(record);
   }
 
-  #stopException(vector: number, errorCode: number): number {
+  #stopException(vector: number, errorCode: number, type: number = EVENT_TYPE.exception): number {
     this.stop.vector = vector;
     this.stop.errorCode = errorCode;
+    this.stop.eventType = type;
     return STOP.exception;
   }
 
   #fetchFailed(code: number): number {
     this.stop.instructionLength = 0;
-    if (code === FETCH.beyondLimit || code === FETCH.tooLong)
-      return this.#stopException(GENERAL_PROTECTION, this.isRealMode ? -1 : 0);
-    return this.stop.kind;
-  }
-
-  /** The block at RIP: from the jump cache, or decoded; or a FETCH code. */
-  #findBlock(): number {
-    const { u32, i32 } = this.memory;
-    const ripAt = (this.contextAddress + CONTEXT.rip) >> 2;
-    const low = u32[ripAt] as number;
-    const folded = low ^ ((low >>> JUMP_CACHE.fold) | ((u32[ripAt + 1] as number) << (32 - JUMP_CACHE.fold)));
-    const entry = (this.contextAddress + JUMP_CACHE.offset + ((folded & (JUMP_CACHE.entries - 1)) << 4)) >> 2;
-    if (u32[entry] === low && u32[entry + 1] === u32[ripAt + 1]) return i32[entry + 2] as number;
-    const source = this.#locateSource();
-    if (source === undefined) return FETCH.failed;
-    const block = this.#code.find(source);
-    if (block <= 0) return block;
-    if (this.memory.watchEpoch !== this.#epoch || this.#code.generation !== this.#codeGeneration) {
-      this.#codeGeneration = this.#code.generation;
-      this.#dropCached();
+    const errorCode = this.isRealMode ? -1 : 0;
+    if (code === FETCH.badTarget && undoBranch(this, this.memory, this.#selector, this.#system.access)) {
+      // The branch is what faults, and it has not happened.
+      this.#budget++;
+      return this.#raise(VECTOR.gp, errorCode);
     }
-    if (this.#code.isKept(source)) {
-      i32[entry] = low;
-      i32[entry + 1] = i32[ripAt + 1] as number;
-      i32[entry + 2] = block;
-    }
-    return block;
-  }
-
-  #temporaryBlock(count: number): number {
-    const source = this.#locateSource();
-    if (source === undefined) return FETCH.failed;
-    const block = this.#code.temporary(source, count);
-    if (this.#code.generation !== this.#codeGeneration) {
-      this.#codeGeneration = this.#code.generation;
-      this.#dropCached();
-    }
-    return block;
-  }
-
-  #locateSource(): CodeSource | undefined {
-    const source = this.#source;
-    source.bits = this.codeBits;
-    source.rip = this.rip;
-    const base =
-      source.bits === 64
-        ? 0n
-        : (this.memory.u64[(this.contextAddress + CONTEXT.segmentBases + SEGMENT.cs * 8) >> 3] as bigint);
-    source.limit = source.bits === 64 ? (1n << 64n) - 1n : BigInt(this.segmentLimit(SEGMENT.cs));
-    const linear = source.bits === 64 ? source.rip : BigInt.asUintN(32, base + source.rip);
-    source.linearLow = Number(BigInt.asIntN(32, linear));
-    source.linearHigh = Number(linear >> 32n) | 0;
-    const page = this.#tlb.fetch(source.linearLow, source.linearHigh);
-    if (page <= 0) return undefined;
-    source.host = page + (source.linearLow & 0xfff);
-    return source;
-  }
-
-  #fetchNextPage(): number {
-    const low = ((this.#source.linearLow & ~0xfff) + 4096) | 0;
-    const high = low === 0 ? this.#source.linearHigh + 1 : this.#source.linearHigh;
-    const page = this.#tlb.fetch(low, high);
-    return page > 0 ? page : FETCH.failed;
+    if (code !== FETCH.failed) return this.#raise(VECTOR.gp, errorCode);
+    return this.#stopped();
   }
 }
 
 /** Not a STOP: run() goes on. */
 const RUNNING = -1;
+/** An event was delivered between two instructions: what comes there is looked at again. */
+const BORDER = -2;
 
-const errorCodeOf = (vector: number): number => (vector === 12 || vector === GENERAL_PROTECTION ? 0 : -1);
+const RSP = 4;
+/** Instructions that push or pop beside their operand. */
+const IMPLICIT_STACK: ReadonlySet<string> = new Set(["push", "pop", "call", "ret", "leave", "pushf", "popf", "enter"]);
+const LARGEST_STACK_ACCESS = 64;
+
+interface PendingEvent {
+  readonly vector: number;
+  readonly type: number;
+  readonly errorCode: number;
+  readonly returnRip: bigint;
+}
+
+const errorCodeOf = (vector: number): number => (vector === VECTOR.ss || vector === VECTOR.gp ? 0 : -1);
 
 interface Parts {
   readonly interpreter: InterpreterExports;
   readonly selector: InstructionSelector;
-  readonly connect: (tlb: SoftTlb) => void;
-}
-
-class MutableSource implements CodeSource {
-  host = 0;
-  linearLow = 0;
-  linearHigh = 0;
-  rip = 0n;
-  bits: 16 | 32 | 64 = 16;
-  limit = 0n;
-  readonly nextPage: () => number;
-
-  constructor(nextPage: () => number) {
-    this.nextPage = nextPage;
-  }
+  readonly connect: (tlb: SoftTlb, segments: SegmentCheck) => void;
 }

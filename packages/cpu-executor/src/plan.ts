@@ -17,7 +17,7 @@ const HOT: ReadonlySet<string> = new Set([
 
 /** Instructions that continue somewhere else: only the main function can. */
 const BRANCHES: ReadonlySet<string> = new Set([
-  ...["jmp", "call", "ret", "loop", "loope", "loopne", "jrcxz", "continue", "sti"],
+  ...["jmp", "call", "ret", "loop", "loope", "loopne", "jrcxz", "continue", "sti", "popf"],
   ...CONDITIONS.map((condition) => `j${condition}`),
 ]);
 

@@ -73,6 +73,7 @@ const REPEAT_NAMES: readonly Repeat[] = ["none", "rep", "repne"];
 /** Chooses the handler of each instruction; what it has looked up once it finds by number. */
 export class InstructionSelector {
   readonly #handlers: ReadonlyMap<string, number>;
+  readonly #keys: readonly string[];
   readonly #selections: (Selection | null | undefined)[] = new Array(FORMS.length * 18);
 
   readonly #loadExtension: () => void;
@@ -80,12 +81,18 @@ export class InstructionSelector {
   /** `loadExtension` is called before a handler of the second module is first named. */
   constructor(keys: readonly string[], loadExtension: () => void) {
     this.#loadExtension = loadExtension;
+    this.#keys = keys;
     this.#handlers = new Map(keys.map((key, number) => [key, number]));
   }
 
   /** The handler of an instruction that raises #UD. */
   get undefinedInstruction(): number {
     return this.handlerOf("ud2 32") as number;
+  }
+
+  /** The key of the handler that a record names. */
+  keyOf(record: number, memory: RecordPlace): string {
+    return this.#keys[memory.u16[(record + RECORD.handler) >> 1] as number] as string;
   }
 
   handlerOf(key: string): number | undefined {
@@ -172,10 +179,18 @@ export interface RecordPlace {
   readonly i32: Int32Array;
 }
 
-/** Segment slot for a memory operand: in 64-bit mode only FS and GS have a base (SDM Vol 1, 3.4.2.1). */
+/** Segment slots of memory operands in 64-bit mode, where only FS and GS have a base (SDM Vol 1, 3.4.2.1); SS differs in what it raises. */
+const LONG_SLOTS: readonly number[] = [
+  SEGMENT_SLOT.flat,
+  SEGMENT_SLOT.flat,
+  SEGMENT_SLOT.stack,
+  SEGMENT_SLOT.flat,
+  SEGMENT_SLOT.fs64,
+  SEGMENT_SLOT.gs64,
+];
+
 export function segmentOffset(segment: number, bits: number): number {
-  const slot =
-    bits !== 64 ? segment : segment === 4 ? SEGMENT_SLOT.fs64 : segment === 5 ? SEGMENT_SLOT.gs64 : SEGMENT_SLOT.flat;
+  const slot = bits !== 64 ? segment : (LONG_SLOTS[segment] ?? SEGMENT_SLOT.flat);
   return CONTEXT.segments + slot * 16;
 }
 

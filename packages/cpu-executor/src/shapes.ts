@@ -168,31 +168,8 @@ function operandOf(
   }
 }
 
-const ignoresOperands = (name: string): boolean => {
-  const entry = SEMANTICS[name];
-  return name in INTERCEPT || STRING.test(name) || (entry?.endsBlock === true && HELPER_LIKE.has(name));
-};
-
-const HELPER_LIKE: ReadonlySet<string> = new Set([
-  "jmpFar",
-  "callFar",
-  "retf",
-  "iret",
-  "int",
-  "int3",
-  "into",
-  "popf",
-  "moveToSegment",
-  "popSegment",
-  "les",
-  "lds",
-  "lss",
-  "lfs",
-  "lgs",
-  "ud0",
-  "ud1",
-  "ud2",
-]);
+const ignoresOperands = (name: string): boolean =>
+  name in INTERCEPT || STRING.test(name) || SEMANTICS[name]?.isOutside === true;
 
 /**
  * The specialisation that executes a form with this operand size and ModRM kind; undefined when the processor has no

@@ -6,6 +6,32 @@ import { STOP, type StopDetails } from "./stop.ts";
 
 const GENERAL_PROTECTION = 13;
 const PAGE_FAULT = 14;
+const ALIGNMENT_CHECK = 17;
+
+/**
+ * As whom instructions access memory: at CPL 0 to 2, at CPL 3, at CPL 0 to 2 with RFLAGS.AC set where SMAP is on, and at
+ * CPL 3 with alignment checks, where nothing is cached because every access is looked at.
+ */
+export const PRIVILEGE = { supervisor: 0, user: 1, supervisorWithAc: 2, aligned: 3 } as const;
+
+const ACCESS_BITS: readonly number[] = [0, ACCESS.user, ACCESS.userAllowed, ACCESS.user];
+
+/** The part of the context that depends on the privilege: both TLBs and the jump cache. */
+const BANK = { from: TLB.read, to: JUMP_CACHE.offset + JUMP_CACHE.entries * JUMP_CACHE.entryBytes } as const;
+
+export interface PageFault {
+  readonly low: number;
+  readonly high: number;
+  readonly access: number;
+}
+
+/** Data breakpoints, as the slow path sees them. */
+export interface DataWatch {
+  /** The page holds a byte that is watched. */
+  hasPage(linearLow: number, linearHigh: number): boolean;
+  /** An access has happened. */
+  access(bytes: number, linearLow: number, linearHigh: number, kind: number): void;
+}
 
 /**
  * The slow memory path: fills the soft TLB, and carries out the accesses that the TLB must not serve: those that cross a
@@ -17,11 +43,20 @@ export class SoftTlb {
   readonly #context: number;
   readonly #stop: StopDetails;
   readonly #scratch: Uint8Array = new Uint8Array(16);
-  /** ACCESS bits of the guest's privilege: `user` at CPL 3, else `userAllowed` while EFLAGS.AC is set. A change needs a flush. */
-  privilege = 0;
-  /** Linear address of the last page fault, low and high. */
+  /** PRIVILEGE.*: as whom the guest's instructions access memory. */
+  #privilege: number = PRIVILEGE.supervisor;
+  /** Translations and known blocks of the other privileges, as they were left. */
+  readonly #banks: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined];
+  /** Which of them hold something: bit = privilege. */
+  #kept = 0;
+  /** Set while the processor itself accesses memory for an instruction: as a supervisor, and without filling the TLB. */
+  #implicit = false;
+  /** Pages that must not be in the TLB: those with data breakpoints. Returns true for an access that may hit one. */
+  watch: DataWatch | undefined;
+  /** Linear address of the last page fault, low and high, and the access that it was. */
   faultLow = 0;
   faultHigh = 0;
+  #faultAccess = 0;
   /** Host address of the page whose decoded code the last refused write would have changed. */
   codePage = 0;
 
@@ -35,25 +70,83 @@ export class SoftTlb {
 
   /** Forgets every translation and every known block. */
   flush(): void {
-    const from = this.#context + TLB.read;
-    this.#memory.u8.fill(
-      TLB.invalidByte,
-      from,
-      this.#context + JUMP_CACHE.offset + JUMP_CACHE.entries * JUMP_CACHE.entryBytes,
-    );
+    this.#memory.u8.fill(TLB.invalidByte, this.#context + BANK.from, this.#context + BANK.to);
+    this.#kept = 0;
+  }
+
+  /**
+   * Changes as whom the guest accesses memory (PRIVILEGE.*). What is cached for one privilege says nothing of another, so
+   * each has its own bank; changing it copies 48 KiB twice, some microseconds, and nothing is looked up again.
+   */
+  setPrivilege(privilege: number): void {
+    if (privilege === this.#privilege) return;
+    const { u8 } = this.#memory;
+    const from = this.#context + BANK.from;
+    const to = this.#context + BANK.to;
+    this.#banks[this.#privilege] ??= new Uint8Array(to - from);
+    this.#banks[this.#privilege]?.set(u8.subarray(from, to));
+    this.#kept |= 1 << this.#privilege;
+    const bank = this.#banks[privilege];
+    if (bank !== undefined && (this.#kept & (1 << privilege)) !== 0) u8.set(bank, from);
+    else u8.fill(TLB.invalidByte, from, to);
+    this.#privilege = privilege;
+  }
+
+  /** Reads or writes as the processor itself does for descriptors, TSS and stacks: CPL 0 whatever the guest runs at. */
+  readImplicit(bytes: number, low: number, high: number): number {
+    this.#implicit = true;
+    const status = this.read(bytes, low, high);
+    this.#implicit = false;
+    return status;
+  }
+
+  writeImplicit(bytes: number, low: number, high: number): number {
+    this.#implicit = true;
+    const status = this.write(bytes, low, high);
+    this.#implicit = false;
+    return status;
+  }
+
+  /** True when the last STATUS.stopped was the Mmu's stop and no exception of the guest. */
+  get isStoppedByMmu(): boolean {
+    return this.#stop.kind !== STOP.exception;
+  }
+
+  get #accessBits(): number {
+    return this.#implicit ? ACCESS.implicit : (ACCESS_BITS[this.#privilege] as number);
   }
 
   read(bytes: number, low: number, high: number): number {
+    const wrong = this.#check(bytes, low, high);
+    if (wrong !== 0) return wrong;
     const result = this.#access(bytes, low, high, ACCESS.read);
     if (result === 0) {
       const from = this.#context + CONTEXT.memoryValue;
       this.#memory.u8.fill(0, from, from + 8);
       this.#memory.u8.set(this.#scratch.subarray(0, bytes), from);
+      if (!this.#implicit) this.watch?.access(bytes, low, high, ACCESS.read);
     }
     return result;
   }
 
+  /** Canonical and, where alignment is checked, aligned; else a STATUS. */
+  #check(bytes: number, low: number, high: number): number {
+    // Above bit 47 all bits are the same. A compatibility-mode address has none.
+    if (high >> 15 !== 0 && high >> 15 !== -1) {
+      this.faultLow = low;
+      this.faultHigh = high;
+      return STATUS.nonCanonical;
+    }
+    if (this.#privilege !== PRIVILEGE.aligned || this.#implicit || (low & (bytes - 1)) === 0) return 0;
+    this.#stop.kind = STOP.exception;
+    this.#stop.vector = ALIGNMENT_CHECK;
+    this.#stop.errorCode = 0;
+    return STATUS.stopped;
+  }
+
   write(bytes: number, low: number, high: number): number {
+    const wrong = this.#check(bytes, low, high);
+    if (wrong !== 0) return wrong;
     const from = this.#context + CONTEXT.memoryValue;
     this.#scratch.set(this.#memory.u8.subarray(from, from + bytes));
     const crosses = (low & 0xfff) + bytes > 4096;
@@ -62,28 +155,42 @@ export class SoftTlb {
       const status = this.#probePages(bytes, low, high);
       if (status !== 0) return status;
     }
-    return this.#access(bytes, low, high, ACCESS.write);
+    const status = this.#access(bytes, low, high, ACCESS.write);
+    if (status === 0 && !this.#implicit) this.watch?.access(bytes, low, high, ACCESS.write);
+    return status;
   }
 
   /** Makes sure that writing cannot fail; sets CONTEXT.probedHost. */
   probe(bytes: number, low: number, high: number): number {
     const at = (this.#context + CONTEXT.probedHost) >> 2;
     this.#memory.i32[at] = 0;
+    const wrong = this.#check(bytes, low, high);
+    if (wrong !== 0) return wrong;
     if ((low & 0xfff) + bytes > 4096) return this.#probePages(bytes, low, high);
     const host = this.#translate(low, high, ACCESS.write);
-    if (host > 0) this.#memory.i32[at] = host + (low & 0xfff);
+    if (host > 0 && this.watch?.hasPage(low, high) !== true) this.#memory.i32[at] = host + (low & 0xfff);
     return host > 0 || host === DEVICE ? 0 : -host;
   }
 
   /** Host address of the page that code at a linear address is fetched from, or the negative of a STATUS. */
   fetch(low: number, high: number): number {
-    const result = this.#mmu.translate(low, high, ACCESS.execute | this.privilege);
+    if (high >> 15 !== 0 && high >> 15 !== -1) {
+      return -this.#badFetch();
+    }
+    const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits);
     if (result === MMU_RESULT.ok) return this.#mmu.hostPage;
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
-    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
+    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, ACCESS.execute | this.#accessBits);
+    if (result === MMU_RESULT.nonCanonical) return -this.#badFetch();
     // Code in device memory cannot be executed: the hypervisor must act.
     this.#stop.kind = result === MMU_RESULT.mmio ? STOP.mmio : STOP.mmu;
     return -STATUS.stopped;
+  }
+
+  #badFetch(): number {
+    this.#stop.kind = STOP.exception;
+    this.#stop.vector = GENERAL_PROTECTION;
+    this.#stop.errorCode = 0;
+    return STATUS.stopped;
   }
 
   #probePages(bytes: number, low: number, high: number): number {
@@ -139,10 +246,14 @@ export class SoftTlb {
 
   /** Host page for a data access; 0 < page; DEVICE; or the negative of a STATUS. Fills the TLB. */
   #translate(low: number, high: number, access: number): number {
-    const result = this.#mmu.translate(low, high, access | this.privilege);
+    const result = this.#mmu.translate(low, high, access | this.#accessBits);
     if (result === MMU_RESULT.mmio) return DEVICE;
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high);
-    if (result === MMU_RESULT.nonCanonical) return -this.#nonCanonical();
+    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, access | this.#accessBits);
+    if (result === MMU_RESULT.nonCanonical) {
+      this.faultLow = low;
+      this.faultHigh = high;
+      return -STATUS.nonCanonical;
+    }
     if (result !== MMU_RESULT.ok) {
       this.#stop.kind = STOP.mmu;
       return -STATUS.stopped;
@@ -153,6 +264,7 @@ export class SoftTlb {
       this.codePage = host;
       return -STATUS.codeWrite;
     }
+    if (this.#implicit || this.#privilege === PRIVILEGE.aligned || this.watch?.hasPage(low, high) === true) return host;
     this.#fill(TLB.read, low, high, host);
     if (!watched && (this.#mmu.permissions & ACCESS.write) !== 0) this.#fill(TLB.write, low, high, host);
     return host;
@@ -166,14 +278,20 @@ export class SoftTlb {
     i32[entry + 2] = host;
   }
 
-  #nonCanonical(): number {
-    this.#stop.kind = STOP.exception;
-    this.#stop.vector = GENERAL_PROTECTION;
-    this.#stop.errorCode = 0;
-    return STATUS.stopped;
+  /** A page fault, as something that asks the Mmu for it again finds it. */
+  pageFault(): PageFault {
+    return { low: this.faultLow, high: this.faultHigh, access: this.#faultAccess };
   }
 
-  #pageFault(low: number, high: number): number {
+  /** Has the Mmu report a page fault once more, after it has translated other addresses in between. */
+  reportAgain(fault: PageFault): void {
+    this.#mmu.translate(fault.low, fault.high, fault.access);
+    this.faultLow = fault.low;
+    this.faultHigh = fault.high;
+  }
+
+  #pageFault(low: number, high: number, access: number): number {
+    this.#faultAccess = access;
     this.#stop.kind = STOP.exception;
     this.#stop.vector = PAGE_FAULT;
     this.#stop.errorCode = this.#mmu.pageFaultErrorCode;

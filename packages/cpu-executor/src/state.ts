@@ -17,23 +17,26 @@ export interface SegmentRegister {
 const ACCESS_L = 1 << 13;
 const ACCESS_DB = 1 << 14;
 const UNUSABLE = 1 << 16;
+/** S, code, expand-down and writable, in access rights: what tells a plain data segment. */
+const PLAIN_MASK = 0x1e;
+const PLAIN_DATA = 0x12;
 const CR0_PE = 1;
 const EFER_LMA = 1 << 10;
+const TWO_32 = 2 ** 32;
 
 /** The architectural registers: those that emitted code uses are in the context block, the others are fields here. */
 export class CpuState {
   readonly contextAddress: number;
   readonly #i32: Int32Array;
   readonly #u32: Uint32Array;
-  readonly #i64: BigInt64Array;
   readonly #u64: BigUint64Array;
   readonly #arithmeticFlags: () => number;
   /** x87, MMX, SSE and AVX state. */
   readonly fpu: FpuState;
+  #efer = 0;
   cr2 = 0n;
   cr3 = 0n;
   cr8 = 0;
-  efer = 0;
   dr0 = 0n;
   dr1 = 0n;
   dr2 = 0n;
@@ -46,12 +49,15 @@ export class CpuState {
   idtrLimit = 0xffff;
   /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
   interruptShadow = 0;
+  /** HLT has been executed. */
+  halted = false;
+  /** NMIs are blocked until the next IRET. */
+  nmiBlocked = false;
 
   constructor(memory: HostMemory, contextAddress: number, arithmeticFlags: () => number) {
     this.contextAddress = contextAddress;
     this.#i32 = memory.i32;
     this.#u32 = memory.u32;
-    this.#i64 = memory.i64;
     this.#u64 = memory.u64;
     this.#arithmeticFlags = arithmeticFlags;
     this.fpu = new FpuState(memory, contextAddress);
@@ -64,13 +70,15 @@ export class CpuState {
     this.rflagsNumber = RFLAGS.fixed;
   }
 
-  /** Kept in the context, where instructions look whether they may use the floating-point unit. */
+  /** Control registers are kept in the context, where instructions look whether they may use the floating-point unit. */
   get cr0(): number {
     return this.#u32[(this.contextAddress + FPU.cr0) >> 2] as number;
   }
 
   set cr0(value: number) {
+    const modeChanges = ((value ^ this.cr0) & CR0_PE) !== 0;
     this.#u32[(this.contextAddress + FPU.cr0) >> 2] = value;
+    if (modeChanges) this.refreshSegments();
   }
 
   get cr4(): number {
@@ -79,6 +87,25 @@ export class CpuState {
 
   set cr4(value: number) {
     this.#u32[(this.contextAddress + FPU.cr4) >> 2] = value;
+  }
+
+  /** Extended control register 0. */
+  get xcr0(): bigint {
+    return BigInt(this.fpu.xcr0 >>> 0);
+  }
+
+  set xcr0(value: bigint) {
+    this.fpu.xcr0 = Number(value & 0xffff_ffffn);
+  }
+
+  get efer(): number {
+    return this.#efer;
+  }
+
+  set efer(value: number) {
+    const modeChanges = ((value ^ this.#efer) & EFER_LMA) !== 0;
+    this.#efer = value;
+    if (modeChanges) this.refreshSegments();
   }
 
   /** General register 0..15 in hardware order. */
@@ -130,9 +157,14 @@ export class CpuState {
 
   set rflagsNumber(value: number) {
     const at = this.contextAddress;
+    const rest = value & ~ARITHMETIC_FLAGS & ~RFLAGS.fixed;
+    const modeChanges = ((rest ^ this.flagRest) & RFLAGS.vm) !== 0;
     this.#i32[(at + CONTEXT.flagOperation) >> 2] = FLAG_KIND.explicit;
-    this.#i64[(at + CONTEXT.flagSource) >> 3] = BigInt(value & ARITHMETIC_FLAGS);
-    this.#i32[(at + CONTEXT.flagRest) >> 2] = value & ~ARITHMETIC_FLAGS & ~RFLAGS.fixed;
+    // Both halves by number: a bigint would cost more than all the rest.
+    this.#i32[(at + CONTEXT.flagSource) >> 2] = value & ARITHMETIC_FLAGS;
+    this.#i32[(at + CONTEXT.flagSource + 4) >> 2] = 0;
+    this.#i32[(at + CONTEXT.flagRest) >> 2] = rest;
+    if (modeChanges) this.refreshSegments();
   }
 
   /** The RFLAGS bits that are not arithmetic. */
@@ -140,10 +172,15 @@ export class CpuState {
     return this.#i32[(this.contextAddress + CONTEXT.flagRest) >> 2] as number;
   }
 
+  /** Sets and clears RFLAGS bits that are not arithmetic; not VM. */
+  changeFlagRest(clear: number, set: number): void {
+    this.#i32[(this.contextAddress + CONTEXT.flagRest) >> 2] = (this.flagRest & ~clear) | set;
+  }
+
   getSegment(index: number): SegmentRegister {
     return {
       selector: this.segmentSelector(index),
-      base: this.#u64[this.#baseAt(index) >> 1] as bigint,
+      base: this.segmentBase(index),
       limit: this.segmentLimit(index),
       accessRights: this.segmentAccessRights(index),
     };
@@ -185,6 +222,17 @@ export class CpuState {
     return this.#u32[this.#segmentAt(index) + 2] as number;
   }
 
+  /** Linear base, 64 bits. */
+  segmentBase(index: number): bigint {
+    return this.#u64[this.#baseAt(index) >> 1] as bigint;
+  }
+
+  /** Sets the base and leaves the rest. */
+  setSegmentBase(index: number, base: bigint): void {
+    this.#u64[this.#baseAt(index) >> 1] = base;
+    this.refreshSegments(index);
+  }
+
   segmentBaseLow(index: number): number {
     return this.#i32[this.#baseAt(index)] as number;
   }
@@ -204,6 +252,24 @@ export class CpuState {
     return (this.cr0 & CR0_PE) === 0;
   }
 
+  get isVirtual8086(): boolean {
+    return (this.flagRest & RFLAGS.vm) !== 0 && !this.isRealMode;
+  }
+
+  /** IA-32e mode: 64-bit or compatibility. */
+  get isLongMode(): boolean {
+    return (this.#efer & EFER_LMA) !== 0;
+  }
+
+  /** Current privilege level: SS.DPL in every mode, as VMX keeps it (SDM Vol 3C, "Guest Register State"). */
+  get cpl(): number {
+    return (this.segmentAccessRights(SEGMENT.ss) >> 5) & 3;
+  }
+
+  get iopl(): number {
+    return (this.flagRest >> 12) & 3;
+  }
+
   /** Brings what emitted code sees of the segments up to date; call it after CS, EFER or the mode changed. */
   refreshSegments(changed?: number): void {
     if (changed === undefined) for (let i = 0; i < 6; i++) this.#refresh(i);
@@ -219,18 +285,27 @@ export class CpuState {
   #refresh(index: number): void {
     const low = this.segmentBaseLow(index);
     const high = this.segmentBaseHigh(index);
-    const usable = (this.segmentAccessRights(index) & UNUSABLE) === 0;
-    this.#slot(index, low, high, usable ? this.segmentLimit(index) : 0, 0);
+    const end = this.#fastEnd(index, low, high);
+    this.#slot(index, low, high, end | 0, end >= TWO_32 ? 1 : 0);
     if (index === SEGMENT.fs) this.#slot(SEGMENT_SLOT.fs64, low, high, -1, -1);
     if (index === SEGMENT.gs) this.#slot(SEGMENT_SLOT.gs64, low, high, -1, -1);
   }
 
-  #slot(slot: number, baseLow: number, baseHigh: number, limitLow: number, limitHigh: number): void {
+  /** First offset that needs the slow path: 0 where every access does. */
+  #fastEnd(index: number, baseLow: number, baseHigh: number): number {
+    const rights = this.segmentAccessRights(index);
+    const isPlain = (rights & PLAIN_MASK) === PLAIN_DATA || this.isRealMode || this.isVirtual8086;
+    if ((rights & UNUSABLE) !== 0 || !isPlain || baseHigh !== 0) return 0;
+    // Beyond the top of the 32-bit linear address space addresses wrap around.
+    return Math.min(this.segmentLimit(index) + 1, TWO_32 - (baseLow >>> 0));
+  }
+
+  #slot(slot: number, baseLow: number, baseHigh: number, endLow: number, endHigh: number): void {
     const at = this.#slotAt(slot);
     this.#i32[at] = baseLow;
     this.#i32[at + 1] = baseHigh;
-    this.#i32[at + 2] = limitLow;
-    this.#i32[at + 3] = limitHigh;
+    this.#i32[at + 2] = endLow;
+    this.#i32[at + 3] = endHigh;
   }
 
   #copySlot(from: number, to: number): void {

@@ -18,12 +18,19 @@ export const STATUS = {
   codeWrite: 7,
   /** STI has happened: interrupts stay blocked for one more instruction. */
   shadow: 8,
+  /** A linear address was not canonical; the instruction did not happen. */
+  nonCanonical: 9,
+  /** The instruction has happened and ends its block; CONTEXT.rip is behind it. */
+  done: 10,
 } as const;
 
 /** CONTEXT.stopDetail of STATUS.port: the size in bytes and these bits. */
 export const PORT_DETAIL = { sizeMask: 7, in: 8, string: 16, repeat: 32, immediate: 64 } as const;
 
-/** Instructions that change processor state beyond the general registers; carried out by helpers.ts. */
+/**
+ * Instructions that are carried out outside emitted code, in src/system, and those that emitted code hands over where their
+ * simple case does not apply (CLI, STI, PUSHF).
+ */
 export const HELPER = {
   moveToSegment: 0,
   popSegment: 1,
@@ -36,4 +43,30 @@ export const HELPER = {
   breakpoint: 8,
   interruptOnOverflow: 9,
   popFlags: 10,
+  debugTrap: 11,
+  bound: 12,
+  enter: 13,
+  arpl: 14,
+  lar: 15,
+  lsl: 16,
+  verr: 17,
+  verw: 18,
+  syscall: 19,
+  sysret: 20,
+  sysenter: 21,
+  sysexit: 22,
+  swapgs: 23,
+  readFsBase: 24,
+  readGsBase: 25,
+  writeFsBase: 26,
+  writeGsBase: 27,
+  clac: 28,
+  stac: 29,
+  readRandom: 30,
+  readSeed: 31,
+  readProcessorId: 32,
+  invalidatePcid: 34,
+  clearInterruptFlag: 35,
+  setInterruptFlag: 36,
+  pushFlags: 37,
 } as const;

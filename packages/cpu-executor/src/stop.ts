@@ -14,6 +14,10 @@ export const STOP = {
   shutdown: 5,
   /** `Mmu.mmioRead` or `mmioWrite` returned stop; the instruction was not executed and may be repeated. */
   mmio: 6,
+  /** The guest would now take an event that `Cpu.windowRequest` names. */
+  window: 7,
+  /** HLT was executed and nothing has ended it: deliver an event, or clear `Cpu.halted`. */
+  halt: 8,
 } as const;
 
 /** Instructions that system software may intercept (SDM Vol 3C, instructions that cause VM exits). */
@@ -72,11 +76,15 @@ export interface StopDetails {
   vector: number;
   /** The exception's error code, or -1 when it has none. */
   errorCode: number;
+  /** VMX interruption type of the exception: 3 hardware, 5 INT1, 6 INT3 and INTO. */
+  eventType: number;
   /** INTERCEPT.*. */
   instruction: number;
   /** ModRM.reg and ModRM.rm of the intercepted instruction (control register and general register of MOV CR, and so on); rm is -1 for memory. */
   operandReg: number;
   operandRm: number;
+  /** 16, 32 or 64: operand size of the intercepted instruction. */
+  operandSize: number;
   /** I/O port 0..65535. */
   port: number;
   /** 1, 2 or 4 bytes. */
@@ -98,9 +106,11 @@ export function createStopDetails(): StopDetails {
     instructionLength: 0,
     vector: 0,
     errorCode: -1,
+    eventType: 3,
     instruction: 0,
     operandReg: 0,
     operandRm: 0,
+    operandSize: 16,
     port: 0,
     portSize: 0,
     portIsIn: false,

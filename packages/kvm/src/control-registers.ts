@@ -18,9 +18,9 @@ export const CR4 = {
   PSE: 0x10,
   PAE: 0x20,
   PGE: 0x80,
-  PCIDE: 0x20000,
   SMEP: 0x100000,
   VMXE: 0x2000,
+  PCIDE: 0x20000,
   /** CR4_GUEST_HOST_MASK: the guest owns PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT and FSGSBASE. */
   hostOwned: 0xffff_ffff_fffe_f871n,
   /** MCE and VMXE: set beneath the read shadow. */

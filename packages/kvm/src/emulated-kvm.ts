@@ -105,6 +105,14 @@ export class EmulatedKvm {
     return this.#files.close(fd) ? 0 : -ERRNO.EBADF;
   }
 
+  /**
+   * Guest instructions that all its processors executed until now, without those that the hypervisor carried out for
+   * them (IN, OUT, CPUID, HLT and their like).
+   */
+  get instructionsRetired(): number {
+    return this.#kernel.instructionsRetired;
+  }
+
   /** Closes all files and frees everything but the host memory itself. The object must not be used afterwards. */
   dispose(): void {
     this.#files.closeAll();

@@ -44,6 +44,13 @@ export class Kernel {
     return processor;
   }
 
+  /** Guest instructions executed on all processors. */
+  get instructionsRetired(): number {
+    let sum = 0;
+    for (const { cpu } of this.#processors.values()) sum += cpu.instructionsRetired;
+    return sum;
+  }
+
   addVm(vm: Vm): void {
     this.#vms.add(vm);
   }

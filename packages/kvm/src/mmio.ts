@@ -57,6 +57,8 @@ class VcpuDevices implements DeviceMemory {
   }
 }
 
+const ALL_EXCEPTIONS = 0xffffffff;
+
 /**
  * Executes the instruction at RIP with the accesses to device memory going to the VMM. A read exits before the
  * instruction is done, RIP at it; a write when it is done, RIP past it.
@@ -72,6 +74,9 @@ export const emulateMmio = (vcpu: Vcpu): number => {
   const count = cpu.getRegister(GPR.rcx);
   const destination = cpu.getRegister(GPR.rdi);
   mmu.devices = devices;
+  // The next VM entry sets both again. Whatever the instruction raises is injected by that entry.
+  cpu.exceptionBitmap = ALL_EXCEPTIONS;
+  cpu.windowRequest = 0;
   const stop = cpu.run(1);
   mmu.devices = undefined;
   if (devices.failure !== MAP_RESULT.mapped) {

@@ -27,6 +27,7 @@ export interface Personality {
 const bits = (...values: readonly number[]): number => values.reduce((sum, value) => sum | value, 0) >>> 0;
 
 const EXIT_CONTROLS = bits(
+  VM_EXIT.saveDebugControls,
   VM_EXIT.hostAddressSpaceSize,
   VM_EXIT.acknowledgeInterruptOnExit,
   VM_EXIT.savePat,
@@ -34,7 +35,7 @@ const EXIT_CONTROLS = bits(
   VM_EXIT.saveEfer,
   VM_EXIT.loadEfer,
 );
-const ENTRY_CONTROLS = bits(VM_ENTRY.loadPat, VM_ENTRY.loadEfer);
+const ENTRY_CONTROLS = bits(VM_ENTRY.loadDebugControls, VM_ENTRY.loadPat, VM_ENTRY.loadEfer);
 const CPU_CONTROLS = bits(
   CPU_BASED.hltExiting,
   CPU_BASED.mwaitExiting,

@@ -1,4 +1,4 @@
-import { CONTEXT, Cpu } from "@likex/cpu-executor";
+import { CONTEXT, Cpu, type MsrValues } from "@likex/cpu-executor";
 import { GuestMmu } from "@likex/ept-mmu";
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { VMCS, VMX_STATUS, Vmx } from "@likex/vmx";
@@ -19,6 +19,8 @@ export interface LoadedVcpu {
   /** DR0 to DR3. */
   readonly breakpoints: bigint[];
   dr6: number;
+  /** MSRs that the VMCS does not hold. */
+  readonly msrs: MsrValues;
 }
 
 const REGISTER_WORDS = 32;
@@ -122,6 +124,7 @@ export class Processor {
     cpu.dr2 = vcpu.breakpoints[2]!;
     cpu.dr3 = vcpu.breakpoints[3]!;
     cpu.dr6 = vcpu.dr6;
+    cpu.msrs.values = vcpu.msrs;
     this.#loaded = vcpu;
   }
 

@@ -1,3 +1,4 @@
+import { createMsrValues, type MsrValues } from "@likex/cpu-executor";
 import type { TdpMmu } from "@likex/ept-mmu";
 import { type HostPhysicalAddress, type HostVirtualAddress, hva } from "@likex/host-memory";
 import { GPR } from "./gpr.ts";
@@ -21,6 +22,7 @@ export class Vcpu implements LoadedVcpu {
   apicBase: number;
   readonly breakpoints: bigint[] = [0n, 0n, 0n, 0n];
   dr6 = 0xffff0ff0;
+  readonly msrs: MsrValues = createMsrValues();
   launched = false;
   /** Host-physical address of the run area: frames in one piece. */
   readonly runArea: HostPhysicalAddress;

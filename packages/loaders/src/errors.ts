@@ -32,3 +32,23 @@ export class InvalidElfError extends LoaderError {
 export class UnsupportedElfError extends LoaderError {
   override readonly name: string = "UnsupportedElfError";
 }
+
+/** An ELF file that is no program to start: an object file, one without loadable parts, or one that begins above 4 GiB. */
+export class NotBootableError extends LoaderError {
+  override readonly name: string = "NotBootableError";
+}
+
+/** The image has no multiboot header, or one that is damaged. */
+export class InvalidMultibootError extends LoaderError {
+  override readonly name: string = "InvalidMultibootError";
+}
+
+/** A multiboot header that demands what this loader does not provide. */
+export class UnsupportedMultibootError extends LoaderError {
+  override readonly name: string = "UnsupportedMultibootError";
+}
+
+/** Guest memory has no place left for what goes beside the program. */
+export class NoRoomError extends LoaderError {
+  override readonly name: string = "NoRoomError";
+}

@@ -1,6 +1,6 @@
 import { checkPhysicalAddress, PHYSICAL_ADDRESS_END } from "./address.ts";
 import { EmptyImageError, ImageTooLargeError } from "./errors.ts";
-import type { GuestProgram } from "./program.ts";
+import type { GuestProgram, RealModeEntry } from "./program.ts";
 import { realModeEntry } from "./real-mode.ts";
 
 export interface FlatBinaryOptions {
@@ -15,7 +15,7 @@ export interface FlatBinaryOptions {
  *
  * @throws EmptyImageError, InvalidAddressError, ImageTooLargeError, EntryUnreachableError.
  */
-export function loadFlatBinary(bytes: Uint8Array, options: FlatBinaryOptions = {}): GuestProgram {
+export function loadFlatBinary(bytes: Uint8Array, options: FlatBinaryOptions = {}): GuestProgram<RealModeEntry> {
   const loadAddress = options.loadAddress ?? 0;
   if (bytes.length === 0) {
     throw new EmptyImageError("The flat binary is empty. Give a file with at least one instruction.");
@@ -26,5 +26,6 @@ export function loadFlatBinary(bytes: Uint8Array, options: FlatBinaryOptions = {
       `The flat binary of ${bytes.length} bytes at 0x${loadAddress.toString(16)} ends above the guest-physical address space. Load it at a lower address.`,
     );
   }
-  return { segments: [{ address: loadAddress, bytes }], entry: realModeEntry(options.entry ?? loadAddress) };
+  const segments = [{ address: loadAddress, bytes, memorySize: bytes.length }];
+  return { segments, entry: realModeEntry(options.entry ?? loadAddress) };
 }

@@ -14,15 +14,23 @@ export {
   ELF_SYMBOL_TYPE,
   ELF_TYPE,
 } from "./elf/elf-values.ts";
+export { loadElf } from "./elf-program.ts";
 export {
   EmptyImageError,
   EntryUnreachableError,
   ImageTooLargeError,
   InvalidAddressError,
   InvalidElfError,
+  InvalidMultibootError,
   LoaderError,
+  NoRoomError,
+  NotBootableError,
   UnsupportedElfError,
+  UnsupportedMultibootError,
 } from "./errors.ts";
 export { type FlatBinaryOptions, loadFlatBinary } from "./flat.ts";
-export type { GuestProgram, ProgramSegment, RealModeEntry } from "./program.ts";
+export { hasMultibootHeader, MULTIBOOT_HEADER_MAGIC, MULTIBOOT_LOADER_MAGIC } from "./multiboot/header.ts";
+export { loadMultiboot, type MultibootModule, type MultibootOptions } from "./multiboot/load.ts";
+export type { MemoryRange } from "./multiboot/memory-map.ts";
+export type { EntryState, GuestProgram, ProgramSegment, ProtectedModeEntry, RealModeEntry } from "./program.ts";
 export { realModeEntry } from "./real-mode.ts";

@@ -15,7 +15,7 @@ const bytes = Uint8Array.of(0xb0, 0x0a, 0xf4);
 describe("loadFlatBinary", () => {
   it("places the bytes at 0 and enters at the first one by default", () => {
     expect(loadFlatBinary(bytes)).toEqual({
-      segments: [{ address: 0, bytes }],
+      segments: [{ address: 0, bytes, memorySize: bytes.length }],
       entry: { mode: "real", address: 0, codeSelector: 0, codeBase: 0, instructionPointer: 0 },
     });
   });

@@ -1,5 +1,6 @@
+import type { MmioHandler, MmioRange, PortHandler, PortRange } from "@likex/devices";
 import type { VcpuExit } from "@likex/kvm-client";
-import type { MmioHandler, MmioRange, PortHandler, PortRange } from "./bus.ts";
+import type { MultibootModule } from "@likex/loaders";
 import type { Console } from "./console.ts";
 import type { MemorySlot } from "./memory-layout.ts";
 import type { RegisterValues } from "./registers.ts";
@@ -9,6 +10,7 @@ export type Personality = "kvm" | "rust_kvm";
 
 /** A flat binary, entered in real-address mode. */
 export interface FlatImage {
+  readonly format?: "flat";
   readonly bytes: Uint8Array;
   /** Guest-physical address of the first byte. Default 0. */
   readonly loadAddress?: number;
@@ -16,14 +18,31 @@ export interface FlatImage {
   readonly entry?: number;
 }
 
+/** A multiboot 1 kernel, entered in 32-bit protected mode with its information structure in memory. */
+export interface MultibootImage {
+  readonly format: "multiboot";
+  readonly bytes: Uint8Array;
+  /** Default empty. */
+  readonly commandLine?: string;
+  readonly modules?: readonly MultibootModule[];
+}
+
+/** An ELF program without a boot protocol, entered in 32-bit protected mode with all general registers 0. */
+export interface ElfImage {
+  readonly format: "elf";
+  readonly bytes: Uint8Array;
+}
+
+export type Image = FlatImage | MultibootImage | ElfImage;
+
 /** What {@link MicroVm.create} builds. */
 export interface MicroVmConfig {
-  readonly image: FlatImage;
+  readonly image: Image;
   /** Default `kvm`. */
   readonly personality?: Personality;
   /** Default: slot 0, 64 KiB at address 0. */
   readonly memory?: readonly MemorySlot[];
-  /** Over what the image's entry sets (`cs`, `rip`); a register that neither names is 0, RFLAGS is 2. */
+  /** Over what the image's entry sets; a general register that neither names is 0, RFLAGS is 2. */
   readonly registers?: RegisterValues;
   /** What the guest's output becomes. Default: `serial` on `/dev/kvm`, `likex` on `/dev/rust_kvm`. */
   readonly console?: Console;
@@ -33,6 +52,8 @@ export interface MicroVmConfig {
   readonly onOutput?: (bytes: Uint8Array) => void;
   /** Told each exit before it is handled. The object is reused for the next one. */
   readonly onExit?: (exit: VcpuExit) => void;
+  /** First of the four ports of a debug-exit device (`DebugExit` of `@likex/devices`). Default: there is none. */
+  readonly debugExitPort?: number;
   readonly ports?: readonly PortDevice[];
   readonly mmio?: readonly MmioDevice[];
 }

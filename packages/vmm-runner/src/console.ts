@@ -1,10 +1,10 @@
-import { PortBus, type PortHandler } from "./bus.ts";
+import { byteRegisterPorts, PortBus, type PortHandler, UART16550_PORTS, Uart16550 } from "@likex/devices";
 import type { Personality } from "./config.ts";
 
 /**
  * What becomes of the guest's output ports.
  *
- * - `serial`: bytes written to port 0x3f8 are the output; the port's status (0x3fd) always says ready to send.
+ * - `serial`: a 16550 UART at ports 0x3f8 to 0x3ff (COM1), whose transmitted bytes are the output.
  * - `likex`: every byte written to any port becomes `exit io:`, the byte, a blank and a newline, as LiKeX's own VMM prints it.
  * - `none`: only the devices of the configuration.
  */
@@ -13,22 +13,19 @@ export type Console = "serial" | "likex" | "none";
 /** The device that `/dev/kvm` users and LiKeX's own test program expect. */
 export const DEFAULT_CONSOLE: Readonly<Record<Personality, Console>> = { kvm: "serial", rust_kvm: "likex" };
 
-const SERIAL_DATA = 0x3f8;
-const LINE_STATUS = 0x3fd;
-/** Transmitter holding register empty, transmitter empty (16550 data sheet, line status register). */
-const READY_TO_SEND = 0x60;
+const COM1 = 0x3f8;
 
 type Sink = (bytes: Uint8Array) => void;
 
 function serial(sink: Sink): PortHandler {
-  const byte = new Uint8Array(1);
-  return {
-    write(_port, _size, value) {
-      byte[0] = value;
-      sink(byte);
+  const piece = new Uint8Array(1);
+  const uart = new Uart16550({
+    transmit: (byte) => {
+      piece[0] = byte;
+      sink(piece);
     },
-    read: () => 0,
-  };
+  });
+  return byteRegisterPorts(uart, COM1, UART16550_PORTS);
 }
 
 function likex(sink: Sink): PortHandler {
@@ -45,11 +42,7 @@ function likex(sink: Sink): PortHandler {
 /** The console's ports; a device of the configuration on the same port goes before it. */
 export function consolePorts(console: Console, sink: Sink): PortBus {
   const bus = new PortBus();
-  if (console === "serial") {
-    bus.add({ first: SERIAL_DATA, last: SERIAL_DATA }, serial(sink));
-    bus.add({ first: LINE_STATUS, last: LINE_STATUS }, { read: () => READY_TO_SEND });
-  } else if (console === "likex") {
-    bus.add({ first: 0, last: 0xffff }, likex(sink));
-  }
+  if (console === "serial") bus.add({ first: COM1, last: COM1 + UART16550_PORTS - 1 }, serial(sink));
+  else if (console === "likex") bus.add({ first: 0, last: 0xffff }, likex(sink));
   return bus;
 }

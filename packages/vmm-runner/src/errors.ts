@@ -38,11 +38,6 @@ export class InvalidRegisterValueError extends VmmError {
   override readonly name: string = "InvalidRegisterValueError";
 }
 
-/** A port or MMIO range that is none, or that another handler has already. */
-export class InvalidHandlerRangeError extends VmmError {
-  override readonly name: string = "InvalidHandlerRangeError";
-}
-
 /** A limit that is not a positive integer. */
 export class InvalidLimitError extends VmmError {
   override readonly name: string = "InvalidLimitError";

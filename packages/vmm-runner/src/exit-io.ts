@@ -1,5 +1,5 @@
+import type { MmioBus, PortBus, PortHandler, PortSize } from "@likex/devices";
 import type { IoExit, MmioExit } from "@likex/kvm-client";
-import type { MmioBus, PortBus, PortHandler, PortSize } from "./bus.ts";
 
 const ALL_ONES: Readonly<Record<number, number>> = { 1: 0xff, 2: 0xffff, 4: 0xffff_ffff };
 

@@ -1,13 +1,21 @@
 /** A virtual machine monitor: builds a microVM from a configuration, wires its devices, and runs it to a stop. */
 
-export type { MmioHandler, MmioRange, PortHandler, PortRange, PortSize } from "./bus.ts";
-export type { FlatImage, MicroVmConfig, MmioDevice, Personality, PortDevice } from "./config.ts";
+export type { MmioHandler, MmioRange, PortHandler, PortRange, PortSize } from "@likex/devices";
+export type {
+  ElfImage,
+  FlatImage,
+  Image,
+  MicroVmConfig,
+  MmioDevice,
+  MultibootImage,
+  Personality,
+  PortDevice,
+} from "./config.ts";
 export type { Console } from "./console.ts";
 export {
   DisposedError,
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
-  InvalidHandlerRangeError,
   InvalidLimitError,
   InvalidMemorySlotError,
   InvalidRegisterValueError,

@@ -1,12 +1,21 @@
+import {
+  DEBUG_EXIT,
+  DebugExit,
+  MmioBus,
+  type MmioHandler,
+  type MmioRange,
+  PortBus,
+  type PortHandler,
+  type PortRange,
+} from "@likex/devices";
 import type { KvmDriver, Regs, Sregs, VcpuExit } from "@likex/kvm-client";
-import { loadFlatBinary } from "@likex/loaders";
-import { MmioBus, type MmioHandler, type MmioRange, PortBus, type PortHandler, type PortRange } from "./bus.ts";
 import { DEFAULT_MEMORY, DEFAULT_OUTPUT_LIMIT, type MicroVmConfig } from "./config.ts";
 import { consolePorts, DEFAULT_CONSOLE } from "./console.ts";
 import { DisposedError, InvalidLimitError, OutsideMemoryError } from "./errors.ts";
 import { handleMmioExit, handlePortExit } from "./exit-io.ts";
 import { hex } from "./hex.ts";
 import { applyInitialState, initialState } from "./initial-state.ts";
+import { loadImage } from "./load-image.ts";
 import { type Machine, openMachine } from "./machine.ts";
 import { MemoryLayout } from "./memory-layout.ts";
 import { OutputBuffer } from "./output.ts";
@@ -23,7 +32,8 @@ export class MicroVm {
   readonly #onOutput: ((bytes: Uint8Array) => void) | undefined;
   readonly #onExit: ((exit: VcpuExit) => void) | undefined;
   #output: OutputBuffer;
-  #stopRequested = false;
+  /** Why a device ends the run after the exit that is being handled. */
+  #stopRequest: Stop | undefined;
   #disposed = false;
 
   private constructor(machine: Machine, layout: MemoryLayout, config: MicroVmConfig) {
@@ -47,13 +57,14 @@ export class MicroVm {
   static create(driver: KvmDriver, config: MicroVmConfig): MicroVm {
     const layout = new MemoryLayout(config.memory ?? DEFAULT_MEMORY);
     checkLimit("output limit", config.outputLimit ?? DEFAULT_OUTPUT_LIMIT);
-    const { segments, entry } = loadFlatBinary(config.image.bytes, config.image);
-    for (const { address, bytes } of segments) layout.findImage(address, bytes.length);
+    const { segments, entry } = loadImage(config.image, layout.slots);
+    for (const { address, memorySize } of segments) layout.findImage(address, memorySize);
     const state = initialState(entry, config.registers ?? {});
     if (state.address !== undefined) layout.checkEntry(state.address);
     const machine = openMachine(driver, config.personality ?? "kvm", layout);
     try {
       const vm = new MicroVm(machine, layout, config);
+      if (config.debugExitPort !== undefined) vm.#addDebugExit(config.debugExitPort);
       for (const device of config.ports ?? []) vm.onPort(device, device.handler);
       for (const device of config.mmio ?? []) vm.onMmio(device, device.handler);
       for (const { address, bytes } of segments) vm.writeMemory(address, bytes);
@@ -65,12 +76,12 @@ export class MicroVm {
     }
   }
 
-  /** Puts a device on I/O ports. @throws InvalidHandlerRangeError. */
+  /** Puts a device on I/O ports. @throws InvalidHandlerRangeError (`@likex/devices`). */
   onPort(range: PortRange, handler: PortHandler): void {
     this.#ports.add(range, handler);
   }
 
-  /** Puts a device at guest-physical addresses that no slot has. @throws InvalidHandlerRangeError. */
+  /** Puts a device at guest-physical addresses that no slot has. @throws InvalidHandlerRangeError (`@likex/devices`). */
   onMmio(range: MmioRange, handler: MmioHandler): void {
     this.#mmio.add(range, handler);
   }
@@ -85,7 +96,7 @@ export class MicroVm {
     if (exitLimit !== Number.POSITIVE_INFINITY) checkLimit("exit limit", exitLimit);
     const { vcpu } = this.#machine;
     this.#output = new OutputBuffer(this.#outputLimit);
-    this.#stopRequested = false;
+    this.#stopRequest = undefined;
     let stop: Stop | undefined;
     let exits = 0;
     while (stop === undefined) {
@@ -93,7 +104,7 @@ export class MicroVm {
       exits += 1;
       this.#onExit?.(exit);
       stop = this.#handle(exit);
-      if (stop === undefined && this.#stopRequested) stop = { reason: "stopped" };
+      if (stop === undefined) stop = this.#stopRequest;
       if (stop === undefined && exits >= exitLimit) stop = { reason: "exitLimit" };
     }
     const registers = vcpu.getRegs();
@@ -110,7 +121,7 @@ export class MicroVm {
 
   /** Ends `run()` after the exit that is being handled: for handlers. */
   stop(): void {
-    this.#stopRequested = true;
+    this.#stopRequest ??= { reason: "stopped" };
   }
 
   /** The general registers. */
@@ -177,6 +188,13 @@ export class MicroVm {
           code: exit.reason === "other" ? BigInt(exit.exitReason) : 0n,
         };
     }
+  }
+
+  #addDebugExit(first: number): void {
+    const device = new DebugExit((code) => {
+      this.#stopRequest ??= { reason: "debugExit", code };
+    });
+    this.onPort({ first, last: first + DEBUG_EXIT.ports - 1 }, device);
   }
 
   #write(bytes: Uint8Array): void {

@@ -10,6 +10,8 @@ export type Stop =
   | { readonly reason: "exitLimit" }
   /** The driver ended KVM_RUN with EINTR: a signal, or its limit of instructions. `run()` again goes on. */
   | { readonly reason: "interrupted" }
+  /** The guest wrote to the debug-exit device: the code is odd, up to 2^32 - 1. `run()` again goes on. */
+  | { readonly reason: "debugExit"; readonly code: number }
   /** A handler called `stop()`. `run()` again goes on. */
   | { readonly reason: "stopped" }
   /** The processor refused the guest's state: the VM-instruction error, or the VM-exit reason with bit 31. */

@@ -1,3 +1,4 @@
+import { InvalidHandlerRangeError } from "@likex/devices";
 import { ERRNO, KVM_IOCTL, kvm_regs, kvm_sregs, view } from "@likex/kvm-abi";
 import { KvmError } from "@likex/kvm-client";
 import { EmptyImageError } from "@likex/loaders";
@@ -6,7 +7,6 @@ import {
   DisposedError,
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
-  InvalidHandlerRangeError,
   InvalidLimitError,
   InvalidRegisterValueError,
   MicroVm,

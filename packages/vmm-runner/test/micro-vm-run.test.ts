@@ -52,6 +52,43 @@ describe("the console", () => {
   });
 });
 
+describe("the serial console", () => {
+  it("is a 16550: the divisor latch is not output, and the scratch register keeps its value", () => {
+    const { vm, driver } = machine([
+      io("out", 0x3fb, 1, [0x80]),
+      io("out", 0x3f8, 1, [0x01]),
+      io("out", 0x3fb, 1, [0x03]),
+      io("out", 0x3ff, 1, [0x5a]),
+      io("out", 0x3f8, 1, [0x41]),
+      io("in", 0x3ff, 1, [0]),
+      hlt,
+    ]);
+    expect(text(vm.run().output)).toBe("A");
+    expect(ioData(driver.page, 1)).toEqual([0x5a]);
+  });
+});
+
+describe("the debug-exit device", () => {
+  it("ends the run with its code, and the next run goes on", () => {
+    const { vm } = machine([io("out", 0xf4, 4, [0x10, 0, 0, 0]), io("out", 0x3f8, 1, [0x41]), hlt], {
+      debugExitPort: 0xf4,
+    });
+    expect(vm.run()).toMatchObject({ reason: "debugExit", code: 0x21, exits: 1 });
+    const next = vm.run();
+    expect(next.reason).toBe("hlt");
+    expect(text(next.output)).toBe("A");
+  });
+
+  it("is not there unless it is asked for", () => {
+    expect(machine([io("out", 0xf4, 1, [0]), hlt]).vm.run().reason).toBe("hlt");
+  });
+
+  it("does not share its ports", () => {
+    const ports = [{ first: 0xf7, last: 0xf7, handler: {} }];
+    expect(() => machine([], { debugExitPort: 0xf4, ports })).toThrow(/has a handler already/);
+  });
+});
+
 describe("ports", () => {
   it("take and give values of all sizes, element by element", () => {
     const seen: string[] = [];

@@ -4,7 +4,6 @@ import type { Events } from "./events.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
 import { CR0, CR4 } from "./guest-checks.ts";
-import { RFLAGS_RF } from "./guest-state.ts";
 import { CR0_NW_CD, EFER } from "./host-checks.ts";
 import { EXIT_REASON, VECTOR } from "./numbers.ts";
 import { PDPTE_LOAD } from "./processor.ts";
@@ -114,8 +113,9 @@ export class ControlRegisters {
   /** SMSW to a register. */
   smsw(general: number): number {
     const { cpu } = this.#guest;
-    // The processor does not report the operand size: 16 bits are stored, the part that is the same for every size.
-    cpu.setRegister(general, (cpu.getRegister(general) & ~0xffffn) | BigInt(this.#visibleCr0() & 0xffff));
+    const cr0 = BigInt(this.#visibleCr0());
+    const is16 = cpu.stop.operandSize === 16;
+    cpu.setRegister(general, is16 ? (cpu.getRegister(general) & ~0xffffn) | (cr0 & 0xffffn) : cr0);
     return OUTCOME.advance;
   }
 
@@ -218,7 +218,7 @@ export class ControlRegisters {
     const result = this.#guest.mmu.loadPdptes(Number(BigInt.asIntN(32, cr3)));
     if (result === PDPTE_LOAD.ok) return OUTCOME.advance;
     if (result === PDPTE_LOAD.reserved) return this.#fault();
-    this.#exits.beginMmuStop(RFLAGS_RF);
+    this.#exits.beginMmuStop("set");
     return this.#exits.finish();
   }
 

@@ -2,7 +2,6 @@ import { STOP } from "@likex/cpu-executor";
 import { ACTIVITY_STATE, INTERRUPTION_INFO, INTERRUPTION_TYPE } from "./controls.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
-import { RFLAGS_RF } from "./guest-state.ts";
 import { EXIT_REASON, VECTOR } from "./numbers.ts";
 import type { VmxEvent } from "./processor.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
@@ -27,13 +26,18 @@ export class Events {
   }
 
   /** An exception that the guest's instruction raised, length in bytes of a software exception's instruction. */
-  raise(vector: number, errorCode: number, instructionLength: number): number {
+  raise(
+    vector: number,
+    errorCode: number,
+    instructionLength: number,
+    type: number = INTERRUPTION_TYPE.hardwareException,
+  ): number {
     if (this.#isIntercepted(vector, errorCode)) {
-      this.#beginException(vector, errorCode, instructionLength);
+      this.#beginException(vector, errorCode, instructionLength, type);
       return this.#exits.finish();
     }
     if (vector === VECTOR.pf) this.#setFaultAddress();
-    return this.deliver(vector, typeOfException(vector), errorCode, instructionLength);
+    return this.deliver(vector, type, errorCode, instructionLength);
   }
 
   /** Delivers an event; a fault during the delivery exits, or is delivered in its place. */
@@ -71,14 +75,14 @@ export class Events {
     const next = isDouble ? VECTOR.df : vector;
     const nextErrorCode = isDouble ? this.#doubleFaultErrorCode() : errorCode;
     if (this.#isIntercepted(next, nextErrorCode)) {
-      this.#beginException(next, nextErrorCode, 0);
+      this.#beginException(next, nextErrorCode, 0, INTERRUPTION_TYPE.hardwareException);
       // A double fault that exits directly does not count as an exit during event delivery (SDM Vol 3C, "Information for VM Exits During Event Delivery").
       if (!isDouble) this.#recordVectoring();
       return this.#exits.finish();
     }
     if (vector === VECTOR.pf) this.#setFaultAddress();
     first.vector = next;
-    first.type = typeOfException(next);
+    first.type = INTERRUPTION_TYPE.hardwareException;
     first.errorCode = nextErrorCode;
     first.instructionLength = 0;
     return OUTCOME.resume;
@@ -91,7 +95,7 @@ export class Events {
   #exitDuringDelivery(): number {
     const { type, vector } = this.#event;
     const isFault = type === INTERRUPTION_TYPE.hardwareException && !isTrap(vector);
-    this.#exits.beginMmuStop(isFault ? RFLAGS_RF : 0);
+    this.#exits.beginMmuStop(isFault ? "set" : "keep");
     this.#recordVectoring();
     return this.#exits.finish();
   }
@@ -114,12 +118,11 @@ export class Events {
     return (masked === vmcs.low(F.PAGE_FAULT_ERROR_CODE_MATCH)) === bit;
   }
 
-  #beginException(vector: number, errorCode: number, instructionLength: number): void {
+  #beginException(vector: number, errorCode: number, instructionLength: number, type: number): void {
     const { vmcs, cpu, mmu } = this.#guest;
-    const type = typeOfException(vector);
-    const length = type === INTERRUPTION_TYPE.softwareException ? instructionLength : 0;
+    const length = type === INTERRUPTION_TYPE.hardwareException ? 0 : instructionLength;
     const qualification = vector === VECTOR.db ? cpu.dr6 & DEBUG_QUALIFICATION : 0;
-    this.#exits.begin(EXIT_REASON.EXCEPTION_OR_NMI, qualification, length, isTrap(vector) ? 0 : RFLAGS_RF);
+    this.#exits.begin(EXIT_REASON.EXCEPTION_OR_NMI, qualification, length, isTrap(vector) ? "keep" : "set");
     if (vector === VECTOR.pf) vmcs.setPair(F.EXIT_QUALIFICATION, mmu.guestLinearLow, mmu.guestLinearHigh);
     vmcs.setLow(F.VM_EXIT_INTR_INFO, informationOf(vector, type, errorCode));
     vmcs.setLow(F.VM_EXIT_INTR_ERROR_CODE, Math.max(errorCode, 0));
@@ -132,11 +135,6 @@ export class Events {
 }
 
 const isTrap = (vector: number): boolean => vector === VECTOR.db || vector === VECTOR.bp || vector === VECTOR.of;
-
-const typeOfException = (vector: number): number =>
-  vector === VECTOR.bp || vector === VECTOR.of
-    ? INTERRUPTION_TYPE.softwareException
-    : INTERRUPTION_TYPE.hardwareException;
 
 const informationOf = (vector: number, type: number, errorCode: number): number =>
   INTERRUPTION_INFO.valid | vector | (type << 8) | (errorCode < 0 ? 0 : INTERRUPTION_INFO.errorCodeValid);

@@ -1,6 +1,7 @@
 import { INTERRUPTION_INFO, VM_EXIT } from "./controls.ts";
 import { VmxAbortError } from "./errors.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
+import type { ResumeFlag } from "./guest-state.ts";
 import type { MsrFile } from "./msrs.ts";
 import { EXIT_REASON } from "./numbers.ts";
 import type { VmxTraceSink } from "./trace.ts";
@@ -25,9 +26,8 @@ export class Exits {
 
   /**
    * Saves guest state and sets the fields that every exit has. Exits with more to tell set it afterwards, before `finish`.
-   * `resumeFlag`: RFLAGS_RF or 0, for the saved RFLAGS.
    */
-  begin(reason: number, qualification: number, instructionLength: number, resumeFlag: number): void {
+  begin(reason: number, qualification: number, instructionLength: number, resumeFlag: ResumeFlag): void {
     const { vmcs, state } = this.#guest;
     state.save(resumeFlag);
     vmcs.recordExit(reason, qualification, instructionLength);
@@ -45,21 +45,21 @@ export class Exits {
 
   /** An exit with nothing but reason, qualification and instruction length. */
   plain(reason: number, qualification: number, instructionLength: number): number {
-    this.begin(reason, qualification, instructionLength, 0);
+    this.begin(reason, qualification, instructionLength, instructionLength > 0 ? "clear" : "keep");
     return this.finish();
   }
 
   /** An interrupt of the host is pending. */
   externalInterrupt(): number {
     const { vmcs } = this.#guest;
-    this.begin(EXIT_REASON.EXTERNAL_INTERRUPT, 0, 0, 0);
+    this.begin(EXIT_REASON.EXTERNAL_INTERRUPT, 0, 0, "keep");
     if (vmcs.low(F.VM_EXIT_CONTROLS) & VM_EXIT.acknowledgeInterruptOnExit)
       vmcs.setLow(F.VM_EXIT_INTR_INFO, INTERRUPTION_INFO.valid | this.#interruptVector);
     return this.finish();
   }
 
   /** The MMU stopped an access: EPT violation or misconfiguration. Caller adds IDT-vectoring information before `finish`. */
-  beginMmuStop(resumeFlag: number): void {
+  beginMmuStop(resumeFlag: ResumeFlag): void {
     const { vmcs, mmu } = this.#guest;
     const violation = mmu.stopReason === EXIT_REASON.EPT_VIOLATION;
     const reason = violation ? EXIT_REASON.EPT_VIOLATION : EXIT_REASON.EPT_MISCONFIGURATION;

@@ -14,7 +14,12 @@ const CR0_ET = 0x10;
 const CR0_PG = 0x80000000;
 /** VM entry leaves ET, NW, CD and the reserved bits 15:6, 17, 28:19 of CR0 as they were (SDM Vol 3C, "Loading Guest Control Registers"). */
 const CR0_LOADED = 0x8005002f;
-export const RFLAGS_RF = 0x10000;
+const RFLAGS_RF = 0x10000;
+/**
+ * RF as an exit saves it (SDM Vol 3C, "Saving RIP, RSP, RFLAGS, and SSP"): set where a fault led to the exit, clear where
+ * an instruction did, else as it is.
+ */
+export type ResumeFlag = "set" | "clear" | "keep";
 /** DR7 bits 12, 14, 15 are always 0 and bit 10 is always 1. */
 const DR7_ZERO = 0xd000;
 const DR7_ONE = 0x400;
@@ -27,8 +32,6 @@ export class GuestState {
   readonly #configuration: MmuConfiguration = { eptPointer: 0, cr0: 0, cr3Low: 0, cr3High: 0, cr4: 0, efer: 0 };
   /** ACTIVITY_STATE.*. */
   activity = 0;
-  /** INTERRUPTIBILITY.nmi or 0. */
-  nmiBlocking = 0;
   // 64-bit registers as the VMCS holds them, so that an exit stores only those that changed.
   #cr3 = 0n;
   #gdtrBase = 0n;
@@ -49,8 +52,7 @@ export class GuestState {
       else cpu.rip = vmcs.wide(F.GUEST_RIP);
     }
     if (dirty & DIRTY.rsp) cpu.setRegister(RSP, vmcs.wide(F.GUEST_RSP));
-    // RF only suppresses instruction breakpoints, which the processor does not have; see save().
-    if (dirty & DIRTY.rflags) cpu.rflagsNumber = vmcs.low(F.GUEST_RFLAGS) & ~RFLAGS_RF;
+    if (dirty & DIRTY.rflags) cpu.rflagsNumber = vmcs.low(F.GUEST_RFLAGS);
     if (dirty & DIRTY.control) this.#loadControlRegisters();
     const segments = (dirty >> 8) & 0xff;
     if (segments !== 0) this.#loadSegments(segments);
@@ -61,7 +63,7 @@ export class GuestState {
     if (dirty & DIRTY.nonRegister) {
       const blocking = vmcs.low(F.GUEST_INTERRUPTIBILITY_INFO);
       cpu.interruptShadow = blocking & (INTERRUPTIBILITY.sti | INTERRUPTIBILITY.movSs);
-      this.nmiBlocking = blocking & INTERRUPTIBILITY.nmi;
+      cpu.nmiBlocked = (blocking & INTERRUPTIBILITY.nmi) !== 0;
       this.activity = vmcs.low(F.GUEST_ACTIVITY_STATE);
     }
     if (dirty & (DIRTY.control | (DIRTY.segment << CS))) this.contextChanged();
@@ -133,6 +135,9 @@ export class GuestState {
     cpu.gdtrLimit = vmcs.low(F.GUEST_GDTR_LIMIT);
     cpu.idtrBase = this.#idtrBase;
     cpu.idtrLimit = vmcs.low(F.GUEST_IDTR_LIMIT);
+    cpu.msrState.sysenterCs = BigInt(vmcs.low(F.GUEST_SYSENTER_CS));
+    cpu.msrState.sysenterEsp = vmcs.wide(F.GUEST_SYSENTER_ESP);
+    cpu.msrState.sysenterEip = vmcs.wide(F.GUEST_SYSENTER_EIP);
   }
 
   /** Tells the MMU and the processor of a change of CR0, CR3, CR4, EFER, CS or the EPT pointer. */
@@ -159,15 +164,17 @@ export class GuestState {
     cpu.flushTlb();
   }
 
-  /** Saves guest state; `resumeFlag` is RFLAGS_RF when the exit came from a fault, else 0 (SDM Vol 3C, "Saving RIP, RSP, RFLAGS, and SSP"). */
-  save(resumeFlag: number): void {
+  /** Saves guest state; `resumeFlag` says what becomes of RF. */
+  save(resumeFlag: ResumeFlag): void {
     const cpu = this.#cpu;
     const vmcs = this.#vmcs;
     const rip = cpu.ripNumber;
     if (rip < Number.MAX_SAFE_INTEGER) vmcs.setNumber(F.GUEST_RIP, rip);
     else vmcs.setWide(F.GUEST_RIP, cpu.rip);
     vmcs.setWide(F.GUEST_RSP, cpu.getRegister(RSP));
-    vmcs.setPair(F.GUEST_RFLAGS, cpu.rflagsNumber | resumeFlag, 0);
+    const flags = cpu.rflagsNumber;
+    const saved = resumeFlag === "set" ? flags | RFLAGS_RF : resumeFlag === "clear" ? flags & ~RFLAGS_RF : flags;
+    vmcs.setPair(F.GUEST_RFLAGS, saved, 0);
     vmcs.setPair(F.GUEST_CR0, cpu.cr0, 0);
     vmcs.setPair(F.GUEST_CR4, cpu.cr4, 0);
     if (cpu.cr3 !== this.#cr3) {
@@ -184,9 +191,10 @@ export class GuestState {
     const entry = vmcs.low(F.VM_ENTRY_CONTROLS);
     const long = cpu.efer & EFER.lma ? VM_ENTRY.ia32eModeGuest : 0;
     vmcs.setLow(F.VM_ENTRY_CONTROLS, (entry & ~VM_ENTRY.ia32eModeGuest) | long);
-    vmcs.setLow(F.GUEST_INTERRUPTIBILITY_INFO, cpu.interruptShadow | this.nmiBlocking);
+    vmcs.setLow(F.GUEST_INTERRUPTIBILITY_INFO, cpu.interruptShadow | (cpu.nmiBlocked ? INTERRUPTIBILITY.nmi : 0));
     vmcs.setLow(F.GUEST_ACTIVITY_STATE, this.activity);
-    vmcs.setPair(F.GUEST_PENDING_DBG_EXCEPTIONS, 0, 0);
+    vmcs.setPair(F.GUEST_PENDING_DBG_EXCEPTIONS, cpu.pendingDebug, 0);
+    cpu.pendingDebug = 0;
   }
 
   #savePdptes(): void {

@@ -43,7 +43,7 @@ export class Io {
     if (stop.portIsString) qualification |= QUALIFICATION.string;
     if (stop.portIsRep) qualification |= QUALIFICATION.rep;
     if (stop.portIsImmediate) qualification |= QUALIFICATION.immediate;
-    this.#exits.begin(EXIT_REASON.IO_INSTRUCTION, qualification, stop.instructionLength, 0);
+    this.#exits.begin(EXIT_REASON.IO_INSTRUCTION, qualification, stop.instructionLength, "clear");
     if (stop.portIsString) this.#describeString();
     return this.#exits.finish();
   }

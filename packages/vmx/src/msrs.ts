@@ -1,6 +1,7 @@
 import { CPU_BASED } from "./controls.ts";
 import type { Guest } from "./guest.ts";
 import { EFER, isPatValid } from "./host-checks.ts";
+import type { VmxMsrState } from "./processor.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
 /** The model-specific registers that a guest may reach (SDM Vol 4). */
@@ -30,22 +31,21 @@ const ENTRY_BYTES = 16;
 
 const isCanonical = (value: bigint): boolean => BigInt.asIntN(48, value) === BigInt.asIntN(64, value);
 
-/** MSRs that neither the VMCS nor the processor object holds: guest and host share them, and the MSR areas switch them. */
-const SHARED: readonly number[] = [
-  MSR.IA32_STAR,
-  MSR.IA32_LSTAR,
-  MSR.IA32_CSTAR,
-  MSR.IA32_FMASK,
-  MSR.IA32_KERNEL_GS_BASE,
-  MSR.IA32_TSC_AUX,
-];
+/** MSRs that the VMCS does not hold: guest and host share them, and the MSR areas switch them. */
+const SHARED: ReadonlyMap<number, keyof VmxMsrState> = new Map([
+  [MSR.IA32_STAR, "star"],
+  [MSR.IA32_LSTAR, "lstar"],
+  [MSR.IA32_CSTAR, "cstar"],
+  [MSR.IA32_FMASK, "fmask"],
+  [MSR.IA32_KERNEL_GS_BASE, "kernelGsBase"],
+  [MSR.IA32_TSC_AUX, "tscAux"],
+]);
 const CANONICAL: readonly number[] = [MSR.IA32_LSTAR, MSR.IA32_CSTAR, MSR.IA32_KERNEL_GS_BASE];
 
 /** The MSRs in non-root operation, and the MSR areas of entries and exits (SDM Vol 3C, "Loading MSRs", "Saving MSRs"). */
 export class MsrFile {
   readonly #guest: Guest;
   readonly #readTsc: () => bigint;
-  readonly #shared: Map<number, bigint> = new Map(SHARED.map((index) => [index, 0n]));
 
   constructor(guest: Guest, readTsc: () => bigint) {
     this.#guest = guest;
@@ -93,22 +93,25 @@ export class MsrFile {
         return this.#segmentBase(FS);
       case MSR.IA32_GS_BASE:
         return this.#segmentBase(GS);
-      default:
-        return this.#shared.get(index);
+      default: {
+        const field = SHARED.get(index);
+        return field === undefined ? undefined : cpu.msrState[field];
+      }
     }
   }
 
   /** False where WRMSR raises #GP; nothing has changed then. */
   write(index: number, value: bigint): boolean {
-    const { vmcs } = this.#guest;
+    const { vmcs, cpu } = this.#guest;
     switch (index) {
       case MSR.IA32_SYSENTER_CS:
         vmcs.setLow(F.GUEST_SYSENTER_CS, Number(value & 0xffffffffn));
+        cpu.msrState.sysenterCs = value & 0xffffffffn;
         return true;
       case MSR.IA32_SYSENTER_ESP:
-        return this.#writeCanonical(F.GUEST_SYSENTER_ESP, value);
+        return this.#writeCanonical(F.GUEST_SYSENTER_ESP, "sysenterEsp", value);
       case MSR.IA32_SYSENTER_EIP:
-        return this.#writeCanonical(F.GUEST_SYSENTER_EIP, value);
+        return this.#writeCanonical(F.GUEST_SYSENTER_EIP, "sysenterEip", value);
       case MSR.IA32_PAT:
         if (!isPatValid(Number(value & 0xffffffffn), Number(value >> 32n))) return false;
         vmcs.setWide(F.GUEST_IA32_PAT, value);
@@ -139,7 +142,7 @@ export class MsrFile {
   loadHost(address: number, count: number): number {
     return this.#each(address, count, (index, value) => {
       if (index === MSR.IA32_FS_BASE || index === MSR.IA32_GS_BASE || isNeverLoaded(index)) return false;
-      return this.#shared.has(index) ? this.#writeShared(index, value) : this.read(index) !== undefined;
+      return SHARED.has(index) ? this.#writeShared(index, value) : this.read(index) !== undefined;
     });
   }
 
@@ -165,16 +168,18 @@ export class MsrFile {
     return 0;
   }
 
-  #writeCanonical(offset: number, value: bigint): boolean {
+  #writeCanonical(offset: number, field: keyof VmxMsrState, value: bigint): boolean {
     if (!isCanonical(value)) return false;
     this.#guest.vmcs.setWide(offset, value);
+    this.#guest.cpu.msrState[field] = value;
     return true;
   }
 
   #writeShared(index: number, value: bigint): boolean {
-    if (!this.#shared.has(index) || (CANONICAL.includes(index) && !isCanonical(value))) return false;
+    const field = SHARED.get(index);
+    if (field === undefined || (CANONICAL.includes(index) && !isCanonical(value))) return false;
     if ((index === MSR.IA32_TSC_AUX || index === MSR.IA32_FMASK) && value >> 32n !== 0n) return false;
-    this.#shared.set(index, value);
+    this.#guest.cpu.msrState[field] = value;
     return true;
   }
 

@@ -1,9 +1,8 @@
-import { STOP } from "@likex/cpu-executor";
+import { STOP, WINDOW } from "@likex/cpu-executor";
 import { ACTIVITY_STATE, CPU_BASED, INTERRUPTIBILITY, INTERRUPTION_INFO, INTERRUPTION_TYPE } from "./controls.ts";
 import type { Events } from "./events.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
-import { RFLAGS_RF } from "./guest-state.ts";
 import { EFER } from "./host-checks.ts";
 import type { Instructions } from "./instructions.ts";
 import type { Io } from "./io.ts";
@@ -17,7 +16,9 @@ const CS = 1;
 const CS_L = 1 << 13;
 /** B3:B0 and BS of the pending debug exceptions; bit 12 says that a breakpoint was met and enabled. */
 const PENDING_DEBUG = 0x500f;
-const STEPPING = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting | CPU_BASED.monitorTrapFlag;
+/** Without bit 12, which DR6 does not have. */
+const PENDING_TRAPS = 0x400f;
+const WINDOWS = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting;
 
 /** Runs the guest from a successful entry to the next VM exit. */
 export class NonRoot {
@@ -39,10 +40,15 @@ export class NonRoot {
   run(budget: number): void {
     const { cpu, vmcs } = this.#guest;
     if (this.#enter() === OUTCOME.exited) return;
-    const stepping = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL) & STEPPING;
+    const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
+    const stepping = controls & CPU_BASED.monitorTrapFlag;
+    const windows = controls & WINDOWS;
+    cpu.windowRequest =
+      (windows & CPU_BASED.interruptWindowExiting ? WINDOW.interrupt : 0) |
+      (windows & CPU_BASED.nmiWindowExiting ? WINDOW.nmi : 0);
     let left = budget;
     for (;;) {
-      if (stepping !== 0 && this.#windowOpen(stepping)) return;
+      if (windows !== 0 && this.#windowOpen(windows)) return;
       if (left <= 0 || this.#guest.state.activity !== ACTIVITY_STATE.active) {
         this.#exits.externalInterrupt();
         return;
@@ -50,12 +56,16 @@ export class NonRoot {
       const before = cpu.instructionsRetired;
       const stop = cpu.run(stepping === 0 ? left : 1);
       left -= cpu.instructionsRetired - before;
-      if (stop !== STOP.budget) {
+      if (stop === STOP.window) continue;
+      if (stop === STOP.budget) {
+        // The processor counts the events that it delivers by itself, too.
+        left = stepping === 0 ? 0 : left - (cpu.instructionsRetired === before ? 1 : 0);
+      } else {
         if (this.#handle(stop) === OUTCOME.exited) return;
         // What is carried out here counts as one instruction, so that every path uses up the budget.
         left--;
       }
-      if (stepping & CPU_BASED.monitorTrapFlag) {
+      if (stepping !== 0) {
         this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
         return;
       }
@@ -72,11 +82,12 @@ export class NonRoot {
       cpu.dr6 = (cpu.dr6 | pending) >>> 0;
       return this.#events.raise(VECTOR.db, -1, 0);
     }
+    cpu.pendingDebug = pending & PENDING_TRAPS;
     return OUTCOME.resume;
   }
 
   #inject(info: number): number {
-    const { vmcs, state } = this.#guest;
+    const { vmcs, cpu } = this.#guest;
     const type = (info >> 8) & 7;
     // Type 7 is a pending MTF VM exit, which comes before any instruction.
     if (type === INTERRUPTION_TYPE.other) return this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
@@ -84,7 +95,7 @@ export class NonRoot {
     const length = type >= INTERRUPTION_TYPE.softwareInterrupt ? vmcs.low(F.VM_ENTRY_INSTRUCTION_LEN) : 0;
     const outcome = this.#events.deliver(info & INTERRUPTION_INFO.vector, type, errorCode, length);
     if (outcome !== OUTCOME.resume) return outcome;
-    if (type === INTERRUPTION_TYPE.nmi) state.nmiBlocking = INTERRUPTIBILITY.nmi;
+    if (type === INTERRUPTION_TYPE.nmi) cpu.nmiBlocked = true;
     if (vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL) & CPU_BASED.monitorTrapFlag)
       return this.#exits.plain(EXIT_REASON.MONITOR_TRAP_FLAG, 0, 0);
     return OUTCOME.resume;
@@ -92,9 +103,9 @@ export class NonRoot {
 
   /** Interrupt-window and NMI-window exits; both also end HLT. */
   #windowOpen(controls: number): boolean {
-    const { cpu, state } = this.#guest;
+    const { cpu } = this.#guest;
     if (cpu.interruptShadow !== 0) return false;
-    if (controls & CPU_BASED.nmiWindowExiting && state.nmiBlocking === 0) {
+    if (controls & CPU_BASED.nmiWindowExiting && !cpu.nmiBlocked) {
       this.#exits.plain(EXIT_REASON.NMI_WINDOW, 0, 0);
       return true;
     }
@@ -113,10 +124,10 @@ export class NonRoot {
       case STOP.instruction:
         return this.#advanceAfter(this.#instructions.handle());
       case STOP.exception:
-        return this.#events.raise(cpu.stop.vector, cpu.stop.errorCode, cpu.stop.instructionLength);
+        return this.#events.raise(cpu.stop.vector, cpu.stop.errorCode, cpu.stop.instructionLength, cpu.stop.eventType);
       case STOP.mmu:
       case STOP.mmio:
-        this.#exits.beginMmuStop(RFLAGS_RF);
+        this.#exits.beginMmuStop("set");
         return this.#exits.finish();
       default:
         return this.#exits.plain(EXIT_REASON.TRIPLE_FAULT, 0, 0);

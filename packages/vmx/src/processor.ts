@@ -51,10 +51,14 @@ export interface VmxStopDetails {
   readonly instructionLength: number;
   readonly vector: number;
   readonly errorCode: number;
+  /** INTERRUPTION_TYPE.* of the exception. */
+  readonly eventType: number;
   readonly instruction: number;
   /** ModRM.reg and ModRM.rm with their extensions; rm is -1 for memory. */
   readonly operandReg: number;
   readonly operandRm: number;
+  /** 16, 32 or 64. */
+  readonly operandSize: number;
   readonly port: number;
   readonly portSize: number;
   readonly portIsIn: boolean;
@@ -73,6 +77,19 @@ export interface VmxEvent {
   /** -1: none. */
   errorCode: number;
   instructionLength: number;
+}
+
+/** MSRs that the processor's own instructions read (SYSCALL, SWAPGS, SYSENTER and their like). */
+export interface VmxMsrState {
+  star: bigint;
+  lstar: bigint;
+  cstar: bigint;
+  fmask: bigint;
+  kernelGsBase: bigint;
+  tscAux: bigint;
+  sysenterCs: bigint;
+  sysenterEsp: bigint;
+  sysenterEip: bigint;
 }
 
 /** What VMX needs of a processor; `Cpu` of cpu-executor is one. */
@@ -115,6 +132,19 @@ export interface VmxCpu {
   dr6: number;
   dr7: number;
   interruptShadow: number;
+  /** WINDOW bits of cpu-executor: run() stops with STOP.window where the guest would take an interrupt (1) or an NMI (2). */
+  windowRequest: number;
+  /** B3:B0 and BS of debug traps that wait behind a MOV SS. */
+  pendingDebug: number;
+  /** NMIs are blocked until the next IRET. */
+  nmiBlocked: boolean;
+  readonly msrState: VmxMsrState;
+  /** Instructions (INTERCEPT numbers) at which run() stops: 1; the others it carries out itself. */
+  readonly intercepts: Uint8Array;
+  /** Exceptions (bit = vector) at which run() stops; the others it delivers itself, where their delivery succeeds. */
+  exceptionBitmap: number;
+  /** Called after the processor itself has changed CR0, CR3, CR4 or EFER. */
+  onTranslationChange: (() => void) | undefined;
   flushTlb(): void;
   deliverEvent(event: VmxEvent): number;
 }

@@ -8,6 +8,7 @@ import { Exits } from "./exits.ts";
 import type { Guest } from "./guest.ts";
 import { GuestState } from "./guest-state.ts";
 import { Instructions } from "./instructions.ts";
+import { setIntercepts } from "./intercepts.ts";
 import { Io, type VmxPorts } from "./io.ts";
 import { MsrFile } from "./msrs.ts";
 import { NonRoot } from "./non-root.ts";
@@ -74,6 +75,7 @@ export class Vmx {
     this.#cpu = cpu;
     this.#vmcs = new Vmcs(memory);
     this.#state = new GuestState(this.#vmcs, cpu, mmu);
+    cpu.onTranslationChange = () => this.#state.contextChanged();
     const physicalLimit = 2 ** profile.physicalAddressWidth;
     this.#context = {
       vmcs: this.#vmcs,
@@ -258,7 +260,7 @@ export class Vmx {
   /** Saves the processor's guest state to the current VMCS. Fields written since the last entry or loadGuestState win over it. */
   saveGuestState(): void {
     this.loadGuestState();
-    this.#state.save(0);
+    this.#state.save("keep");
     this.#dirty |= DIRTY.checks;
   }
 
@@ -282,6 +284,7 @@ export class Vmx {
         return this.#entryFailure(ENTRY_WITH_FAILED_MSR_LOAD, entry, `VM-entry MSR-load area: entry ${entry}`);
       }
     }
+    setIntercepts(this.#cpu, vmcs);
     this.#trace?.({ type: "vmentry", launched: vmcs.launched, rip: vmcs.wide(VMCS_OFFSET.GUEST_RIP) });
     vmcs.launched = true;
     vmcs.session = this.#session;

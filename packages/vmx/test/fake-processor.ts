@@ -82,6 +82,23 @@ export class FakeCpu implements VmxCpu {
   dr6 = 0xffff0ff0;
   dr7 = 0x400;
   interruptShadow = 0;
+  windowRequest = 0;
+  pendingDebug = 0;
+  nmiBlocked = false;
+  readonly intercepts: Uint8Array = new Uint8Array(64);
+  exceptionBitmap = 0;
+  onTranslationChange: (() => void) | undefined;
+  readonly msrState: VmxCpu["msrState"] = {
+    star: 0n,
+    lstar: 0n,
+    cstar: 0n,
+    fmask: 0n,
+    kernelGsBase: 0n,
+    tscAux: 0n,
+    sysenterCs: 0n,
+    sysenterEsp: 0n,
+    sysenterEip: 0n,
+  };
   flushes = 0;
   readonly script: Step[] = [];
   readonly deliveries: Step[] = [];

@@ -1,7 +1,8 @@
-import { STOP } from "@likex/cpu-executor";
+import { STOP, WINDOW } from "@likex/cpu-executor";
 import { describe, expect, it } from "vitest";
 import type { VmcsFieldName } from "../src/index.ts";
 import { Machine, MSR_AREA, stopOnMmu, VMCS_A, VMCS_B } from "./machine.ts";
+import { RealMachine } from "./real-machine.ts";
 
 const RFLAGS_IF = 0x202n;
 
@@ -96,17 +97,25 @@ describe("windows and the monitor trap flag", () => {
 
   it("exits 7 at the first boundary where interrupts are open", () => {
     const machine = Machine.ready({}, { CPU_BASED_VM_EXEC_CONTROL: controls(2n) });
-    const step = (rflags: number, shadow: number) => (cpu: (typeof machine)["cpu"]) => {
-      cpu.instructionsRetired++;
-      cpu.rip += 1n;
-      cpu.rflagsNumber = rflags;
-      cpu.interruptShadow = shadow;
-      return STOP.budget;
+    const opens = (cpu: (typeof machine)["cpu"]): number => {
+      expect(cpu.windowRequest).toBe(WINDOW.interrupt);
+      cpu.instructionsRetired += 3;
+      cpu.rip += 3n;
+      cpu.rflagsNumber = 0x202;
+      return STOP.window;
     };
-    machine.enter(step(2, 0), step(0x202, 1), step(0x202, 0));
+    machine.enter(opens);
     expect(machine.number("VM_EXIT_REASON")).toBe(7);
     expect(machine.number("GUEST_RIP")).toBe(3);
-    expect(machine.cpu.budgets).toEqual([1, 1, 1]);
+    expect(machine.cpu.budgets).toEqual([1000]);
+  });
+
+  it("exits 7 behind the instruction after STI on the real processor, and at once where interrupts are open", () => {
+    const machine = new RealMachine([0x90, 0xfb, 0x90, 0x90, 0xf4], { CPU_BASED_VM_EXEC_CONTROL: controls(2n) }).map();
+    expect([machine.enter(), machine.number("GUEST_RIP")]).toEqual([7, 3]);
+    expect([machine.enter(), machine.number("GUEST_RIP")]).toEqual([7, 3]);
+    machine.write("CPU_BASED_VM_EXEC_CONTROL", 0xa581e5f2n);
+    expect([machine.enter(), machine.number("GUEST_RIP")]).toEqual([12, 4]);
   });
 
   it("exits 8 when NMIs are not blocked", () => {

@@ -136,7 +136,8 @@ export const stopOnInstruction =
 export const stopOnException =
   (vector: number, errorCode = -1, length = 2): Step =>
   (cpu) => {
-    Object.assign(cpu.stop, { vector, errorCode, instructionLength: length });
+    const eventType = vector === 3 || vector === 4 ? 6 : 3;
+    Object.assign(cpu.stop, { vector, errorCode, instructionLength: length, eventType });
     return STOP.exception;
   };
 

@@ -38,12 +38,6 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: "a capability is advertised when its requests work",
   },
   {
-    case: "modes: from real to protected mode",
-    fields: ["*"],
-    cause: "absent",
-    reason: "the processor has no LGDT and no far jump in protected mode",
-  },
-  {
     case: "modes: an entry state that no processor accepts",
     fields: ["first.*"],
     cause: "host",

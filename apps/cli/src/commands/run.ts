@@ -1,6 +1,6 @@
 import type { TraceEvent } from "@likex/kvm";
 import { renderJson, renderLog } from "@likex/kvm/trace";
-import { MicroVm, type RunResult } from "@likex/vmm-runner";
+import { MicroVm } from "@likex/vmm-runner";
 import { type Command, Option } from "commander";
 import { collect, createCommand, writeJson } from "../command.ts";
 import { openDriver } from "../drivers.ts";
@@ -8,6 +8,7 @@ import { parseAddress, parseLimit, parseSize } from "../input/numbers.ts";
 import { parseRegister } from "../input/registers.ts";
 import { parseSlot } from "../input/slots.ts";
 import type { OutputStream, Terminal } from "../terminal.ts";
+import { resultJson } from "./result-json.ts";
 import {
   checkFlags,
   memorySlots,
@@ -121,7 +122,7 @@ function run(file: string | undefined, flags: RunFlags, { output, errors }: Term
   try {
     const result = vm.run({ exitLimit });
     const report = describeStop(vm, result, flags);
-    if (json === true) writeJson(output, toJson(result, report));
+    if (json === true) writeJson(output, resultJson(result, report));
     else if (report.message !== undefined) errors.write(`${errors.colors.red("likex:")} ${report.message}\n`);
     return report;
   } finally {
@@ -134,16 +135,5 @@ function traceTo(stream: OutputStream, format: TraceFormat): (event: TraceEvent)
   const render = format === "log" ? renderLog : (event: TraceEvent) => [renderJson(event)];
   return (event) => {
     for (const line of render(event)) stream.write(`${dim(line)}\n`);
-  };
-}
-
-/** Output is text where it is UTF-8, and always Base64. */
-function toJson({ output, ...rest }: RunResult, { exitCode, message }: StopReport): object {
-  return {
-    exitCode,
-    ...(message === undefined ? {} : { message }),
-    ...rest,
-    output: new TextDecoder().decode(output),
-    outputBase64: Buffer.from(output).toString("base64"),
   };
 }

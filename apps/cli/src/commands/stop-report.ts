@@ -1,14 +1,20 @@
 import { type MicroVm, OutsideMemoryError, type RunResult } from "@likex/vmm-runner";
 import { firstInstruction } from "../disassembly/first-instruction.ts";
 import type { Bits } from "../disassembly/program.ts";
-import { HOST_RUN_TIMEOUT_MS } from "../drivers.ts";
-import { EXIT_CODE, type ExitCode } from "../exit-codes.ts";
-import type { RunFlags } from "./run-options.ts";
+import { type DriverName, HOST_RUN_TIMEOUT_MS } from "../drivers.ts";
+import { EXIT_CODE } from "../exit-codes.ts";
 
 /** How a run ended: the exit code, and for every end but HLT a sentence or two. */
 export interface StopReport {
-  readonly exitCode: ExitCode;
+  /** One of EXIT_CODE, or what the guest chose with the debug-exit device. */
+  readonly exitCode: number;
   readonly message?: string;
+}
+
+/** The options that bounded the run. */
+export interface RunBounds {
+  readonly kvm: DriverName;
+  readonly instructionLimit: number;
 }
 
 const LONGEST_INSTRUCTION = 15;
@@ -59,8 +65,10 @@ function readUpTo(vm: MicroVm, address: number, length: number): Uint8Array {
 }
 
 /** What to tell the user about a run. */
-export function describeStop(vm: MicroVm, result: RunResult, flags: RunFlags): StopReport {
+export function describeStop(vm: MicroVm, result: RunResult, bounds: RunBounds): StopReport {
   if (result.reason === "hlt") return { exitCode: EXIT_CODE.ok };
+  // A process has eight bits of exit code.
+  if (result.reason === "debugExit") return { exitCode: result.code & 0xff };
   const { place, code } = codeAt(vm, result);
   switch (result.reason) {
     case "shutdown":
@@ -77,9 +85,9 @@ export function describeStop(vm: MicroVm, result: RunResult, flags: RunFlags): S
       return {
         exitCode: EXIT_CODE.instructionLimit,
         message:
-          flags.kvm === "host"
+          bounds.kvm === "host"
             ? `The guest ran ${HOST_RUN_TIMEOUT_MS / 1000} seconds without an exit; it is at ${place}.${code}`
-            : `The guest executed ${flags.instructionLimit} instructions without an exit; it is at ${place}. Raise --instruction-limit to let it go on.${code}`,
+            : `The guest executed ${bounds.instructionLimit} instructions without an exit; it is at ${place}. Raise --instruction-limit to let it go on.${code}`,
       };
     case "failEntry":
       return {

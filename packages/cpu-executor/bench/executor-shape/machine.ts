@@ -5,6 +5,7 @@ import { createStopDetails, MMU_RESULT } from "../../src/index.ts";
 import { instantiateInterpreter } from "../../src/interpreter/instance.ts";
 import { InstructionSelector } from "../../src/predecode.ts";
 import { BLOCK, RECORD } from "../../src/record.ts";
+import { SegmentCheck } from "../../src/segment-check.ts";
 import { SoftTlb } from "../../src/soft-tlb.ts";
 import { CpuState } from "../../src/state.ts";
 import { PORT_DETAIL, STATUS } from "../../src/status.ts";
@@ -34,7 +35,7 @@ export class Machine {
   readonly tlb: SoftTlb;
   readonly state: CpuState;
   readonly selector: InstructionSelector;
-  readonly slow: { readonly read: Slow; readonly write: Slow; readonly probe: Slow };
+  readonly slow: { readonly read: Slow; readonly write: Slow; readonly probe: Slow; readonly segment: Slow };
   readonly #run: (context: number, block: number) => number;
   output = "";
   exited = false;
@@ -48,6 +49,7 @@ export class Machine {
       read: (_context, bytes, low, high) => this.tlb.read(bytes, low, high),
       write: (_context, bytes, low, high) => this.tlb.write(bytes, low, high),
       probe: (_context, bytes, low, high) => this.tlb.probe(bytes, low, high),
+      segment: (_context, what, low, high) => segments.check(what, low, high),
     };
     const { exports, loadExtension } = instantiateInterpreter(this.memory.memory, this.slow, interpreter.bytes);
     this.#run = exports.run;
@@ -55,6 +57,7 @@ export class Machine {
       interpreter.createSelector?.(interpreter.keys) ?? new InstructionSelector(interpreter.keys, loadExtension);
     this.code = interpreter.createCodeCache?.(this.memory, this.selector) ?? new CodeCache(this.memory, this.selector);
     this.state = new CpuState(this.memory, this.context, () => exports.flags(this.context));
+    const segments = new SegmentCheck(this.memory, this.state);
     for (const { address, bytes } of guest.segments) this.memory.u8.set(bytes, this.base + address);
     this.memory.u32[(this.base + MULTIBOOT_INFORMATION) >> 2] = 4;
     this.memory.u32[(this.base + MULTIBOOT_INFORMATION + 16) >> 2] = COMMAND_LINE;

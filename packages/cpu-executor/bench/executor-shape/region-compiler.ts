@@ -194,6 +194,7 @@ export function compileRegions(machine: Machine, entries: readonly number[]): Co
     read: module.importFunction("slow", "read", SLOW_PATH_TYPE),
     write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
     probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
+    segment: module.importFunction("slow", "segment", SLOW_PATH_TYPE),
   };
   const flagFunctions = defineFlagFunctions(module);
   let instructions = 0;

@@ -11,10 +11,16 @@ import {
 } from "@likex/wasm-emitter";
 import { CONTEXT } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
-import { type FlagFunctions, type Probe, SemanticsBuilder, type Shape, type Slot } from "../semantics/builder.ts";
-import { type LocalPool, type SlowPath, TlbAccess } from "../semantics/memory-access.ts";
+import {
+  type FlagFunctions,
+  type Probe,
+  type SegmentAccess,
+  SemanticsBuilder,
+  type Shape,
+  type Slot,
+} from "../semantics/builder.ts";
+import { type LocalPool, SEGMENT_CHECK, type SlowPath, TlbAccess } from "../semantics/memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
-import { STATUS } from "../status.ts";
 
 /** How a function of the interpreter ends an instruction. */
 export interface Exits {
@@ -150,14 +156,15 @@ export class InterpreterBuilder extends SemanticsBuilder {
     this.writeRegister(index, 64, i64.or(old, this.addressTruncate(value)));
   }
 
-  operandLinear(offset: I64, bytes: number): I64 {
-    const segment = this.let(i32.add(this.#context(), load.u16(this.#record(), this.at + RECORD.segment)));
-    const isStack = (): I32 => i32.eq(segment, i32.add(this.#context(), i32.const(CONTEXT.segments + 2 * 16)));
-    return this.#linear(segment, 0, offset, bytes, () => select(isStack(), i32.const(12), i32.const(13)));
+  operandLinear(offset: I64, bytes: number, access: SegmentAccess = "read"): I64 {
+    const slot = this.let(load.u16(this.#record(), this.at + RECORD.segment));
+    const segment = this.let(i32.add(this.#context(), slot));
+    return this.#linear(segment, 0, slot, offset, { bytes, access });
   }
 
-  segmentLinear(slot: number, offset: I64, bytes: number, vector: number): I64 {
-    return this.#linear(this.#context(), CONTEXT.segments + slot * 16, offset, bytes, () => i32.const(vector));
+  segmentLinear(slot: number, offset: I64, bytes: number, access: SegmentAccess = "read"): I64 {
+    const at = CONTEXT.segments + slot * 16;
+    return this.#linear(this.#context(), at, i32.const(at), offset, { bytes, access });
   }
 
   load(width: Width, linear: I64): Value {
@@ -220,11 +227,30 @@ export class InterpreterBuilder extends SemanticsBuilder {
     this.frame.exits.jump(rip, i32.add(this.#record(), i32.const(this.at + link)));
   }
 
-  #linear(segment: I32, at: number, offset: I64, bytes: number, vector: () => I32): I64 {
+  #linear(
+    segment: I32,
+    at: number,
+    slot: I32,
+    offset: I64,
+    kind: { readonly bytes: number; readonly access: SegmentAccess },
+  ): I64 {
     const kept = this.let(offset);
-    const last = bytes === 1 ? kept : i64.add(kept, i64.const(bytes - 1));
-    this.code.if(i64.gtU(last, load.i64(segment, at + 8)), () => this.stop(STATUS.exception, vector()));
-    return i64.add(kept, load.i64(segment, at));
+    const last = kind.bytes === 1 ? kept : i64.add(kept, i64.const(kind.bytes - 1));
+    const linear = this.temporary("i64");
+    this.code.set(linear, i64.add(kept, load.i64(segment, at)));
+    this.code.if(i64.geU(last, load.i64(segment, at + 8)), () => {
+      const bits = kind.bytes | (kind.access === "write" ? SEGMENT_CHECK.write : 0);
+      const status = this.temporary("i32");
+      const what = i32.or(i32.shl(slot, i32.const(SEGMENT_CHECK.slotShift)), i32.const(bits));
+      const half = i32.wrap(i64.shrU(kept, i64.const(32)));
+      this.code.set(
+        status,
+        this.code.call("i32", this.frame.slow.segment, this.#context(), what, i32.wrap(kept), half),
+      );
+      this.code.if(this.code.get(status), () => this.frame.exits.stop(this.code.get(status)));
+      this.code.set(linear, load.i64(this.#context(), CONTEXT.linear));
+    });
+    return this.code.get(linear);
   }
 
   #storeRegister(base: I32, offset: number, bits: Bits, value: Value): void {

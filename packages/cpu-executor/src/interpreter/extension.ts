@@ -26,6 +26,7 @@ export function emitExtension(handlers: readonly Handler[]): Uint8Array<ArrayBuf
     read: module.importFunction("slow", "read", SLOW_PATH_TYPE),
     write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
     probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
+    segment: module.importFunction("slow", "segment", SLOW_PATH_TYPE),
   };
   const flagFunctions = defineFlagFunctions(module);
   const imports = { slow_read: slow.read, slow_write: slow.write, slow_probe: slow.probe };

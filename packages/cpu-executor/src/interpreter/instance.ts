@@ -16,6 +16,7 @@ export interface SlowImports {
   readonly read: Slow;
   readonly write: Slow;
   readonly probe: Slow;
+  readonly segment: Slow;
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {

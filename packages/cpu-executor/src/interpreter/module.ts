@@ -240,7 +240,7 @@ function writeRun(
         });
         code.unreachable();
       });
-      writeJump(code, { context, block, rip, linkSite }, enter, save);
+      writeJump(code, { context, block, record, rip, linkSite }, enter, save);
     });
     // The instruction at `record` did not happen: take it and those behind it back from the count.
     const index = load.u8(code.get(record), RECORD.index);
@@ -257,6 +257,7 @@ function writeRun(
 interface JumpLocals {
   readonly context: Local<"i32">;
   readonly block: Local<"i32">;
+  readonly record: Local<"i32">;
   readonly rip: Local<"i64">;
   readonly linkSite: Local<"i32">;
 }
@@ -278,6 +279,9 @@ function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label, save: () 
     code.set(l.block, found);
     code.br(enter);
   });
+  // Which instruction jumped: the target may be one that it must not jump to.
+  code.store("i32", code.get(l.context), code.get(l.record), CONTEXT.stopRecord);
+  code.store("i32", code.get(l.context), code.get(l.block), CONTEXT.block);
   code.store("i64", code.get(l.context), code.get(l.rip), CONTEXT.rip);
   save();
   code.return(i32.const(STATUS.lookup));
@@ -294,6 +298,7 @@ export function emitInterpreter(
     read: module.importFunction("slow", "read", SLOW_PATH_TYPE),
     write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
     probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
+    segment: module.importFunction("slow", "segment", SLOW_PATH_TYPE),
   };
   const flagFunctions = defineFlagFunctions(module);
   const parts: Parts = { module, flagFunctions, slow };

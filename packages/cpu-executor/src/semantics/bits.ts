@@ -23,7 +23,7 @@ function bitTest(b: SemanticsBuilder, change: Change | undefined): void {
     const log2Bits = 31 - Math.clz32(w.bits);
     const units = i64.shrS(w.signExtend64(offset), i64.const(log2Bits));
     const address = b.let(b.addressTruncate(i64.add(b.effectiveAddress(), i64.mul(units, i64.const(w.bytes)))));
-    const linear = b.operandLinear(address, w.bytes);
+    const linear = b.operandLinear(address, w.bytes, change === undefined ? "read" : "write");
     if (change === undefined) {
       value = b.load(w, linear);
     } else {

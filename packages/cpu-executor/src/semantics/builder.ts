@@ -23,6 +23,9 @@ export type Operand =
   | { readonly kind: "immediate"; readonly bits: Bits; readonly wide: boolean }
   | { readonly kind: "constant"; readonly bits: Bits; readonly value: number };
 
+/** What a segment is asked to allow; "read" where nothing is said. What may be written may be read. */
+export type SegmentAccess = "read" | "write";
+
 /** One specialisation of an instruction: what the builder is asked to write. */
 export interface Shape {
   readonly mnemonic: string;
@@ -108,10 +111,10 @@ export abstract class SemanticsBuilder {
   protected abstract readImmediate(bits: Bits, wide: boolean): Value;
   /** Offset of the memory operand in its segment, truncated to the address size. */
   abstract effectiveAddress(): I64;
-  /** Linear address of `bytes` bytes at an offset in the memory operand's segment; stops the instruction beyond the limit. */
-  abstract operandLinear(offset: I64, bytes: number): I64;
+  /** Linear address of `bytes` bytes at an offset in the memory operand's segment; stops the instruction where the segment forbids the access. */
+  abstract operandLinear(offset: I64, bytes: number, access?: SegmentAccess): I64;
   /** The same for a fixed segment slot. */
-  abstract segmentLinear(slot: number, offset: I64, bytes: number, vector: number): I64;
+  abstract segmentLinear(slot: number, offset: I64, bytes: number, access?: SegmentAccess): I64;
   /** Reads guest memory; the result is in a local. */
   abstract load(width: Width, linear: I64): Value;
   abstract store(width: Width, linear: I64, value: Value): void;
@@ -175,7 +178,7 @@ export abstract class SemanticsBuilder {
       case "memory": {
         const width = widthOf(operand.bits);
         const kept = this.let(value);
-        this.store(width, this.operandLinear(this.effectiveAddress(), width.bytes), kept);
+        this.store(width, this.operandLinear(this.effectiveAddress(), width.bytes, "write"), kept);
         return;
       }
       default:
@@ -190,7 +193,7 @@ export abstract class SemanticsBuilder {
       return { value: this.let(this.read(position)), write: (value) => this.write(position, value) };
     }
     const width = widthOf(operand.bits);
-    const probe = this.probe(width, this.operandLinear(this.effectiveAddress(), width.bytes));
+    const probe = this.probe(width, this.operandLinear(this.effectiveAddress(), width.bytes, "write"));
     return { value: this.loadProbed(width, probe), write: (value) => this.storeProbed(width, probe, value) };
   }
 
@@ -292,7 +295,7 @@ export abstract class SemanticsBuilder {
     const moved = this.let(i64.and(i64.add(old, typeof delta === "number" ? i64.const(delta) : delta), mask));
     const offset = at === "new" ? moved : this.let(i64.and(old, mask));
     return {
-      linear: this.segmentLinear(SEGMENT_SLOT.stack, offset, bytes, 12),
+      linear: this.segmentLinear(SEGMENT_SLOT.stack, offset, bytes, at === "new" ? "write" : "read"),
       commit: () => this.writeRegister(4, 64, i64.or(i64.and(old, i64.xor(mask, i64.const(-1))), moved)),
     };
   }

@@ -11,7 +11,7 @@ const helper =
   (b) =>
     b.stop(STATUS.helper, i32.const(number));
 
-const helperEntry = (number: number): SemanticsEntry => ({ write: helper(number), endsBlock: true });
+const helperEntry = (number: number): SemanticsEntry => ({ write: helper(number), endsBlock: true, isOutside: true });
 
 /** Counts rCX down at the address size and yields the new count. */
 function countDown(b: SemanticsBuilder): I64 {
@@ -80,7 +80,9 @@ export const control: SemanticsTable = {
   int: helperEntry(HELPER.interrupt),
   int3: helperEntry(HELPER.breakpoint),
   into: helperEntry(HELPER.interruptOnOverflow),
-  popf: helperEntry(HELPER.popFlags),
+  int1: helperEntry(HELPER.debugTrap),
+  bound: helperEntry(HELPER.bound),
+  enter: helperEntry(HELPER.enter),
   moveToSegment: helperEntry(HELPER.moveToSegment),
   popSegment: helperEntry(HELPER.popSegment),
   les: helperEntry(HELPER.loadFarPointer),
@@ -88,4 +90,24 @@ export const control: SemanticsTable = {
   lss: helperEntry(HELPER.loadFarPointer),
   lfs: helperEntry(HELPER.loadFarPointer),
   lgs: helperEntry(HELPER.loadFarPointer),
+  arpl: helperEntry(HELPER.arpl),
+  lar: helperEntry(HELPER.lar),
+  lsl: helperEntry(HELPER.lsl),
+  verr: helperEntry(HELPER.verr),
+  verw: helperEntry(HELPER.verw),
+  syscall: helperEntry(HELPER.syscall),
+  sysret: helperEntry(HELPER.sysret),
+  sysenter: helperEntry(HELPER.sysenter),
+  sysexit: helperEntry(HELPER.sysexit),
+  swapgs: helperEntry(HELPER.swapgs),
+  rdfsbase: helperEntry(HELPER.readFsBase),
+  rdgsbase: helperEntry(HELPER.readGsBase),
+  wrfsbase: helperEntry(HELPER.writeFsBase),
+  wrgsbase: helperEntry(HELPER.writeGsBase),
+  clac: helperEntry(HELPER.clac),
+  stac: helperEntry(HELPER.stac),
+  rdrand: helperEntry(HELPER.readRandom),
+  rdseed: helperEntry(HELPER.readSeed),
+  rdpid: helperEntry(HELPER.readProcessorId),
+  invpcid: helperEntry(HELPER.invalidatePcid),
 };

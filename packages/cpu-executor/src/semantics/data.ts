@@ -71,6 +71,8 @@ export const data: SemanticsTable = {
       b.writeRegister(0, 8, value);
     },
   },
+  // A hint about caches that there are not: a plain store.
+  movnti: { write: (b) => b.write(0, b.let(b.read(1))) },
   nop: { write: () => {} },
   ...Object.fromEntries(
     CONDITIONS.flatMap((condition, number): [string, SemanticsEntry][] => [

@@ -20,6 +20,7 @@ import { vectorMoves } from "./vector-moves.ts";
 import { packedIntegers } from "./vector-packed.ts";
 import { vectorRoutines } from "./vector-routines.ts";
 import { vectorShifts } from "./vector-shifts.ts";
+import { wideExchange } from "./wide-exchange.ts";
 import { x87Instructions } from "./x87.ts";
 import { x87Control } from "./x87-control.ts";
 
@@ -37,7 +38,6 @@ export const SEMANTICS: SemanticsTable = {
   ...stack,
   ...strings,
   ...system,
-
   ...bmi,
   ...cryptography,
   ...extendedState,
@@ -49,4 +49,5 @@ export const SEMANTICS: SemanticsTable = {
   ...vectorShifts,
   ...x87Control,
   ...x87Instructions,
+  ...wideExchange,
 };

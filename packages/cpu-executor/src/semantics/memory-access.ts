@@ -12,7 +12,15 @@ export interface SlowPath {
   readonly write: FunctionReference;
   /** Makes sure that a write will succeed; CONTEXT.probedHost is where, or 0 when the write must be slow too. */
   readonly probe: FunctionReference;
+  /**
+   * Checks an access that a segment's end does not cover: the second parameter is SEGMENT_CHECK bits, the linear address is
+   * replaced by the offset. CONTEXT.linear is the linear address.
+   */
+  readonly segment: FunctionReference;
 }
+
+/** The second parameter of SlowPath.segment: bytes 7:0, write 8, context offset of the segment 31:16. */
+export const SEGMENT_CHECK = { bytes: 0xff, write: 0x100, slotShift: 16 } as const;
 
 export const SLOW_PATH_TYPE = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
 

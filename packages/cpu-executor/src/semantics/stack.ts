@@ -1,5 +1,6 @@
 import { type I32, type I64, i32, i64 } from "@likex/wasm-emitter";
 import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
+import { HELPER, STATUS } from "../status.ts";
 import type { SemanticsTable } from "./table.ts";
 
 const PUSHED_ORDER = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -49,7 +50,9 @@ export const stack: SemanticsTable = {
   // VM and RF read as 0 (SDM Vol 2, PUSHF).
   pushf: {
     write: (b) => {
-      const rest = i32.and(b.contextLoad(CONTEXT.flagRest, 32) as I32, i32.const(~(RFLAGS.vm | RFLAGS.rf)));
+      const kept = b.let(b.contextLoad(CONTEXT.flagRest, 32) as I32);
+      b.code.if(i32.and(kept, i32.const(RFLAGS.vm)), () => b.stop(STATUS.helper, i32.const(HELPER.pushFlags)));
+      const rest = i32.and(kept, i32.const(~(RFLAGS.vm | RFLAGS.rf)));
       const all = i32.or(i32.or(rest, b.flags()), i32.const(RFLAGS.fixed));
       b.push(b.width, b.let(b.width.from64(i64.extendU(all))));
     },
@@ -59,7 +62,7 @@ export const stack: SemanticsTable = {
       const w = b.width;
       const mask = b.let(i64.shrU(i64.const(-1), i64.extendU(b.contextLoad(CONTEXT.stackShift, 32) as I32)));
       const frame = b.let(i64.and(b.readRegister(5, 64) as I64, mask));
-      const value = b.load(w, b.segmentLinear(SEGMENT_SLOT.stack, frame, w.bytes, 12));
+      const value = b.load(w, b.segmentLinear(SEGMENT_SLOT.stack, frame, w.bytes));
       const moved = i64.and(i64.add(frame, i64.const(w.bytes)), mask);
       b.writeRegister(4, 64, i64.or(i64.and(b.stackPointer(), i64.xor(mask, i64.const(-1))), moved));
       b.writeRegister(5, w.bits, value);

@@ -1,6 +1,6 @@
 import { type I32, type I64, i32, i64 } from "@likex/wasm-emitter";
 import { SEGMENT_SLOT } from "../context.ts";
-import type { SemanticsBuilder } from "./builder.ts";
+import type { SegmentAccess, SemanticsBuilder } from "./builder.ts";
 import type { Semantics, SemanticsEntry, SemanticsTable } from "./table.ts";
 import type { Value } from "./width.ts";
 
@@ -13,13 +13,17 @@ interface Pointer {
   readonly advance: () => void;
 }
 
-function pointer(b: SemanticsBuilder, register: typeof SOURCE_INDEX | typeof DESTINATION_INDEX): Pointer {
+function pointer(
+  b: SemanticsBuilder,
+  register: typeof SOURCE_INDEX | typeof DESTINATION_INDEX,
+  access: SegmentAccess = "read",
+): Pointer {
   const { bytes } = b.width;
   const offset = b.let(b.addressTruncate(b.readRegister(register, 64) as I64));
   const linear =
     register === SOURCE_INDEX
-      ? b.operandLinear(offset, bytes)
-      : b.segmentLinear(SEGMENT_SLOT.destination, offset, bytes, 13);
+      ? b.operandLinear(offset, bytes, access)
+      : b.segmentLinear(SEGMENT_SLOT.destination, offset, bytes, access);
   return { linear, advance: () => b.writeAddressRegister(register, i64.add(offset, b.stringStep(bytes))) };
 }
 
@@ -51,7 +55,7 @@ const whileZero = (b: SemanticsBuilder) => (): I32 => b.condition(b.shape.repeat
 const moves: Semantics = (b) =>
   repeated(b, () => {
     const source = pointer(b, SOURCE_INDEX);
-    const destination = pointer(b, DESTINATION_INDEX);
+    const destination = pointer(b, DESTINATION_INDEX, "write");
     const value = b.load(b.width, source.linear);
     b.store(b.width, destination.linear, value);
     source.advance();
@@ -60,7 +64,7 @@ const moves: Semantics = (b) =>
 
 const stores: Semantics = (b) =>
   repeated(b, () => {
-    const destination = pointer(b, DESTINATION_INDEX);
+    const destination = pointer(b, DESTINATION_INDEX, "write");
     b.store(b.width, destination.linear, b.let(b.readRegister(0, b.shape.bits)));
     destination.advance();
   });

@@ -3,6 +3,7 @@ import { PORT_DETAIL, STATUS } from "../status.ts";
 import { INTERCEPT } from "../stop.ts";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
+import { widthOf } from "./width.ts";
 
 /** Instructions that leave emitted code: system software decides whether they exit, else the processor carries them out. */
 const INTERCEPTED: readonly (keyof typeof INTERCEPT)[] = [
@@ -70,7 +71,10 @@ const portStrings = ["b", "w", "d"].flatMap((size): [string, SemanticsEntry][] =
   [`outs${size}`, { ...port(PORT_DETAIL.string), repeats: true }],
 ]);
 
-const undefinedInstruction: SemanticsEntry = { endsBlock: true, write: (b) => b.raise(6) };
+const undefinedInstruction: SemanticsEntry = { endsBlock: true, isOutside: true, write: (b) => b.raise(6) };
+
+/** CLFLUSH and its like have no cache to act on: what is left is their check of the address (SDM Vol 2, CLFLUSH). */
+const cacheLine: SemanticsEntry = { write: (b) => b.load(widthOf(8), b.operandLinear(b.effectiveAddress(), 1)) };
 
 const nothing: SemanticsEntry = { write: () => {} };
 
@@ -96,4 +100,8 @@ export const system: SemanticsTable = {
   prefetchit1: nothing,
   endbr32: nothing,
   endbr64: nothing,
+  clflush: cacheLine,
+  clflushopt: cacheLine,
+  clwb: cacheLine,
+  wbnoinvd: intercepted("wbinvd"),
 };

@@ -9,6 +9,8 @@ export interface SemanticsEntry {
   readonly endsBlock?: true;
   /** The handlers are in the second module, which is loaded when a program first needs it (plan.ts). */
   readonly extension?: true;
+  /** Carried out outside emitted code, which finds its operands in the record: one handler serves all its forms. */
+  readonly isOutside?: true;
   /** The entry takes a REP prefix as a repetition. */
   readonly repeats?: true;
 }

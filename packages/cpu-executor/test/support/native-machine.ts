@@ -1,5 +1,5 @@
 import { HostMemory } from "@likex/host-memory";
-import { Cpu, INTERCEPT, MMU_RESULT, SEGMENT, STOP } from "../../src/index.ts";
+import { Cpu, MMU_RESULT, SEGMENT, STOP } from "../../src/index.ts";
 import {
   CODE_PAGE,
   DATA_PAGE,
@@ -67,8 +67,8 @@ export class NativeMachine {
     cpu.rflagsNumber = state.rflags;
     cpu.ripNumber = CODE_PAGE;
     const stop = cpu.run(MOST_ELEMENTS);
-    const halted =
-      stop === STOP.instruction && cpu.stop.instruction === INTERCEPT.hlt && cpu.ripNumber === CODE_PAGE + code.length;
+    // At CPL 3 the HLT behind the instruction raises #GP.
+    const halted = stop === STOP.exception && cpu.stop.vector === 13 && cpu.ripNumber === CODE_PAGE + code.length;
     const from = this.#data + (WINDOW - DATA_PAGE);
     return {
       trap: halted ? -1 : stop === STOP.exception ? cpu.stop.vector : 1000 + stop,

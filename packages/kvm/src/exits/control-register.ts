@@ -4,7 +4,7 @@ import { GPR } from "../gpr.ts";
 import { applyEfer, readCr0, readCr4, writeCr0, writeCr4 } from "../paging-mode.ts";
 import { CR0_LOADS_PDPTES, CR4_LOADS_PDPTES, isPaePaging, loadPdptes, usesPaePaging } from "../pdptes.ts";
 import type { Vcpu } from "../vcpu.ts";
-import { injectException, internalErrorUnexpectedExit, NEXT, skipInstruction } from "./exit.ts";
+import { injectException, internalErrorUnexpectedExit, isLongMode, NEXT, skipInstruction } from "./exit.ts";
 
 // Exit qualification for control-register accesses (SDM Vol 3C, table of that name).
 const ACCESS = { movTo: 0, movFrom: 1, clts: 2, lmsw: 3 } as const;
@@ -73,7 +73,7 @@ const moveFrom = (vcpu: Vcpu, control: number, register: number): number => {
 const readGpr = (vcpu: Vcpu, register: number, half: 0 | 1): number => {
   const { kernel, processor } = vcpu.vm;
   const { vmx } = processor;
-  if (half === 1 && (vmx.vmread32(VMCS.GUEST_IA32_EFER) & EFER.LMA) === 0) return 0;
+  if (half === 1 && !isLongMode(vmx)) return 0;
   if (register !== GPR.rsp) return kernel.memory.u32[processor.registerIndex + register * 2 + half]!;
   const rsp = vmx.vmread(VMCS.GUEST_RSP) ?? 0n;
   return Number(half === 0 ? rsp & 0xffffffffn : rsp >> 32n);
@@ -97,7 +97,7 @@ const setCr0 = (vcpu: Vcpu, value: number): boolean => {
   const isPaging = (cr0 & CR0.PG) !== 0;
   const cr4 = readCr4(vmx);
   // 64-bit mode and PCIDs end with paging: both must end before it (SDM Vol 3A, 4.1.2 and 4.10.1).
-  if (wasPaging && !isPaging && (is64Bit(vmx) || (cr4 & CR4.PCIDE) !== 0)) return false;
+  if (wasPaging && !isPaging && (isLongMode(vmx) || (cr4 & CR4.PCIDE) !== 0)) return false;
   const efer = vmx.vmread32(VMCS.GUEST_IA32_EFER);
   const isPae = (efer & EFER.LME) === 0 && isPaePaging(cr0, cr4, efer);
   if (isPae && ((cr0 ^ before) & CR0_LOADS_PDPTES) !== 0 && !loadPdptes(vcpu, vmx.vmread32(VMCS.GUEST_CR3)))
@@ -123,8 +123,6 @@ const setCr3 = (vcpu: Vcpu, low: number, high: number): boolean => {
 };
 
 const hasLongCode = (vmx: Vmx): boolean => (vmx.vmread32(VMCS.GUEST_CS_AR_BYTES) & CS_L) !== 0;
-
-const is64Bit = (vmx: Vmx): boolean => (vmx.vmread32(VMCS.GUEST_IA32_EFER) & EFER.LMA) !== 0 && hasLongCode(vmx);
 
 const setCr4 = (vcpu: Vcpu, value: number): boolean => {
   const { vmx } = vcpu.vm.processor;

@@ -1,7 +1,7 @@
-import { VECTOR, VMCS } from "@likex/vmx";
-import { EFER } from "../control-registers.ts";
+import { VECTOR, VMCS, type Vmx } from "@likex/vmx";
+import { CR0, EFER } from "../control-registers.ts";
 import { GPR } from "../gpr.ts";
-import { applyEfer } from "../paging-mode.ts";
+import { applyEfer, readCr0 } from "../paging-mode.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { injectException, NEXT, skipInstruction } from "./exit.ts";
 
@@ -52,20 +52,27 @@ const readMsr = (vcpu: Vcpu, index: number): bigint | undefined => {
   if (index === IA32_EFER) return vmx.vmread(VMCS.GUEST_IA32_EFER);
   if (index === IA32_APIC_BASE) return BigInt(vcpu.apicBase);
   if (index === IA32_TSC) return BigInt(cpu.instructionsRetired);
-  return undefined;
+  return cpu.msrs.read(index);
 };
 
 const writeMsr = (vcpu: Vcpu, index: number, value: bigint): boolean => {
-  const { vmx } = vcpu.vm.processor;
+  const { vmx, cpu } = vcpu.vm.processor;
+  if (index === IA32_EFER) return writeEfer(vmx, value);
+  // The local APIC is not here, so its page cannot be moved.
+  if (index === IA32_APIC_BASE) return value === BigInt(vcpu.apicBase);
+  if (!cpu.msrs.write(index, value)) return false;
   const field = VMCS_MSRS.get(index);
-  if (field !== undefined) {
-    vmx.vmwrite(field, value);
-    return true;
-  }
-  if (index !== IA32_EFER || (value & ~BigInt(EFER.defined)) !== 0n) return false;
-  // LMA is the processor's to set (SDM Vol 3A, "IA32_EFER").
-  const wanted = Number(value) & ~EFER.LMA;
-  applyEfer(vmx, wanted | (vmx.vmread32(VMCS.GUEST_IA32_EFER) & EFER.LMA));
+  if (field !== undefined) vmx.vmwrite(field, value);
+  return true;
+};
+
+/** LMA is the processor's to set, and LME cannot change while paging is on (SDM Vol 3A, "IA32_EFER"). */
+const writeEfer = (vmx: Vmx, value: bigint): boolean => {
+  if ((value & ~BigInt(EFER.defined)) !== 0n) return false;
+  const old = vmx.vmread32(VMCS.GUEST_IA32_EFER);
+  const wanted = (Number(value) & ~EFER.LMA) | (old & EFER.LMA);
+  if ((readCr0(vmx) & CR0.PG) !== 0 && ((wanted ^ old) & EFER.LME) !== 0) return false;
+  applyEfer(vmx, wanted);
   return true;
 };
 

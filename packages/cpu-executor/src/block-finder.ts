@@ -1,0 +1,117 @@
+import type { HostMemory } from "@likex/host-memory";
+import { CodeCache, type CodeSource, FETCH } from "./code-cache.ts";
+import { CONTEXT, JUMP_CACHE, SEGMENT } from "./context.ts";
+import type { InstructionSelector } from "./predecode.ts";
+import type { SoftTlb } from "./soft-tlb.ts";
+import type { CpuState } from "./state.ts";
+
+/** Finds the block at the instruction pointer: in the jump cache, in the code cache, or by decoding it. */
+export class BlockFinder {
+  readonly #memory: HostMemory;
+  readonly #state: CpuState;
+  readonly #tlb: SoftTlb;
+  readonly #code: CodeCache;
+  readonly #source: MutableSource;
+  #epoch: number;
+  #codeGeneration = 0;
+
+  constructor(memory: HostMemory, state: CpuState, tlb: SoftTlb, selector: InstructionSelector) {
+    this.#memory = memory;
+    this.#state = state;
+    this.#tlb = tlb;
+    this.#code = new CodeCache(memory, selector);
+    this.#epoch = memory.watchEpoch;
+    this.#source = new MutableSource(() => this.#fetchNextPage());
+  }
+
+  dispose(): void {
+    this.#code.dispose();
+  }
+
+  /** Drops what others' writes to watched frames have made stale. */
+  refresh(): void {
+    if (this.#memory.watchEpoch !== this.#epoch) this.dropCached();
+  }
+
+  dropCached(): void {
+    this.#tlb.flush();
+    this.#epoch = this.#memory.watchEpoch;
+  }
+
+  /** The block at RIP, or a FETCH code. */
+  find(): number {
+    const { u32, i32 } = this.#memory;
+    const context = this.#state.contextAddress;
+    const ripAt = (context + CONTEXT.rip) >> 2;
+    const low = u32[ripAt] as number;
+    const folded = low ^ ((low >>> JUMP_CACHE.fold) | ((u32[ripAt + 1] as number) << (32 - JUMP_CACHE.fold)));
+    const entry = (context + JUMP_CACHE.offset + ((folded & (JUMP_CACHE.entries - 1)) << 4)) >> 2;
+    if (u32[entry] === low && u32[entry + 1] === u32[ripAt + 1]) return i32[entry + 2] as number;
+    const source = this.#locate();
+    if (typeof source === "number") return source;
+    const block = this.#code.find(source);
+    if (block <= 0) return block;
+    if (this.#memory.watchEpoch !== this.#epoch || this.#code.generation !== this.#codeGeneration) {
+      this.#codeGeneration = this.#code.generation;
+      this.dropCached();
+    }
+    if (this.#code.isKept(source)) {
+      i32[entry] = low;
+      i32[entry + 1] = i32[ripAt + 1] as number;
+      i32[entry + 2] = block;
+    }
+    return block;
+  }
+
+  /** A block of at most `count` instructions at RIP that is used once. */
+  temporary(count: number): number {
+    const source = this.#locate();
+    if (typeof source === "number") return source;
+    const block = this.#code.temporary(source, count);
+    if (this.#code.generation !== this.#codeGeneration) {
+      this.#codeGeneration = this.#code.generation;
+      this.dropCached();
+    }
+    return block;
+  }
+
+  /** Where the code at RIP is, or a FETCH code. */
+  #locate(): CodeSource | number {
+    const source = this.#source;
+    const state = this.#state;
+    source.bits = state.codeBits;
+    source.rip = state.rip;
+    const is64 = source.bits === 64;
+    source.limit = is64 ? (1n << 64n) - 1n : BigInt(state.segmentLimit(SEGMENT.cs));
+    const isValid = is64 ? BigInt.asIntN(48, source.rip) === BigInt.asIntN(64, source.rip) : source.rip <= source.limit;
+    if (!isValid) return FETCH.badTarget;
+    const linear = BigInt.asUintN(is64 ? 64 : 32, is64 ? source.rip : state.segmentBase(SEGMENT.cs) + source.rip);
+    source.linearLow = Number(BigInt.asIntN(32, linear));
+    source.linearHigh = Number(linear >> 32n) | 0;
+    const page = this.#tlb.fetch(source.linearLow, source.linearHigh);
+    if (page <= 0) return FETCH.failed;
+    source.host = page + (source.linearLow & 0xfff);
+    return source;
+  }
+
+  #fetchNextPage(): number {
+    const low = ((this.#source.linearLow & ~0xfff) + 4096) | 0;
+    const high = low === 0 ? this.#source.linearHigh + 1 : this.#source.linearHigh;
+    const page = this.#tlb.fetch(low, high);
+    return page > 0 ? page : FETCH.failed;
+  }
+}
+
+class MutableSource implements CodeSource {
+  host = 0;
+  linearLow = 0;
+  linearHigh = 0;
+  rip = 0n;
+  bits: 16 | 32 | 64 = 16;
+  limit = 0n;
+  readonly nextPage: () => number;
+
+  constructor(nextPage: () => number) {
+    this.nextPage = nextPage;
+  }
+}

@@ -1,0 +1,291 @@
+import { RFLAGS, SEGMENT } from "../context.ts";
+import { HELPER } from "../status.ts";
+import { DONE, isCanonical, type SystemAccess, VECTOR } from "./access.ts";
+import { CR4 } from "./control-registers.ts";
+import { EVENT_TYPE, type EventDelivery } from "./events.ts";
+import type { FarTransfers } from "./far-transfer.ts";
+import type { FastCalls } from "./fast-calls.ts";
+import type { FlagInstructions } from "./flags.ts";
+import type { InterruptReturn } from "./interrupt-return.ts";
+import type { Msrs } from "./msrs.ts";
+import type { SegmentLoads } from "./segment-load.ts";
+
+const RBP = 5;
+const SHADOW_MOV_SS = 2;
+const IOPL_3 = 3;
+const CR4_VME = 1;
+const INVPCID_TYPES = 3;
+
+export interface InstructionParts {
+  readonly access: SystemAccess;
+  readonly loads: SegmentLoads;
+  readonly far: FarTransfers;
+  readonly returns: InterruptReturn;
+  readonly events: EventDelivery;
+  readonly flags: FlagInstructions;
+  readonly calls: FastCalls;
+  readonly msrs: Msrs;
+  readonly flushTlb: () => void;
+  /** Random bits: 64 of them. */
+  readonly random: () => bigint;
+}
+
+/** Instructions that emitted code leaves to TypeScript: they change segments, privilege or processor state. */
+export class SystemInstructions {
+  readonly #parts: InstructionParts;
+  /** The instruction executed last delivered an event or changed privilege: no single-step trap follows it. */
+  suppressesTrap = false;
+
+  constructor(parts: InstructionParts) {
+    this.#parts = parts;
+  }
+
+  /** Carries out the instruction at `record`, which ends at instruction pointer `next`: DONE, or a STATUS. */
+  execute(helper: number, record: number, next: bigint): number {
+    const { access, loads, far, returns, flags, calls } = this.#parts;
+    this.suppressesTrap = false;
+    switch (helper) {
+      case HELPER.moveToSegment:
+        return this.#moveToSegment(record, next);
+      case HELPER.popSegment:
+        return this.#popSegment(record, next);
+      case HELPER.loadFarPointer:
+        return this.#loadFarPointer(record, next);
+      case HELPER.jumpFar:
+        return far.execute(record, "jump", next);
+      case HELPER.callFar:
+        return far.execute(record, "call", next);
+      case HELPER.returnFar:
+        return far.returnFar(record, access.immediate(record) & 0xffff);
+      case HELPER.interruptReturn:
+        return returns.execute(record, next);
+      case HELPER.interrupt:
+        return this.#interrupt(access.immediate(record) & 0xff, next);
+      case HELPER.popFlags:
+        return flags.pop(record, next);
+      case HELPER.pushFlags:
+        return flags.push(record, next);
+      case HELPER.clearInterruptFlag:
+        return flags.setInterrupt("clear", next);
+      case HELPER.setInterruptFlag:
+        return flags.setInterrupt("set", next);
+      case HELPER.bound:
+        return this.#bound(record, next);
+      case HELPER.enter:
+        return this.#enter(record, next);
+      case HELPER.arpl:
+        return this.#then(loads.adjustRpl(record), next);
+      case HELPER.lar:
+        return this.#inspect(() => loads.inspect(record, "rights"), next);
+      case HELPER.lsl:
+        return this.#inspect(() => loads.inspect(record, "limit"), next);
+      case HELPER.verr:
+        return this.#inspect(() => loads.verify(record, "read"), next);
+      case HELPER.verw:
+        return this.#inspect(() => loads.verify(record, "write"), next);
+      case HELPER.syscall:
+        this.suppressesTrap = true;
+        return calls.syscall(next);
+      case HELPER.sysret:
+        return calls.sysret(access.operandBytes(record));
+      case HELPER.sysenter:
+        return calls.sysenter();
+      case HELPER.sysexit:
+        return calls.sysexit(access.operandBytes(record));
+      case HELPER.swapgs:
+        return calls.swapGs(next);
+      case HELPER.readFsBase:
+        return calls.readBase(record, SEGMENT.fs, next);
+      case HELPER.readGsBase:
+        return calls.readBase(record, SEGMENT.gs, next);
+      case HELPER.writeFsBase:
+        return calls.writeBase(record, SEGMENT.fs, next);
+      case HELPER.writeGsBase:
+        return calls.writeBase(record, SEGMENT.gs, next);
+      case HELPER.clac:
+        return this.#setAlignmentFlag(0, next);
+      case HELPER.stac:
+        return this.#setAlignmentFlag(RFLAGS.ac, next);
+      default:
+        return this.#other(helper, record, next);
+    }
+  }
+
+  #other(helper: number, record: number, next: bigint): number {
+    const { access, msrs } = this.#parts;
+    const { state } = access;
+    switch (helper) {
+      case HELPER.readRandom:
+      case HELPER.readSeed:
+        access.writeRegister(access.rm(record), access.operandBytes(record), this.#parts.random());
+        state.rflagsNumber = (state.rflagsNumber & ~ARITHMETIC) | RFLAGS.cf;
+        return this.#then(DONE, next);
+      case HELPER.readProcessorId:
+        state.setRegister(access.rm(record), msrs.state.tscAux);
+        return this.#then(DONE, next);
+      case HELPER.invalidatePcid:
+        return this.#invalidatePcid(record, next);
+      default:
+        return access.undefinedOpcode();
+    }
+  }
+
+  #then(status: number, next: bigint): number {
+    if (status === DONE) this.#parts.access.state.rip = next;
+    return status;
+  }
+
+  /** #UD in real and virtual-8086 mode, where selectors name nothing. */
+  #inspect(execute: () => number, next: bigint): number {
+    const { access } = this.#parts;
+    const { state } = access;
+    if (state.isRealMode || state.isVirtual8086) return access.undefinedOpcode();
+    return this.#then(execute(), next);
+  }
+
+  #moveToSegment(record: number, next: bigint): number {
+    const { access, loads } = this.#parts;
+    const register = access.reg(record);
+    if (register === SEGMENT.cs || register > SEGMENT.gs) return access.undefinedOpcode();
+    const selector = access.readWord(record);
+    if (access.failed) return access.failure;
+    const status = loads.load(register, selector);
+    if (status === DONE && register === SEGMENT.ss) access.state.interruptShadow = SHADOW_MOV_SS;
+    return this.#then(status, next);
+  }
+
+  #popSegment(record: number, next: bigint): number {
+    const { access, loads } = this.#parts;
+    const register = access.reg(record);
+    const bytes = access.operandBytes(record);
+    const selector = Number(access.peek(0, bytes) & 0xffffn);
+    if (access.failed) return access.failure;
+    const [bits, pointer] = [access.stackBits(), access.stackPointer + BigInt(bytes)];
+    const status = loads.load(register, selector);
+    if (status !== DONE) return status;
+    access.setStackPointer(pointer, bits);
+    if (register === SEGMENT.ss) access.state.interruptShadow = SHADOW_MOV_SS;
+    return this.#then(DONE, next);
+  }
+
+  /** LES, LDS, LSS, LFS, LGS: pre-decoding leaves the number of the segment in the place of an immediate. */
+  #loadFarPointer(record: number, next: bigint): number {
+    const { access, loads } = this.#parts;
+    const bytes = access.operandBytes(record);
+    const offset = access.readOperand(record, bytes);
+    const selector = Number(access.readOperand(record, 2, bytes));
+    if (access.failed) return access.failure;
+    const status = loads.load(access.immediate(record), selector);
+    if (status !== DONE) return status;
+    access.writeRegister(access.reg(record), bytes, offset);
+    return this.#then(DONE, next);
+  }
+
+  /** INT n; in virtual-8086 mode IOPL and the redirection bitmap decide (SDM Vol 3A, 21.3.3). */
+  #interrupt(vector: number, next: bigint): number {
+    const { access, events } = this.#parts;
+    const { state } = access;
+    this.suppressesTrap = true;
+    if (state.isVirtual8086) {
+      const hasVme = (state.cr4 & CR4_VME) !== 0;
+      if (hasVme && this.#isRedirected(vector)) return this.#redirect(vector, next);
+      if (access.failed) return access.failure;
+      if (state.iopl !== IOPL_3) return access.generalProtection(0);
+    }
+    return events.deliver({ vector, type: EVENT_TYPE.softwareInterrupt, errorCode: -1, returnRip: next });
+  }
+
+  /** The bit of the TSS's 32-byte map, which ends where the I/O permission map begins: 0 redirects to the program's own table. */
+  #isRedirected(vector: number): boolean {
+    const { access } = this.#parts;
+    const { state } = access;
+    if (state.segmentLimit(SEGMENT.tr) < 0x67) return false;
+    const base = state.segmentBase(SEGMENT.tr);
+    const map = Number(access.readSystem(BigInt.asUintN(32, base + 0x66n), 2));
+    const at = map - 32 + (vector >> 3);
+    if (at > state.segmentLimit(SEGMENT.tr)) return false;
+    const bits = Number(access.readSystem(BigInt.asUintN(32, base + BigInt(at)), 1));
+    return !access.failed && (bits & (1 << (vector & 7))) === 0;
+  }
+
+  /** Through the table at linear address 0, with VIF in the place of IF where IOPL is below 3. */
+  #redirect(vector: number, next: bigint): number {
+    const { access, loads } = this.#parts;
+    const { state } = access;
+    const flags = state.rflagsNumber;
+    const isVirtual = state.iopl !== IOPL_3;
+    const interrupt = (flags & (isVirtual ? RFLAGS.vif : RFLAGS.if)) !== 0 ? RFLAGS.if : 0;
+    const image = isVirtual ? (flags & ~RFLAGS.if) | RFLAGS.iopl | interrupt : flags;
+    const entry = Number(access.readLinear(BigInt(vector * 4), 4));
+    const pointer = access.push([BigInt(image & 0xffff), BigInt(state.segmentSelector(SEGMENT.cs)), next], 2);
+    if (access.failed) return access.failure;
+    access.setStackPointer(pointer);
+    state.rflagsNumber = flags & ~(RFLAGS.tf | RFLAGS.nt | RFLAGS.rf | (isVirtual ? RFLAGS.vif : RFLAGS.if));
+    loads.loadReal(SEGMENT.cs, entry >>> 16);
+    state.ripNumber = entry & 0xffff;
+    return DONE;
+  }
+
+  #bound(record: number, next: bigint): number {
+    const { access } = this.#parts;
+    const bytes = access.operandBytes(record);
+    const signed = (value: bigint): bigint => BigInt.asIntN(bytes * 8, value);
+    const index = signed(access.state.getRegister(access.reg(record)));
+    const lower = signed(access.readOperand(record, bytes));
+    const upper = signed(access.readOperand(record, bytes, bytes));
+    if (access.failed) return access.failure;
+    if (index < lower || index > upper) return access.raise(VECTOR.br);
+    return this.#then(DONE, next);
+  }
+
+  /** ENTER (SDM Vol 2A): a stack frame with up to 31 pointers to enclosing ones. */
+  #enter(record: number, next: bigint): number {
+    const { access } = this.#parts;
+    const { state } = access;
+    const bytes = access.operandBytes(record);
+    const size = BigInt(access.immediate(record) & 0xffff);
+    const level = access.immediate2(record) & 31;
+    const bits = access.stackBits();
+    const frameAt = BigInt.asUintN(bits, access.stackPointer - BigInt(bytes));
+    const values = [state.getRegister(RBP)];
+    for (let i = 1; i < level; i++) {
+      const from = BigInt.asUintN(bits, state.getRegister(RBP) - BigInt(i * bytes));
+      values.push(access.read(SEGMENT.ss, from, bytes));
+    }
+    if (level > 0) values.push(frameAt);
+    const pointer = access.push(values, bytes) - size;
+    // The new top of the stack must be writable, so that the fault is this instruction's.
+    access.linearOf(SEGMENT.ss, BigInt.asUintN(bits, pointer), 1, "write");
+    if (access.failed) return access.failure;
+    access.writeRegister(RBP, bytes, bits === 16 ? (state.getRegister(RBP) & ~0xffffn) | frameAt : frameAt);
+    access.setStackPointer(pointer);
+    return this.#then(DONE, next);
+  }
+
+  #setAlignmentFlag(value: number, next: bigint): number {
+    const { access } = this.#parts;
+    if (access.state.cpl !== 0) return access.undefinedOpcode();
+    access.state.changeFlagRest(RFLAGS.ac, value);
+    return this.#then(DONE, next);
+  }
+
+  /** INVPCID (SDM Vol 2A): every type drops all translations, which is more than asked. */
+  #invalidatePcid(record: number, next: bigint): number {
+    const { access, flushTlb } = this.#parts;
+    const { state } = access;
+    if (state.isVirtual8086 || state.cpl !== 0) return access.generalProtection(0);
+    const is64 = state.codeBits === 64;
+    const type = is64 ? state.getRegister(access.reg(record)) : BigInt(state.registerLow(access.reg(record)));
+    const pcid = access.readOperand(record, 8);
+    const address = access.readOperand(record, 8, 8);
+    if (access.failed) return access.failure;
+    const isSingle = type < 2n;
+    const usesPcid = isSingle && pcid !== 0n && (state.cr4 & CR4.pcide) === 0;
+    const isWrong = type > BigInt(INVPCID_TYPES) || (isSingle && pcid >> 12n !== 0n) || usesPcid;
+    if (isWrong || (type === 0n && !isCanonical(address))) return access.generalProtection(0);
+    flushTlb();
+    return this.#then(DONE, next);
+  }
+}
+
+const ARITHMETIC = RFLAGS.cf | RFLAGS.pf | RFLAGS.af | RFLAGS.zf | RFLAGS.sf | RFLAGS.of;

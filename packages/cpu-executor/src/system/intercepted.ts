@@ -1,0 +1,212 @@
+import type { CpuState } from "../state.ts";
+import { INTERCEPT } from "../stop.ts";
+import { DONE, type SystemAccess, VECTOR } from "./access.ts";
+import { type ControlRegisters, CR4 } from "./control-registers.ts";
+import { type CpuModel, cpuidOf } from "./cpuid.ts";
+import { DR6, DR7, readDebugRegister, writeDebugRegister } from "./debug-registers.ts";
+import type { DescriptorTables } from "./descriptor-tables.ts";
+import type { Msrs } from "./msrs.ts";
+
+const RAX = 0;
+const RCX = 1;
+const RDX = 2;
+const RBX = 3;
+const LOW_32 = 0xffff_ffffn;
+/** XCR0 bits that exist: x87 and SSE; x87 is always set. */
+const XCR0_DEFINED = 3n;
+
+/** #GP(0) above CPL 0. */
+const PRIVILEGED: ReadonlySet<number> = new Set([
+  ...[INTERCEPT.hlt, INTERCEPT.rdmsr, INTERCEPT.wrmsr, INTERCEPT.movToCr, INTERCEPT.movFromCr],
+  ...[INTERCEPT.movToDr, INTERCEPT.movFromDr, INTERCEPT.invlpg, INTERCEPT.wbinvd, INTERCEPT.invd],
+  ...[INTERCEPT.clts, INTERCEPT.lmsw, INTERCEPT.lgdt, INTERCEPT.lidt, INTERCEPT.lldt, INTERCEPT.ltr],
+]);
+
+/** #UD in real and virtual-8086 mode. */
+const PROTECTED_ONLY: ReadonlySet<number> = new Set([
+  ...[INTERCEPT.lldt, INTERCEPT.ltr, INTERCEPT.sldt, INTERCEPT.str],
+]);
+
+/** #GP(0) above CPL 0 with CR4.UMIP. */
+const USER_MODE_PREVENTED: ReadonlySet<number> = new Set([
+  ...[INTERCEPT.sgdt, INTERCEPT.sidt, INTERCEPT.sldt, INTERCEPT.str, INTERCEPT.smsw],
+]);
+
+const DESCRIPTOR_TABLES: ReadonlySet<number> = new Set([
+  ...[INTERCEPT.lgdt, INTERCEPT.lidt, INTERCEPT.sgdt, INTERCEPT.sidt],
+  ...[INTERCEPT.lldt, INTERCEPT.ltr, INTERCEPT.sldt, INTERCEPT.str],
+]);
+
+export interface InterceptedParts {
+  readonly access: SystemAccess;
+  readonly tables: DescriptorTables;
+  readonly control: ControlRegisters;
+  readonly msrs: Msrs;
+  readonly model: CpuModel;
+  readonly flushTlb: () => void;
+}
+
+/** The instructions that system software may intercept, for when it does not. */
+export class InterceptedInstructions {
+  readonly #parts: InterceptedParts;
+  readonly #state: CpuState;
+
+  constructor(parts: InterceptedParts) {
+    this.#parts = parts;
+    this.#state = parts.access.state;
+  }
+
+  /** The exceptions that come before an intercept (SDM Vol 3C, "Relative Priority of Faults and VM Exits"): DONE, or a STATUS. */
+  checkPrivilege(instruction: number): number {
+    const { access } = this.#parts;
+    const state = this.#state;
+    if (PROTECTED_ONLY.has(instruction) && (state.isRealMode || state.isVirtual8086)) return access.undefinedOpcode();
+    if (state.cpl === 0) return DONE;
+    if (PRIVILEGED.has(instruction)) return access.generalProtection(0);
+    if ((state.cr4 & CR4.umip) !== 0 && USER_MODE_PREVENTED.has(instruction)) return access.generalProtection(0);
+    const readsTsc = instruction === INTERCEPT.rdtsc || instruction === INTERCEPT.rdtscp;
+    if (readsTsc && (state.cr4 & CR4.tsd) !== 0) return access.generalProtection(0);
+    return DONE;
+  }
+
+  execute(instruction: number, record: number): number {
+    const { access, tables, control, msrs, flushTlb } = this.#parts;
+    if (DESCRIPTOR_TABLES.has(instruction)) return tables.execute(instruction, record);
+    switch (instruction) {
+      case INTERCEPT.hlt:
+        this.#state.halted = true;
+        return DONE;
+      case INTERCEPT.cpuid:
+        return this.#cpuid();
+      case INTERCEPT.rdtsc:
+        return this.#setPair(msrs.tsc);
+      case INTERCEPT.rdtscp:
+        this.#state.setRegister(RCX, msrs.state.tscAux);
+        return this.#setPair(msrs.tsc);
+      case INTERCEPT.rdmsr:
+        return this.#readMsr();
+      case INTERCEPT.wrmsr:
+        return msrs.write(this.#low(RCX), this.#pair()) ? DONE : access.generalProtection(0);
+      case INTERCEPT.movToCr:
+      case INTERCEPT.movFromCr:
+        return this.#controlRegister(instruction, record);
+      case INTERCEPT.movToDr:
+      case INTERCEPT.movFromDr:
+        return this.#debugRegister(instruction, record);
+      case INTERCEPT.clts:
+        control.clearTaskSwitched();
+        return DONE;
+      case INTERCEPT.lmsw: {
+        const value = access.readWord(record);
+        if (access.failed) return access.failure;
+        control.loadMachineStatus(value);
+        return DONE;
+      }
+      case INTERCEPT.smsw:
+        return this.storeMachineStatus(record, this.#state.cr0);
+      case INTERCEPT.invlpg:
+        flushTlb();
+        return DONE;
+      case INTERCEPT.pause:
+      case INTERCEPT.wbinvd:
+      case INTERCEPT.invd:
+        return DONE;
+      case INTERCEPT.rdpmc:
+        // There are no performance counters.
+        return access.generalProtection(0);
+      case INTERCEPT.xsetbv:
+        return this.#setExtendedControl();
+      default:
+        // MONITOR and MWAIT are not advertised; RSM and the VMX instructions have nothing behind them.
+        return access.undefinedOpcode();
+    }
+  }
+
+  /** SMSW stores a CR0 value: 16 bits in memory, the operand size in a register. */
+  storeMachineStatus(record: number, cr0: number): number {
+    const { access } = this.#parts;
+    const register = access.rm(record);
+    if (register < 0) access.writeOperand(record, 2, BigInt(cr0 & 0xffff));
+    else access.writeRegister(register, access.operandBytes(record), BigInt(cr0 >>> 0));
+    return access.failed ? access.failure : DONE;
+  }
+
+  #low(register: number): number {
+    return this.#state.registerLow(register);
+  }
+
+  /** EDX:EAX. */
+  #pair(): bigint {
+    return (BigInt(this.#low(RDX)) << 32n) | BigInt(this.#low(RAX));
+  }
+
+  #setPair(value: bigint): number {
+    this.#state.setRegister(RAX, value & LOW_32);
+    this.#state.setRegister(RDX, value >> 32n);
+    return DONE;
+  }
+
+  #cpuid(): number {
+    const { eax, ebx, ecx, edx } = cpuidOf(this.#parts.model, this.#low(RAX), this.#low(RCX));
+    const state = this.#state;
+    state.setRegister(RAX, BigInt(eax));
+    state.setRegister(RBX, BigInt(ebx));
+    state.setRegister(RCX, BigInt(ecx));
+    state.setRegister(RDX, BigInt(edx));
+    return DONE;
+  }
+
+  #readMsr(): number {
+    const value = this.#parts.msrs.read(this.#low(RCX));
+    return value === undefined ? this.#parts.access.generalProtection(0) : this.#setPair(value);
+  }
+
+  #controlRegister(instruction: number, record: number): number {
+    const { access, control } = this.#parts;
+    const state = this.#state;
+    const is64 = state.codeBits === 64;
+    const value = control.read(access.reg(record));
+    if (value === undefined) return access.undefinedOpcode();
+    const general = access.rm(record);
+    if (instruction === INTERCEPT.movFromCr) {
+      state.setRegister(general, is64 ? value : value & LOW_32);
+      return DONE;
+    }
+    const source = is64 ? state.getRegister(general) : state.getRegister(general) & LOW_32;
+    return control.write(access.reg(record), source) ? DONE : access.generalProtection(0);
+  }
+
+  #debugRegister(instruction: number, record: number): number {
+    const { access } = this.#parts;
+    const state = this.#state;
+    const named = access.reg(record);
+    // DR4 and DR5 are other names of DR6 and DR7 unless CR4.DE is set.
+    const isAlias = named === 4 || named === 5;
+    if (named > 7 || (isAlias && (state.cr4 & CR4.de) !== 0)) return access.undefinedOpcode();
+    if ((state.dr7 & DR7.gd) !== 0) {
+      state.dr6 = (state.dr6 | DR6.bd) >>> 0;
+      state.dr7 &= ~DR7.gd;
+      return access.raise(VECTOR.db);
+    }
+    const register = isAlias ? named + 2 : named;
+    const general = access.rm(record);
+    const mask = state.codeBits === 64 ? -1n : LOW_32;
+    if (instruction === INTERCEPT.movFromDr) {
+      state.setRegister(general, readDebugRegister(state, register) & BigInt.asUintN(64, mask));
+      return DONE;
+    }
+    const value = state.getRegister(general) & BigInt.asUintN(64, mask);
+    return writeDebugRegister(state, register, value) ? DONE : access.generalProtection(0);
+  }
+
+  #setExtendedControl(): number {
+    const { access } = this.#parts;
+    const state = this.#state;
+    if ((state.cr4 & CR4.osxsave) === 0) return access.undefinedOpcode();
+    const value = this.#pair();
+    const isValid = (value & 1n) !== 0n && (value & ~XCR0_DEFINED) === 0n;
+    if (state.cpl !== 0 || this.#low(RCX) !== 0 || !isValid) return access.generalProtection(0);
+    state.xcr0 = value;
+    return DONE;
+  }
+}
