@@ -29,7 +29,11 @@ export function setIntercepts(cpu: VmxCpu, vmcs: Vmcs): void {
   set(INTERCEPT.wbinvd, (secondary & CPU_BASED2.wbinvdExiting) !== 0);
   set(INTERCEPT.movToDr, (controls & CPU_BASED.movDrExiting) !== 0);
   set(INTERCEPT.movFromDr, (controls & CPU_BASED.movDrExiting) !== 0);
-  set(INTERCEPT.clts, (vmcs.low(F.CR0_GUEST_HOST_MASK) & CR0.ts) !== 0);
+}
+
+/** The same for what fields say that change from entry to entry: CLTS and exceptions. */
+export function setExceptionIntercepts(cpu: VmxCpu, vmcs: Vmcs): void {
+  cpu.intercepts[INTERCEPT.clts] = (vmcs.low(F.CR0_GUEST_HOST_MASK) & CR0.ts) !== 0 ? 1 : 0;
   cpu.exceptionBitmap = exceptionsToStopAt(vmcs);
 }
 
