@@ -51,8 +51,8 @@ export class MicroVm {
    * Checks the configuration, then creates the VM, loads its memory and sets its registers. Nothing of it stays in the
    * driver when it fails.
    *
-   * @throws VmmError for what the configuration gets wrong, `LoaderError` (`@likex/loaders`) for its image, `KvmError`
-   * (`@likex/kvm-client`) when the driver refuses a call.
+   * @throws VmmError for what the configuration gets wrong, `DeviceError` (`@likex/devices`) for its devices' ranges,
+   * `LoaderError` (`@likex/loaders`) for its image, `KvmError` (`@likex/kvm-client`) when the driver refuses a call.
    */
   static create(driver: KvmDriver, config: MicroVmConfig): MicroVm {
     const layout = new MemoryLayout(config.memory ?? DEFAULT_MEMORY);

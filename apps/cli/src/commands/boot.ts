@@ -31,7 +31,8 @@ The kernel starts in 32-bit protected mode as multiboot 1 says: paging off, flat
 information structure. An ELF file without a multiboot header starts the same way, with all registers 0.
 It finds a 16550 UART at port 0x3f8, whose output goes to stdout as it comes, and a debug-exit device at port 0xf4:
 a write of N ends the machine, and likex, with exit code (N * 2 + 1) modulo 256. HLT ends it with exit code 0.
-Other exit codes: likex help exit-codes. Nothing bounds the run unless a limit is given; Ctrl-C ends it.`;
+Other exit codes: likex help exit-codes. Nothing bounds the run unless a limit is given, on the real device 10 seconds
+without an exit; Ctrl-C ends it.`;
 
 /** The options of `likex boot` as parsed. */
 interface BootFlags {
