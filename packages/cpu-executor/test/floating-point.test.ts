@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { INTERCEPT, STOP } from "../src/index.ts";
+import { INTERCEPT, SEGMENT, STOP } from "../src/index.ts";
 import { AX, DX, RealModeMachine } from "./support/real-mode.ts";
 
 const CR0_PE = 1;
@@ -143,6 +143,22 @@ describe("memory operands of more than eight bytes", () => {
     expect(m.cpu.stop.kind).toBe(STOP.mmu);
     expect(m.cpu.ripNumber).toBe(0x1005);
     expect(m.read(0x3ff8, 8)).toBe("0000000000000000");
+  });
+
+  it.each([
+    ["MOVUPS", STORE],
+    ["FSTENV", "d9360020"],
+    ["FXSAVE", "0fae060020"],
+    ["XSAVE", "b80100 31d2 0fae260020"],
+    ["MASKMOVDQU", "bf0020 660ff7c1"],
+  ])("%s does not write through a segment that is read-only (SDM Vol 3A, 5.5)", (_name, code) => {
+    const readOnly = (machine: RealModeMachine): void => {
+      machine.cpu.cr0 |= CR0_PE;
+      machine.cpu.setSegment(SEGMENT.ds, { selector: 8, base: 0n, limit: 0xffff, accessRights: 0x91 });
+    };
+    expect(vector(run(code, readOnly))).toBe(13);
+    expect(halted(run(code))).toBe(true);
+    expect(vector(run(LOAD, readOnly))).toBe(-1);
   });
 
   it("reach device memory in accesses of eight bytes, x87's in eight and two", () => {

@@ -1,6 +1,6 @@
 import { type I32, type I64, i32, i64, load } from "@likex/wasm-emitter";
 import { FPU } from "../context.ts";
-import type { SemanticsBuilder } from "./builder.ts";
+import type { SegmentAccess, SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
 import { call, checkWith, perform, probeAt, readAt, sourceAddress } from "./vector-access.ts";
 
@@ -12,8 +12,8 @@ const HEADER_END = 576;
 const AVX_END = 832;
 
 /** Linear address of the memory operand, which must be a multiple of `alignment`. */
-function alignedLinear(b: SemanticsBuilder, bytes: number, alignment: number): I64 {
-  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes));
+function alignedLinear(b: SemanticsBuilder, bytes: number, alignment: number, access: SegmentAccess): I64 {
+  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes, access));
   b.code.if(i32.and(i32.wrap(linear), i32.const(alignment - 1)), () => b.raise(GENERAL_PROTECTION));
   return linear;
 }
@@ -28,7 +28,7 @@ const isWide = (b: SemanticsBuilder): I32 => i32.const(b.shape.mnemonic.endsWith
 
 const fxsave = entry((b) => {
   checkWith(b, "x87_check_control");
-  const linear = alignedLinear(b, FX_BYTES, 16);
+  const linear = alignedLinear(b, FX_BYTES, 16, "write");
   // Bytes that FXSAVE does not write keep their values: they are read first where the image is put together elsewhere.
   const target = probeAt(b, linear, FX_BYTES);
   fillBuffer(b, target.address, linear, FX_BYTES);
@@ -48,7 +48,7 @@ function fillBuffer(b: SemanticsBuilder, address: I32, linear: I64, bytes: numbe
 
 const fxrstor = entry((b) => {
   checkWith(b, "x87_check_control");
-  const address = readAt(b, alignedLinear(b, FX_BYTES, 16), FX_BYTES);
+  const address = readAt(b, alignedLinear(b, FX_BYTES, 16, "read"), FX_BYTES);
   raiseOnReservedMxcsr(b, load.i32(address, 24));
   b.contextStore(FPU.mxcsr, 32, load.i32(address, 24));
   perform(b, "fx_load", address, i32.const(3), isWide(b), vectorCount(b));
@@ -63,8 +63,13 @@ const requested = (b: SemanticsBuilder): I32 =>
   b.let(i32.and(b.readRegister(0, 32) as I32, b.contextLoad(FPU.xcr0, 32) as I32));
 
 /** Bytes that the components need: those behind the header only with AVX. Both sizes are code of their own. */
-function withArea(b: SemanticsBuilder, components: I32, write: (linear: I64, bytes: number) => void): void {
-  const linear = alignedLinear(b, HEADER_END, 64);
+function withArea(
+  b: SemanticsBuilder,
+  components: I32,
+  access: SegmentAccess,
+  write: (linear: I64, bytes: number) => void,
+): void {
+  const linear = alignedLinear(b, HEADER_END, 64, access);
   b.code.if(
     i32.and(components, i32.const(4)),
     () => write(linear, AVX_END),
@@ -76,7 +81,7 @@ const xsave = (optimized: 0 | 1): SemanticsEntry =>
   entry((b) => {
     checkWith(b, "xsave_check");
     const components = requested(b);
-    withArea(b, components, (linear, bytes) => {
+    withArea(b, components, "write", (linear, bytes) => {
       const target = probeAt(b, linear, bytes);
       fillBuffer(b, target.address, linear, bytes);
       perform(b, "xstate_store", target.address, components, isWide(b), vectorCount(b), i32.const(optimized));
@@ -87,7 +92,7 @@ const xsave = (optimized: 0 | 1): SemanticsEntry =>
 const xrstor = entry((b) => {
   checkWith(b, "xsave_check");
   const components = requested(b);
-  withArea(b, components, (linear, bytes) => {
+  withArea(b, components, "read", (linear, bytes) => {
     const address = readAt(b, linear, bytes);
     const refused = call(b, "xstate_load", address, components, isWide(b), vectorCount(b));
     b.code.if(refused, () => b.raise(GENERAL_PROTECTION));

@@ -59,7 +59,7 @@ export function targetAddress(b: SemanticsBuilder, position: number, alignment: 
     return { address: b.let(b.slotAddress(operand.slot)), commit: () => {} };
   if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} has no address`);
   const bytes = bytesOf(operand);
-  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes));
+  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes, "write"));
   if (alignment === "aligned" && bytes === 16) checkAlignment(b, linear, 16);
   return probeAt(b, linear, bytes);
 }

@@ -112,7 +112,7 @@ const maskedMove: SemanticsEntry = entry((b) => {
   const bytes = isMmx(b) ? 8 : 16;
   const value = sourceAddress(b, 0);
   const mask = sourceAddress(b, 1);
-  const linear = b.let(b.operandLinear(b.let(b.addressTruncate(b.readRegister(7, 64) as I64)), bytes));
+  const linear = b.let(b.operandLinear(b.let(b.addressTruncate(b.readRegister(7, 64) as I64)), bytes, "write"));
   const target = probeAt(b, linear, bytes);
   const isCopy = i32.eq(target.address, i32.add(b.contextAddress(), i32.const(FPU.buffer)));
   b.code.if(isCopy, () => {

@@ -38,7 +38,7 @@ const REGISTERS_BYTES = 80;
 const storeImage = (registers: 0 | 80): SemanticsEntry =>
   control((b) => {
     const bytes = environmentBytes(b) + registers;
-    const target = probeAt(b, b.let(b.operandLinear(b.effectiveAddress(), bytes)), bytes);
+    const target = probeAt(b, b.let(b.operandLinear(b.effectiveAddress(), bytes, "write")), bytes);
     const wide = i32.const(isWide(b) ? 1 : 0);
     perform(b, "x87_store_environment", target.address, wide, isReal(b));
     if (registers !== 0) perform(b, "x87_store_registers", i32.add(target.address, i32.const(environmentBytes(b))));
