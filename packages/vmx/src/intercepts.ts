@@ -20,16 +20,19 @@ export function setIntercepts(cpu: VmxCpu, vmcs: Vmcs): void {
   const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
   const secondary = secondaryControls(vmcs);
   const { intercepts } = cpu;
-  const set = (instruction: number, stops: boolean): void => {
-    intercepts[instruction] = stops ? 1 : 0;
-  };
-  for (const instruction of DESCRIPTOR_TABLES) set(instruction, (secondary & CPU_BASED2.descriptorTableExiting) !== 0);
-  set(INTERCEPT.invlpg, (controls & CPU_BASED.invlpgExiting) !== 0);
-  set(INTERCEPT.pause, (controls & CPU_BASED.pauseExiting) !== 0);
-  set(INTERCEPT.wbinvd, (secondary & CPU_BASED2.wbinvdExiting) !== 0);
-  set(INTERCEPT.movToDr, (controls & CPU_BASED.movDrExiting) !== 0);
-  set(INTERCEPT.movFromDr, (controls & CPU_BASED.movDrExiting) !== 0);
-  set(INTERCEPT.clts, (vmcs.low(F.CR0_GUEST_HOST_MASK) & CR0.ts) !== 0);
+  const tables = secondary & CPU_BASED2.descriptorTableExiting ? 1 : 0;
+  for (const instruction of DESCRIPTOR_TABLES) intercepts[instruction] = tables;
+  intercepts[INTERCEPT.invlpg] = controls & CPU_BASED.invlpgExiting ? 1 : 0;
+  intercepts[INTERCEPT.pause] = controls & CPU_BASED.pauseExiting ? 1 : 0;
+  intercepts[INTERCEPT.wbinvd] = secondary & CPU_BASED2.wbinvdExiting ? 1 : 0;
+  const debug = controls & CPU_BASED.movDrExiting ? 1 : 0;
+  intercepts[INTERCEPT.movToDr] = debug;
+  intercepts[INTERCEPT.movFromDr] = debug;
+}
+
+/** The same for what fields say that change from entry to entry: CLTS and exceptions. */
+export function setExceptionIntercepts(cpu: VmxCpu, vmcs: Vmcs): void {
+  cpu.intercepts[INTERCEPT.clts] = (vmcs.low(F.CR0_GUEST_HOST_MASK) & CR0.ts) !== 0 ? 1 : 0;
   cpu.exceptionBitmap = exceptionsToStopAt(vmcs);
 }
 

@@ -8,7 +8,7 @@ import { Exits } from "./exits.ts";
 import type { Guest } from "./guest.ts";
 import { GuestState } from "./guest-state.ts";
 import { Instructions } from "./instructions.ts";
-import { setIntercepts } from "./intercepts.ts";
+import { setExceptionIntercepts, setIntercepts } from "./intercepts.ts";
 import { Io, type VmxPorts } from "./io.ts";
 import { MsrFile } from "./msrs.ts";
 import { NonRoot } from "./non-root.ts";
@@ -274,7 +274,8 @@ export class Vmx {
         return this.#fail(instruction, VM_INSTRUCTION_ERROR.ENTRY_INVALID_HOST_STATE, this.#checks.failure);
       return this.#entryFailure(ENTRY_WITH_INVALID_GUEST_STATE, this.#checks.qualification, this.#checks.failure);
     }
-    this.#state.load(this.#dirty);
+    const dirty = this.#dirty;
+    this.#state.load(dirty);
     this.#dirty = 0;
     const msrs = vmcs.low(VMCS_OFFSET.VM_ENTRY_MSR_LOAD_COUNT);
     if (msrs !== 0) {
@@ -284,7 +285,8 @@ export class Vmx {
         return this.#entryFailure(ENTRY_WITH_FAILED_MSR_LOAD, entry, `VM-entry MSR-load area: entry ${entry}`);
       }
     }
-    setIntercepts(this.#cpu, vmcs);
+    if (dirty & (DIRTY.control | DIRTY.checkControls)) setIntercepts(this.#cpu, vmcs);
+    setExceptionIntercepts(this.#cpu, vmcs);
     this.#trace?.({ type: "vmentry", launched: vmcs.launched, rip: vmcs.wide(VMCS_OFFSET.GUEST_RIP) });
     vmcs.launched = true;
     vmcs.session = this.#session;
