@@ -8,14 +8,12 @@ const missing = guestsMissing();
 const timeout = 60_000;
 /** More than any of them executes between two exits at quick n. */
 const INSTRUCTION_LIMIT = 200_000_000;
-/** The processor has no x87 and no SSE yet. */
-const guests = GUESTS.filter(({ options }) => !options.both.includes("-DFLOAT"));
 
 describe.skipIf(missing !== undefined)(`benchmark guests (${missing ?? "built with gcc"})`, () => {
   const builder = new GuestBuilder();
   afterAll(() => builder.dispose());
 
-  describe.each(guests.map((guest) => [guest.name, guest] as const))("%s", (name, guest) => {
+  describe.each(GUESTS.map((guest) => [guest.name, guest] as const))("%s", (name, guest) => {
     const { n, sum } = guest.quick;
     const run = (file: string): unknown => {
       const lines: string[] = [];
