@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { measureImport } from "./decoder/import-time.ts";
 import { type Measurement, measure } from "./decoder/measure.ts";
 import { realCode } from "./decoder/real-code.ts";
 import { workloads } from "./decoder/workloads.ts";
@@ -12,6 +13,7 @@ const USAGE = `Decoding of real code, beside iced-x86 in the same run: CPU time 
   operands         decodeBatch and all explicit operands, beside decodeOut and the getters for them
   format-intel     decodeBatch and the Intel text, beside decodeOut and the Intel formatter
   format-...       the same for MASM, NASM and AT&T
+  import           until the package as npm gets it is loaded, in a process of its own; import-modules: not bundled
 
 The code is that of the programs that are found: node, libc, python. A ratio is our time divided by iced-x86's.`;
 
@@ -44,6 +46,7 @@ function main(): number {
     return 2;
   }
   const programs = realCode();
+  const imports = measureImport(rounds);
   const all = programs.map(({ path, bytes }) => ({ path, results: measure(workloads(bytes), rounds) }));
   if (values.json) {
     const results = all.flatMap(({ results }, i) =>
@@ -56,8 +59,18 @@ function main(): number {
         ratio: ours / theirs,
       })),
     );
+    const ofImport = [
+      { name: "import", value: imports.bundle },
+      { name: "import-modules", value: imports.modules },
+    ].map((result) => ({ ...result, unit: "ms", peer: "iced-x86", ratio: result.value / imports.theirs }));
+    results.push(...ofImport);
     console.log(JSON.stringify({ name: "decoder", ok: true, skipped: [], results }));
-  } else for (const { path, results } of all) print(path, results);
+  } else {
+    for (const { path, results } of all) print(path, results);
+    const { bundle, modules, theirs } = imports;
+    const milliseconds = (value: number): string => `${value.toFixed(1)} ms`;
+    console.log(`import ${milliseconds(bundle)}, unbundled ${milliseconds(modules)}, iced-x86 ${milliseconds(theirs)}`);
+  }
   return 0;
 }
 
