@@ -21,6 +21,8 @@ await build({
     rolldownOptions: {
       output: {
         topLevelVar: false,
+        // The main entry point with all that it imports in one file; the other entry points import that file.
+        codeSplitting: { groups: [{ name: "core", test: /\/dist\/index\.js$/u }] },
         minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
       },
     },

@@ -88,7 +88,6 @@ function parseAttributes(text: string): Attributes {
 
 type Signature = Pick<InstructionForm, "operands" | "access">;
 
-/** Loops, not array methods, here and below: all of this is run when the package is imported. */
 function makeSignatures(): Signature[] {
   const words = OPERAND_WORDS.map((word) => word.split(":"));
   const signatures: Signature[] = [];
@@ -119,10 +118,19 @@ function makeFlags(): FlagsUse[] {
   return flags;
 }
 
-/** The columns of the table, each distinct text worked out once. */
-const SIGNATURE_PARTS: readonly Signature[] = /* @__PURE__ */ makeSignatures();
-const FLAG_PARTS: readonly FlagsUse[] = /* @__PURE__ */ makeFlags();
-const ATTRIBUTE_PARTS: readonly Attributes[] = /* @__PURE__ */ ATTRIBUTES.map(parseAttributes);
+/** Makes `make`'s value when it is first asked for. */
+function once<Value extends object>(make: () => Value): () => Value {
+  let value: Value | undefined;
+  return () => (value ??= make());
+}
+
+/**
+ * The columns of the table, each distinct text worked out once; not before somebody asks for it, since to decode needs none
+ * of them and they take 1 ms of the 10 that the import may take.
+ */
+const signatures = /* @__PURE__ */ once(makeSignatures);
+const flagUses = /* @__PURE__ */ once(makeFlags);
+const attributeSets = /* @__PURE__ */ once(() => ATTRIBUTES.map(parseAttributes));
 
 /** Looks its fields up: to make 2800 objects with all of them takes 3 ms, a third of what the import may take. */
 class Form implements InstructionForm {
@@ -137,11 +145,11 @@ class Form implements InstructionForm {
   }
 
   get operands(): readonly string[] {
-    return SIGNATURE_PARTS[FORM_SIGNATURE[this.id]!]!.operands;
+    return signatures()[FORM_SIGNATURE[this.id]!]!.operands;
   }
 
   get access(): readonly OperandAccess[] {
-    return SIGNATURE_PARTS[FORM_SIGNATURE[this.id]!]!.access;
+    return signatures()[FORM_SIGNATURE[this.id]!]!.access;
   }
 
   get implied(): string {
@@ -149,27 +157,27 @@ class Form implements InstructionForm {
   }
 
   get attributes(): readonly string[] {
-    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.attributes;
+    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.attributes;
   }
 
   get flags(): FlagsUse {
-    return FLAG_PARTS[FORM_FLAGS[this.id]!]!;
+    return flagUses()[FORM_FLAGS[this.id]!]!;
   }
 
   get lock(): boolean {
-    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.lock;
+    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.lock;
   }
 
   get privileged(): boolean {
-    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.privileged;
+    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.privileged;
   }
 
   get flow(): ControlFlow {
-    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.flow;
+    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.flow;
   }
 
   get feature(): string {
-    return ATTRIBUTE_PARTS[FORM_ATTRIBUTES[this.id]!]!.feature;
+    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.feature;
   }
 
   get encoding(): string {
