@@ -21,6 +21,9 @@ const code = fc.tuple(fc.nat(0x7fff_ffff), fc.integer({ min: 1, max: 12 })).map(
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 });
 
+const BEHIND_MODRM = [0x65, 0xf2, 0x34, 0x56, 0x78, 0x9a];
+const FIELDS = ["length", "form", "flags", "registers", "displacement", "immediate", "immediate2"] as const;
+
 describe("decodeBatch", () => {
   it("finds what decodeInto finds at each place, and goes on by one byte where there is no instruction", () => {
     const rows = createInstructionRows(256);
@@ -52,6 +55,27 @@ describe("decodeBatch", () => {
     );
   });
 
+  it("fills the rows of every VEX prefix and opcode as one row alone, which takes the long path", () => {
+    const many = createInstructionRows(600);
+    const one = createInstructionRows(1);
+    const vex2 = Array.from({ length: 256 }, (_, payload) => [0xc5, payload]);
+    const vex3 = Array.from({ length: 5 * 256 }, (_, n) => [0xc4, ((n & 7) << 5) | (n >> 8), n & 0xff]);
+    const differences: number[][] = [];
+    for (const [n, vex] of [...vex2, ...vex3].entries()) {
+      const before = [[], [], [0x64], [0xf3], [0x2e, 0x65]][n % 5]!;
+      const modrm = [0xca, 0x44, 0x05, 0x8c, 0x11][(n >> 2) % 5]!;
+      const source = Uint8Array.from(
+        Array.from({ length: 256 }, (_, opcode) => [...before, ...vex, opcode, modrm, ...BEHIND_MODRM]).flat(),
+      );
+      const count = decodeBatch(source, 0, source.length, 64, many);
+      for (let row = 0; row < count; row++) {
+        decodeBatch(source, many.offset[row]!, source.length, 64, one);
+        if (FIELDS.some((field) => many[field][row] !== one[field][0])) differences.push([...before, ...vex, row]);
+      }
+    }
+    expect(differences).toEqual([]);
+  });
+
   it("stops when the rows are full and goes on where it stopped", () => {
     const bytes = Uint8Array.from({ length: 100 }, () => 0x90);
     const rows = createInstructionRows(30);
@@ -70,7 +94,7 @@ describe("decodeBatch", () => {
         const count = decodeBatch(bytes, start, end, bits, rows);
         expect(decodeBatch(changed, start, end, bits, other)).toBe(count);
         expect(other.next).toBe(rows.next);
-        for (const field of ["offset", "length", "form", "flags", "registers", "displacement", "immediate"] as const) {
+        for (const field of ["offset", ...FIELDS] as const) {
           expect([...other[field].subarray(0, count)]).toEqual([...rows[field].subarray(0, count)]);
         }
       }),

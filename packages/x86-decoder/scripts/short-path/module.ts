@@ -10,7 +10,7 @@ import {
 } from "@likex/wasm-emitter";
 import { PREFIX, SEGMENT } from "../../src/constants.ts";
 import { NO_BASE, NO_INDEX, TAIL } from "../../src/decode-tables.ts";
-import { FORM_BITS, IMMEDIATE, MAPS, NODE, NODE_BIT } from "../../src/layout.ts";
+import { ENCODING, FORM_BITS, IMMEDIATE, MAP_INDEX, MAPS, NODE, NODE_BIT } from "../../src/layout.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "../../src/row-fields.ts";
 import * as layout from "../../src/short-path-layout.ts";
 
@@ -20,6 +20,10 @@ const c = i32.const;
 const DS_TO_SS = (SEGMENT.ds ^ SEGMENT.ss) << ROW_FLAGS.segmentShift;
 const SEGMENT_PREFIX = 7 << ROW_FLAGS.segmentPrefixShift;
 const NO_MODRM = 3 | NO_BASE | NO_INDEX;
+const VVVV = 15 << ROW_REGISTERS.vvvvShift;
+const MAP_VEX_0F = MAP_INDEX["VEX 0F"]!;
+/** Before VEX these make an instruction invalid (SDM Vol 2, 2.3.2 to 2.3.4). */
+const NOT_BEFORE_VEX = PREFIX.lock | PREFIX.rep | PREFIX.repne | PREFIX.operandSize;
 
 /** In one mode: what differs between 32 and 64 bits. */
 class ShortPath {
@@ -35,6 +39,8 @@ class ShortPath {
   /** 2 for 66, 4 for F3, 6 for F2. */
   readonly #pp: Variable;
   readonly #rex: Variable;
+  /** What VEX adds to the row's flags, and VEX.vvvv where the row's registers have it; 0 without VEX. */
+  readonly #vex: Variable;
   readonly #next: Variable;
   readonly #entry: Variable;
   readonly #node: Variable;
@@ -67,6 +73,7 @@ class ShortPath {
     this.#prefixes = local();
     this.#pp = local();
     this.#rex = local();
+    this.#vex = local();
     this.#next = local();
     this.#entry = local();
     this.#node = local();
@@ -107,6 +114,7 @@ class ShortPath {
         this.#findForm(stop);
         this.#readOperands(stop);
         this.#readImmediate(stop);
+        if (this.#bits === 64) f.if(this.#get(this.#vex), () => this.#addVex(stop));
         this.#writeRow();
         f.br(again);
       });
@@ -117,8 +125,9 @@ class ShortPath {
   }
 
   /**
-   * A segment override and one of 66, F2 and F3, REX, an opcode of one or two bytes, and the root of its decode tree. A
-   * prefix has no root: only then is it looked at, so that the many instructions without one pay nothing for it.
+   * A segment override and one of 66, F2 and F3, REX, an opcode of one or two bytes, and the root of its decode tree; or
+   * VEX and an opcode. A prefix has no root: only then is it looked at, so that the many instructions without one pay
+   * nothing for it.
    */
   #readOpcode(stop: Label): void {
     const f = this.#f;
@@ -130,6 +139,7 @@ class ShortPath {
     f.set(this.#next, this.#get(this.#at));
     f.set(this.#prefixes, c(0));
     f.set(this.#pp, c(0));
+    f.set(this.#vex, c(0));
     f.loop((behindPrefix) => {
       f.set(this.#rex, c(0));
       nextOpcode();
@@ -146,9 +156,57 @@ class ShortPath {
       f.set(this.#entry, load.u16(i32.shl(this.#get(this.#opcode), c(1)), layout.TREE_AT + roots * 2));
       f.if(i32.eqz(this.#get(this.#entry)), () => {
         f.brIf(stop, this.#get(this.#rex));
-        this.#readPrefix(stop, behindPrefix);
+        if (this.#bits === 32) this.#readPrefix(stop, behindPrefix);
+        else {
+          const isVex = i32.eq(i32.and(this.#get(this.#opcode), c(0x1fe)), c(0xc4));
+          f.if(
+            isVex,
+            () => this.#readVex(stop),
+            () => this.#readPrefix(stop, behindPrefix),
+          );
+        }
       });
     });
+  }
+
+  /** What follows C4 or C5 in 64-bit mode, the opcode, and the root of its decode tree (SDM Vol 2, 2.3.5). */
+  #readVex(stop: Label): void {
+    const f = this.#f;
+    const [map, last] = [this.#kind, this.#scratch];
+    const inverted = (byte: I32): I32 => i32.shrU(i32.xor(byte, c(0xff)), c(5));
+    f.brIf(stop, i32.and(this.#get(this.#prefixes), c(NOT_BEFORE_VEX)));
+    f.set(last, load.u8(this.#get(this.#next)));
+    f.if(
+      i32.eq(this.#get(this.#opcode), c(0xc5)),
+      () => {
+        f.set(map, c(1));
+        f.set(this.#rex, i32.and(inverted(this.#get(last)), c(4)));
+        this.#advance(c(1));
+      },
+      () => {
+        f.set(map, i32.and(this.#get(last), c(31)));
+        f.brIf(stop, i32.gtU(i32.sub(this.#get(map), c(1)), c(2)));
+        f.set(this.#rex, inverted(this.#get(last)));
+        f.set(last, load.u8(this.#get(this.#next), 1));
+        f.set(this.#rex, i32.or(this.#get(this.#rex), i32.and(i32.shrU(this.#get(last), c(4)), c(8))));
+        this.#advance(c(2));
+      },
+    );
+    f.set(this.#pp, i32.shl(i32.and(this.#get(last), c(3)), c(1)));
+    const length = i32.and(i32.shrU(this.#get(last), c(2)), c(1));
+    const vvvv = i32.and(i32.shrU(i32.xor(this.#get(last), c(0x78)), c(3)), c(15));
+    f.set(
+      this.#vex,
+      i32.or(
+        c(ENCODING.VEX << ROW_FLAGS.encodingShift),
+        i32.or(i32.shl(length, c(ROW_FLAGS.vectorLengthShift)), i32.shl(vvvv, c(ROW_REGISTERS.vvvvShift))),
+      ),
+    );
+    f.set(this.#opcode, load.u8(this.#get(this.#next)));
+    this.#advance(c(1));
+    const root = i32.or(i32.shl(this.#get(map), c(8)), this.#get(this.#opcode));
+    f.set(this.#entry, load.u16(i32.shl(root, c(1)), layout.TREE_AT + (MAPS + MAP_VEX_0F - 1) * 512));
+    f.brIf(stop, i32.eqz(this.#get(this.#entry)));
   }
 
   /** Takes the opcode for a prefix: a segment override, LOCK, one of 66, F2 and F3, and 66 more than once. */
@@ -210,6 +268,10 @@ class ShortPath {
         const byte = i32.add(i32.and(this.#get(this.#modrm), c(63)), c(8));
         on(NODE.modrm, select(isRegister, i32.shl(byte, c(1)), reg2));
         on(NODE.rexB, i32.shl(this.#rexBit(1), c(1)));
+        if (this.#bits === 64) {
+          on(NODE.length, i32.and(i32.shrU(this.#get(this.#vex), c(ROW_FLAGS.vectorLengthShift - 1)), c(2)));
+          on(NODE.w, i32.shrU(this.#rexBit(8), c(2)));
+        }
         f.brIf(stop, i32.ne(this.#get(this.#kind), c(NODE.operandSize)));
         const is16 = i32.and(this.#get(this.#prefixes), c(PREFIX.operandSize));
         child(select(this.#rexBit(8), c(4), select(is16, c(0), c(2))));
@@ -348,6 +410,16 @@ class ShortPath {
       f.set(this.#immediate, i32.and(this.#get(this.#immediate), field(1)));
       this.#advance(field(0));
     });
+  }
+
+  /** VEX.vvvv and the vector length into the row; vvvv must be 1111 where it is no register. */
+  #addVex(stop: Label): void {
+    const f = this.#f;
+    const vvvv = i32.and(this.#get(this.#vex), c(VVVV));
+    const isUnused = i32.eqz(i32.and(this.#get(this.#info), c(FORM_BITS.vvvv)));
+    f.brIf(stop, i32.and(i32.ne(vvvv, c(0)), isUnused));
+    f.set(this.#registers, i32.or(this.#get(this.#registers), vvvv));
+    f.set(this.#flags, i32.or(this.#get(this.#flags), i32.and(this.#get(this.#vex), c(~VVVV))));
   }
 
   #writeRow(): void {

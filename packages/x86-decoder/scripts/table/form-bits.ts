@@ -102,22 +102,23 @@ export function formRules(form: TableForm): number {
   );
 }
 
-/** Whether a form needs nothing but its ModRM byte, a register in the opcode, an operand size and a plain immediate. */
-function isShort(bits: number): boolean {
+/** Whether a form needs nothing but its ModRM byte, a register in the opcode, VEX.vvvv, an operand size and a plain immediate. */
+function isShort(form: TableForm, bits: number): boolean {
+  if (isVectorEncoded(form) && form.space !== "VEX") return false;
   const field = (shift: number, mask: number): number => (bits >> shift) & mask;
   return (
     field(FORM_BITS.specialRegShift, FORM_BITS.specialRegMask) === SPECIAL_REG.none &&
     field(FORM_BITS.stringShift, FORM_BITS.stringMask) === STRING_SEGMENT.none &&
     // Of 64-bit immediates the short path takes those that are cut to 32 bits.
     field(FORM_BITS.immediateShift, FORM_BITS.immediateMask) <= IMMEDIATE.upTo64 &&
-    (bits & (FORM_BITS.vsib | FORM_BITS.hasRules | FORM_BITS.vvvv | FORM_BITS.ignoresMod)) === 0
+    (bits & (FORM_BITS.vsib | FORM_BITS.hasRules | FORM_BITS.vvvvBelow8 | FORM_BITS.ignoresMod)) === 0
   );
 }
 
 /** What the decoder must know of a form, packed as src/layout.ts says. */
 export function formBits(form: TableForm): number {
   const bits = fieldBits(form);
-  return isShort(bits) && !isVectorEncoded(form) ? bits : bits | FORM_BITS.notShort;
+  return isShort(form, bits) ? bits : bits | FORM_BITS.notShort;
 }
 
 function fieldBits(form: TableForm): number {
