@@ -19,7 +19,7 @@ import { CONTEXT } from "../../src/context.ts";
 import { defineFlagFunctions } from "../../src/interpreter/flag-functions.ts";
 import type { KnownFlags } from "../../src/semantics/builder.ts";
 import { SEMANTICS } from "../../src/semantics/index.ts";
-import { SLOW_PATH_TYPE, type SlowPath } from "../../src/semantics/memory-access.ts";
+import { importSlowPath, type SlowPath } from "../../src/semantics/memory-access.ts";
 import { type OperandSize, type Repeat, semanticsName, shapeOf } from "../../src/shapes.ts";
 import { STATUS } from "../../src/status.ts";
 import type { Machine, Region } from "./machine.ts";
@@ -190,12 +190,7 @@ export function compileRegions(machine: Machine, entries: readonly number[]): Co
   const start = performance.now();
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
-  const slow: SlowPath = {
-    read: module.importFunction("slow", "read", SLOW_PATH_TYPE),
-    write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
-    probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
-    segment: module.importFunction("slow", "segment", SLOW_PATH_TYPE),
-  };
+  const slow = importSlowPath(module);
   const flagFunctions = defineFlagFunctions(module);
   let instructions = 0;
   for (const entry of entries) {

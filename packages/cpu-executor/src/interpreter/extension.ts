@@ -2,7 +2,7 @@ import { type FunctionBuilder, type FunctionReference, i32, ModuleBuilder } from
 import { compileRoutines } from "../routines/compile.ts";
 import { ROUTINES } from "../routines/index.ts";
 import { SEMANTICS } from "../semantics/index.ts";
-import { LocalPool, SLOW_PATH_TYPE, type SlowPath } from "../semantics/memory-access.ts";
+import { importSlowPath, LocalPool, type SlowPath } from "../semantics/memory-access.ts";
 import { type Exits, InterpreterBuilder } from "./builder.ts";
 import { defineFlagFunctions } from "./flag-functions.ts";
 import type { Handler } from "./module.ts";
@@ -22,12 +22,7 @@ export function emitExtension(handlers: readonly Handler[]): Uint8Array<ArrayBuf
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
   module.importTable("interpreter", "handlers", handlers.length);
-  const slow: SlowPath = {
-    read: module.importFunction("slow", "read", SLOW_PATH_TYPE),
-    write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
-    probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
-    segment: module.importFunction("slow", "segment", SLOW_PATH_TYPE),
-  };
+  const slow = importSlowPath(module);
   const flagFunctions = defineFlagFunctions(module);
   const imports = { slow_read: slow.read, slow_write: slow.write, slow_probe: slow.probe };
   const routines = compileRoutines(module, ROUTINES, imports);

@@ -14,7 +14,7 @@ import { CONTEXT, JUMP_CACHE } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
 import type { FlagFunctions, Shape } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
-import { LocalPool, SLOW_PATH_TYPE, type SlowPath } from "../semantics/memory-access.ts";
+import { importSlowPath, LocalPool, type SlowPath } from "../semantics/memory-access.ts";
 import type { SemanticsEntry } from "../semantics/table.ts";
 import { STATUS } from "../status.ts";
 import { type Exits, InterpreterBuilder, type InterpreterFrame } from "./builder.ts";
@@ -294,12 +294,7 @@ export function emitInterpreter(
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
-  const slow: SlowPath = {
-    read: module.importFunction("slow", "read", SLOW_PATH_TYPE),
-    write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
-    probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
-    segment: module.importFunction("slow", "segment", SLOW_PATH_TYPE),
-  };
+  const slow = importSlowPath(module);
   const flagFunctions = defineFlagFunctions(module);
   const parts: Parts = { module, flagFunctions, slow };
   const cold = writeCold(parts, plan.cold, plan.hot.length);

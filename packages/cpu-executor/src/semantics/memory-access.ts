@@ -1,4 +1,4 @@
-import type { FunctionBuilder, FunctionReference, I32, I64, Local } from "@likex/wasm-emitter";
+import type { FunctionBuilder, FunctionReference, I32, I64, Local, ModuleBuilder } from "@likex/wasm-emitter";
 import { i32, i64, load } from "@likex/wasm-emitter";
 import { CONTEXT, TLB } from "../context.ts";
 import type { Probe, SemanticsBuilder } from "./builder.ts";
@@ -23,6 +23,12 @@ export interface SlowPath {
 export const SEGMENT_CHECK = { bytes: 0xff, write: 0x100, slotShift: 16 } as const;
 
 export const SLOW_PATH_TYPE = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
+
+/** Imports the slow path's functions, which whoever instantiates the module gives as "slow". */
+export function importSlowPath(module: ModuleBuilder): SlowPath {
+  const slow = (name: keyof SlowPath): FunctionReference => module.importFunction("slow", name, SLOW_PATH_TYPE);
+  return { read: slow("read"), write: slow("write"), probe: slow("probe"), segment: slow("segment") };
+}
 
 interface Entry {
   readonly linear: I64;
