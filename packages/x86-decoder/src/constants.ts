@@ -56,6 +56,9 @@ export const PREFIX = {
 /** Numbers of segment registers, as in ModRM.reg. */
 export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
 
+/** By SEGMENT. */
+export const SEGMENT_NAMES: readonly string[] = /* @__PURE__ */ Object.keys(SEGMENT);
+
 /** `base` of an address relative to the next instruction. */
 export const BASE_RIP = 32;
 

@@ -1,4 +1,4 @@
-import { INVALID_REASON, PREFIX, SEGMENT } from "./constants.ts";
+import { INVALID_REASON, PREFIX, SEGMENT_NAMES } from "./constants.ts";
 import { decodeBatch } from "./decode.ts";
 import { FORMS, type InstructionForm, type OperandAccess } from "./forms.ts";
 import { FORM_RULES } from "./generated/decode-tables.ts";
@@ -100,7 +100,6 @@ export interface DecodeOptions {
   readonly offset?: number;
 }
 
-const SEGMENT_NAMES = Object.keys(SEGMENT);
 const ROUNDING = ["nearest", "down", "up", "zero"] as const;
 const REASON_NAMES = Object.keys(INVALID_REASON) as (keyof typeof INVALID_REASON)[];
 

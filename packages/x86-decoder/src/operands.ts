@@ -3,7 +3,7 @@ import { FORM_RULES } from "./generated/decode-tables.ts";
 import { FORM_SIGNATURE as SIGNATURE_OF_FORM } from "./generated/form-lines.ts";
 import { OPERAND_DESCRIPTORS as DESCRIPTORS } from "./generated/operand-descriptors.ts";
 import { DESCRIPTOR, ENCODING, OPERAND_BYTES, OPERAND_SOURCE, RULES } from "./layout.ts";
-import { NO_REGISTER_ID, REGISTER_CLASS } from "./registers.ts";
+import { NO_REGISTER_ID, REGISTER_CLASS, THREE_BITS } from "./registers.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "./row-fields.ts";
 import type { InstructionRows } from "./rows.ts";
 
@@ -86,15 +86,6 @@ const EVEX_B = ROW_FLAGS.evexB;
 const KIND_REGISTER = OPERAND_KIND.register;
 
 const GENERAL_BY_ADDRESS: readonly number[] = [REGISTER_CLASS.gpr16, REGISTER_CLASS.gpr32, REGISTER_CLASS.gpr64];
-
-/** Classes whose registers have only three bits in ModRM; the rest of REX is ignored. */
-const THREE_BITS: ReadonlySet<number> = new Set([
-  REGISTER_CLASS.mmx,
-  REGISTER_CLASS.opmask,
-  REGISTER_CLASS.x87,
-  REGISTER_CLASS.segment,
-  REGISTER_CLASS.tile,
-]);
 
 const MASK_BY_CLASS: Uint8Array = /* @__PURE__ */ Uint8Array.from({ length: 32 }, (_, i) =>
   THREE_BITS.has(i) ? 7 : 31,

@@ -24,6 +24,15 @@ export const REGISTER_CLASS = {
   instructionPointer: 15,
 } as const;
 
+/** Classes whose registers have only three bits in ModRM; the rest of REX is ignored. */
+export const THREE_BITS: ReadonlySet<number> = /* @__PURE__ */ new Set([
+  REGISTER_CLASS.mmx,
+  REGISTER_CLASS.opmask,
+  REGISTER_CLASS.x87,
+  REGISTER_CLASS.segment,
+  REGISTER_CLASS.tile,
+]);
+
 /** Stands for no register where a register id may stand. */
 export const NO_REGISTER_ID = 0xffff;
 

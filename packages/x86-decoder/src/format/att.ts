@@ -1,4 +1,4 @@
-import { PREFIX, ROW_NO_REGISTER, SEGMENT } from "../constants.ts";
+import { PREFIX, ROW_NO_REGISTER, SEGMENT, SEGMENT_NAMES } from "../constants.ts";
 import { FORMS } from "../forms.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "../row-fields.ts";
 import type { InstructionRows } from "../rows.ts";
@@ -10,15 +10,7 @@ import { FORM_PREFIX } from "./form-prefixes.ts";
 import type { FormatterOptions, InstructionFormatter, SymbolResolver, Token, TokenKind } from "./formatter.ts";
 import { createNumberText, type NumberText } from "./numbers.ts";
 
-export type {
-  FormatterOptions,
-  InstructionFormatter,
-  NumberOptions,
-  SymbolMatch,
-  SymbolResolver,
-  Token,
-  TokenKind,
-} from "./formatter.ts";
+export type * from "./formatter.ts";
 
 /**
  * A formatter in AT&T syntax, as the GNU assembler reads it. Numbers are hexadecimal with "0x" and capital digits unless
@@ -31,7 +23,6 @@ export function createAttFormatter(options: FormatterOptions = {}): InstructionF
 
 const BAD = "(bad)";
 const NUMBERS = { base: 16, prefix: "0x", suffix: "", digits: "upper" } as const;
-const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
 const SEGMENT_PREFIX_MASK = 7 << ROW_FLAGS.segmentPrefixShift;
 const MODE_64 = 2;
 const RIP = 32;

@@ -11,7 +11,7 @@ interface Rule<T> {
 }
 
 /**
- * Looks up what rules say about a form. A pattern is mnemonics ("*": any), then after a colon operand lists ("*": any;
+ * Looks up what rules say about a form. A pattern is mnemonics ("*": all), then after a colon operand lists ("*": all;
  * "-": none), then after another colon the encoding column of the instruction table. Words are separated by blanks; one of
  * each must fit.
  */

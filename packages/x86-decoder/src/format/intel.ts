@@ -4,15 +4,7 @@ import { INTEL_STYLES } from "./intel-styles.ts";
 import { pointerSizes, sizeRuleOfIntel } from "./memory-sizes.ts";
 import type { Syntax } from "./syntax.ts";
 
-export type {
-  FormatterOptions,
-  InstructionFormatter,
-  NumberOptions,
-  SymbolMatch,
-  SymbolResolver,
-  Token,
-  TokenKind,
-} from "./formatter.ts";
+export type * from "./formatter.ts";
 
 const INTEL: Syntax = {
   styles: INTEL_STYLES,

@@ -4,15 +4,7 @@ import { MASM_STYLES } from "./masm-styles.ts";
 import { pointerSizes, sizeRuleOfMasm } from "./memory-sizes.ts";
 import type { Syntax } from "./syntax.ts";
 
-export type {
-  FormatterOptions,
-  InstructionFormatter,
-  NumberOptions,
-  SymbolMatch,
-  SymbolResolver,
-  Token,
-  TokenKind,
-} from "./formatter.ts";
+export type * from "./formatter.ts";
 
 const MASM: Syntax = {
   styles: MASM_STYLES,

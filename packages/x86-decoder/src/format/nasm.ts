@@ -4,15 +4,7 @@ import { sizeRuleOfNasm } from "./memory-sizes.ts";
 import { NASM_STYLES } from "./nasm-styles.ts";
 import type { Syntax } from "./syntax.ts";
 
-export type {
-  FormatterOptions,
-  InstructionFormatter,
-  NumberOptions,
-  SymbolMatch,
-  SymbolResolver,
-  Token,
-  TokenKind,
-} from "./formatter.ts";
+export type * from "./formatter.ts";
 
 const NASM: Syntax = {
   styles: NASM_STYLES,

@@ -1,7 +1,7 @@
 import type { InstructionForm } from "../forms.ts";
 import { OPERAND_SOURCE as SOURCE } from "../layout.ts";
 import { parseOperandCode, SELECTOR } from "../operand-codes.ts";
-import { REGISTER_CLASS } from "../registers.ts";
+import { REGISTER_CLASS, THREE_BITS } from "../registers.ts";
 import { ROW_FLAGS, ROW_REGISTERS } from "../row-fields.ts";
 import type { PieceMaker } from "./piece-maker.ts";
 import type { Piece } from "./pieces.ts";
@@ -95,14 +95,6 @@ const SELECT_SHIFT: readonly number[] = [
   ROW_FLAGS.addressSizeShift,
   ROW_FLAGS.modeShift,
 ];
-
-const THREE_BITS: ReadonlySet<number> = new Set([
-  REGISTER_CLASS.mmx,
-  REGISTER_CLASS.opmask,
-  REGISTER_CLASS.x87,
-  REGISTER_CLASS.segment,
-  REGISTER_CLASS.tile,
-]);
 
 /** Shift of the register number's field by OPERAND_SOURCE. */
 const REGISTER_SHIFT: Readonly<Record<number, number>> = {

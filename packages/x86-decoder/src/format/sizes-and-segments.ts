@@ -1,9 +1,9 @@
-import { SEGMENT } from "../constants.ts";
+import { SEGMENT_NAMES as NAMES, SEGMENT } from "../constants.ts";
 import { ROW_FLAGS } from "../row-fields.ts";
 import type { Plan } from "./plan.ts";
 
 /** By SEGMENT; the last two do not exist, but the field has three bits. */
-export const SEGMENT_NAMES: readonly string[] = ["es", "cs", "ss", "ds", "fs", "gs", "", ""];
+export const SEGMENT_NAMES: readonly string[] = /* @__PURE__ */ [...NAMES, "", ""];
 
 /** The mode, as 16 << n. */
 export const modeOf = (flags: number): number => (flags >>> ROW_FLAGS.modeShift) & 3;
