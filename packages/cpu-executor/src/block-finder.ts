@@ -1,6 +1,6 @@
 import type { HostMemory } from "@likex/host-memory";
 import { CodeCache, type CodeSource, FETCH } from "./code-cache.ts";
-import { CONTEXT, JUMP_CACHE, SEGMENT } from "./context.ts";
+import { CONTEXT, SEGMENT } from "./context.ts";
 import type { InstructionSelector } from "./predecode.ts";
 import type { SoftTlb } from "./soft-tlb.ts";
 import type { CpuState } from "./state.ts";
@@ -40,13 +40,12 @@ export class BlockFinder {
 
   /** The block at RIP, or a FETCH code. */
   find(): number {
-    const { u32, i32 } = this.#memory;
-    const context = this.#state.contextAddress;
-    const ripAt = (context + CONTEXT.rip) >> 2;
-    const low = u32[ripAt] as number;
-    const folded = low ^ ((low >>> JUMP_CACHE.fold) | ((u32[ripAt + 1] as number) << (32 - JUMP_CACHE.fold)));
-    const entry = (context + JUMP_CACHE.offset + ((folded & (JUMP_CACHE.entries - 1)) << 4)) >> 2;
-    if (u32[entry] === low && u32[entry + 1] === u32[ripAt + 1]) return i32[entry + 2] as number;
+    const { i32 } = this.#memory;
+    const ripAt = (this.#state.contextAddress + CONTEXT.rip) >> 2;
+    const low = i32[ripAt] as number;
+    const high = i32[ripAt + 1] as number;
+    const known = this.#tlb.knownBlock(low, high);
+    if (known !== 0) return known;
     const source = this.#locate();
     if (typeof source === "number") return source;
     const block = this.#code.find(source);
@@ -55,11 +54,7 @@ export class BlockFinder {
       this.#codeGeneration = this.#code.generation;
       this.dropCached();
     }
-    if (this.#code.isKept(source)) {
-      i32[entry] = low;
-      i32[entry + 1] = i32[ripAt + 1] as number;
-      i32[entry + 2] = block;
-    }
+    if (this.#code.isKept(source)) this.#tlb.keepBlock(low, high, block);
     return block;
   }
 

@@ -47,8 +47,13 @@ export const CONTEXT = {
   segmentRegisters: 416,
   /** Linear bases of the same eight registers, 8 bytes each. */
   segmentBases: 544,
-  /** Bytes of the register part; the rest of the frame is unused. */
-  size: 608,
+  /** Host addresses of the soft TLB and of the jump cache in use, and what selects an entry's offset in each; 4 bytes each. */
+  tlb: 608,
+  tlbMask: 612,
+  jumpCache: 616,
+  jumpCacheMask: 620,
+  /** Bytes of the register part; FPU follows in the same frame. */
+  size: 624,
 } as const;
 
 /**
@@ -105,26 +110,31 @@ export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 
  */
 export const SEGMENT_SLOT = { flat: 6, fs64: 7, gs64: 8, stack: 9, destination: 10 } as const;
 
-/** Soft TLB: direct-mapped, one array for reads and one for writes, in the frames that follow the context's. */
+/**
+ * An entry of the soft TLB, in bytes: a direct-mapped table that emitted code looks into. Its offset is the linear address
+ * shifted right, CONTEXT.tlbMask applied: an entry each for consecutive pages.
+ */
 export const TLB = {
-  entries: 1024,
-  entryBytes: 16,
-  /** Linear address of the page (8 bytes); a byte-wise fill with this makes a tag that no canonical address matches. */
-  invalidByte: 0x7f,
+  entryBytes: 32,
+  shift: 7,
+  /** Linear address of the page that may be read, and of the page that may be written: 8 bytes each. */
+  read: 0,
+  write: 8,
   /** Host address of the page, 4 bytes. */
-  host: 8,
-  read: 4096,
-  write: 20480,
+  host: 16,
+  /** A byte-wise fill with this makes a tag that no canonical address matches. */
+  invalidByte: 0x7f,
 } as const;
 
 /**
- * Jump cache: from instruction pointer to decoded block, direct-mapped. The entry's number is rip ^ (rip >> 12), so that
- * functions at the same place in different pages do not share one.
+ * An entry of the jump cache, in bytes: from instruction pointer (8) to decoded block (4), direct-mapped. Its offset is the
+ * pointer's low half times `factor`, shifted right, CONTEXT.jumpCacheMask applied: entry points at the same offsets of
+ * many pages spread over the table.
  */
-export const JUMP_CACHE = { offset: 36864, entries: 1024, entryBytes: 16, block: 8, fold: 12 } as const;
+export const JUMP_CACHE = { entryBytes: 16, rip: 0, block: 8, factor: -1640531535, shift: 14 } as const;
 
-/** Frames of the whole block: context, read TLB, write TLB, jump cache. */
-export const CONTEXT_FRAMES = 13;
+/** Frames of the context; the tables of SoftTlb and of the block finder are elsewhere. */
+export const CONTEXT_FRAMES = 1;
 
 /** RFLAGS bits (SDM Vol 1, 3.4.3). */
 export const RFLAGS = {

@@ -1,6 +1,6 @@
 import { FORMS } from "@likex/x86-decoder";
 import { CONDITIONS } from "./flags.ts";
-import type { Handler, InterpreterPlan } from "./interpreter/module.ts";
+import type { Handler, InterpreterPlan } from "./interpreter/handlers.ts";
 import type { Shape } from "./semantics/builder.ts";
 import { SEMANTICS } from "./semantics/index.ts";
 import { type OperandSize, type Repeat, shapeKey, shapeOf } from "./shapes.ts";

@@ -3,6 +3,7 @@ import { CONTEXT, JUMP_CACHE, TLB } from "./context.ts";
 import { ACCESS, MMIO_RESULT, MMU_RESULT, type Mmu } from "./mmu.ts";
 import { STATUS } from "./status.ts";
 import { STOP, type StopDetails } from "./stop.ts";
+import { type TableLayout, TranslationTable } from "./translation-table.ts";
 
 const GENERAL_PROTECTION = 13;
 const PAGE_FAULT = 14;
@@ -16,8 +17,22 @@ export const PRIVILEGE = { supervisor: 0, user: 1, supervisorWithAc: 2, aligned:
 
 const ACCESS_BITS: readonly number[] = [0, ACCESS.user, ACCESS.userAllowed, ACCESS.user];
 
-/** The part of the context that depends on the privilege: both TLBs and the jump cache. */
-const BANK = { from: TLB.read, to: JUMP_CACHE.offset + JUMP_CACHE.entries * JUMP_CACHE.entryBytes } as const;
+/** 256 pages at first, 16 MiB at most. */
+const TLB_LAYOUT: TableLayout = {
+  address: CONTEXT.tlb,
+  mask: CONTEXT.tlbMask,
+  entryBytes: TLB.entryBytes,
+  fewest: 256,
+  most: 4096,
+};
+
+const JUMP_CACHE_LAYOUT: TableLayout = {
+  address: CONTEXT.jumpCache,
+  mask: CONTEXT.jumpCacheMask,
+  entryBytes: JUMP_CACHE.entryBytes,
+  fewest: 256,
+  most: 16384,
+};
 
 export interface PageFault {
   readonly low: number;
@@ -45,10 +60,9 @@ export class SoftTlb {
   readonly #scratch: Uint8Array = new Uint8Array(16);
   /** PRIVILEGE.*: as whom the guest's instructions access memory. */
   #privilege: number = PRIVILEGE.supervisor;
-  /** Translations and known blocks of the other privileges, as they were left. */
-  readonly #banks: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined];
-  /** Which of them hold something: bit = privilege. */
-  #kept = 0;
+  readonly #entries: TranslationTable;
+  /** From instruction pointer to block: what may be executed depends on the privilege as what may be read does. */
+  readonly #jumpCache: TranslationTable;
   /** Set while the processor itself accesses memory for an instruction: as a supervisor, and without filling the TLB. */
   #implicit = false;
   /** Pages that must not be in the TLB: those with data breakpoints. Returns true for an access that may hit one. */
@@ -65,31 +79,49 @@ export class SoftTlb {
     this.#mmu = mmu;
     this.#context = context;
     this.#stop = stop;
-    this.flush();
+    this.#entries = new TranslationTable(memory, context, TLB_LAYOUT);
+    this.#jumpCache = new TranslationTable(memory, context, JUMP_CACHE_LAYOUT);
+  }
+
+  dispose(): void {
+    this.#entries.dispose();
+    this.#jumpCache.dispose();
   }
 
   /** Forgets every translation and every known block. */
   flush(): void {
-    this.#memory.u8.fill(TLB.invalidByte, this.#context + BANK.from, this.#context + BANK.to);
-    this.#kept = 0;
+    this.#entries.flush();
+    this.#jumpCache.flush();
   }
 
-  /**
-   * Changes as whom the guest accesses memory (PRIVILEGE.*). What is cached for one privilege says nothing of another, so
-   * each has its own bank; changing it copies 48 KiB twice, some microseconds, and nothing is looked up again.
-   */
+  /** Forgets every known block. */
+  flushBlocks(): void {
+    this.#jumpCache.flush();
+  }
+
+  /** Changes as whom the guest accesses memory (PRIVILEGE.*). What was cached for the one before is kept for its return. */
   setPrivilege(privilege: number): void {
     if (privilege === this.#privilege) return;
-    const { u8 } = this.#memory;
-    const from = this.#context + BANK.from;
-    const to = this.#context + BANK.to;
-    this.#banks[this.#privilege] ??= new Uint8Array(to - from);
-    this.#banks[this.#privilege]?.set(u8.subarray(from, to));
-    this.#kept |= 1 << this.#privilege;
-    const bank = this.#banks[privilege];
-    if (bank !== undefined && (this.#kept & (1 << privilege)) !== 0) u8.set(bank, from);
-    else u8.fill(TLB.invalidByte, from, to);
+    this.#entries.select(privilege);
+    this.#jumpCache.select(privilege);
     this.#privilege = privilege;
+  }
+
+  /** The block known at an instruction pointer, or 0. */
+  knownBlock(ripLow: number, ripHigh: number): number {
+    const { i32 } = this.#memory;
+    const offset = jumpCacheOffset(ripLow) & (i32[(this.#context + CONTEXT.jumpCacheMask) >> 2] as number);
+    const entry = ((i32[(this.#context + CONTEXT.jumpCache) >> 2] as number) + offset) >> 2;
+    return i32[entry] === ripLow && i32[entry + 1] === ripHigh ? (i32[entry + 2] as number) : 0;
+  }
+
+  /** Lets emitted code find a block that may be executed at an instruction pointer. */
+  keepBlock(ripLow: number, ripHigh: number, block: number): void {
+    const entry = this.#jumpCache.entryFor(jumpCacheOffset(ripLow)) >> 2;
+    const { i32 } = this.#memory;
+    i32[entry] = ripLow;
+    i32[entry + 1] = ripHigh;
+    i32[entry + 2] = block;
   }
 
   /** Reads or writes as the processor itself does for descriptors, TSS and stacks: CPL 0 whatever the guest runs at. */
@@ -265,17 +297,19 @@ export class SoftTlb {
       return -STATUS.codeWrite;
     }
     if (this.#implicit || this.#privilege === PRIVILEGE.aligned || this.watch?.hasPage(low, high) === true) return host;
-    this.#fill(TLB.read, low, high, host);
-    if (!watched && (this.#mmu.permissions & ACCESS.write) !== 0) this.#fill(TLB.write, low, high, host);
+    this.#fill(low, high, host, !watched && (this.#mmu.permissions & ACCESS.write) !== 0 ? "writable" : "read-only");
     return host;
   }
 
-  #fill(table: number, low: number, high: number, host: number): void {
-    const entry = (this.#context + table + (((low >>> 12) & (TLB.entries - 1)) << 4)) >> 2;
+  #fill(low: number, high: number, host: number, kind: "writable" | "read-only"): void {
+    const entry = this.#entries.entryFor(low >>> TLB.shift) >> 2;
     const { i32 } = this.#memory;
-    i32[entry] = low & ~0xfff;
+    const page = low & ~0xfff;
+    i32[entry] = page;
     i32[entry + 1] = high;
-    i32[entry + 2] = host;
+    i32[entry + 2] = kind === "writable" ? page : NO_PAGE;
+    i32[entry + 3] = kind === "writable" ? high : NO_PAGE;
+    i32[entry + 4] = host;
   }
 
   /** A page fault, as something that asks the Mmu for it again finds it. */
@@ -300,6 +334,11 @@ export class SoftTlb {
     return STATUS.stopped;
   }
 }
+
+const jumpCacheOffset = (ripLow: number): number => Math.imul(ripLow, JUMP_CACHE.factor) >>> JUMP_CACHE.shift;
+
+/** Half of a tag that no canonical address matches. */
+const NO_PAGE = 0x7f7f7f7f;
 
 /** Distinguishes device memory from host pages (> 0) and statuses (<= -2). */
 const DEVICE = -1;

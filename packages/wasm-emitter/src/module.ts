@@ -24,7 +24,7 @@ export class ModuleBuilder {
   readonly #exports: { readonly name: string; readonly kind: number; readonly index: number }[] = [];
   #importedFunctions = 0;
   #definedTable: number | undefined;
-  #elements: readonly FunctionReference[] = [];
+  #elements: { readonly functions: readonly FunctionReference[]; readonly first: number } = { functions: [], first: 0 };
 
   /** The index of a function type, added when it is new. */
   typeIndex(type: FunctionType): number {
@@ -97,9 +97,9 @@ export class ModuleBuilder {
     });
   }
 
-  /** Puts functions into table 0 from its start when the module is instantiated. */
-  elements(functions: readonly FunctionReference[]): void {
-    this.#elements = functions;
+  /** Puts functions into table 0 from position `first` on when the module is instantiated. */
+  elements(functions: readonly FunctionReference[], first: number = 0): void {
+    this.#elements = { functions, first };
   }
 
   /** The module's bytes, with a name section so that profilers and traces show function names. */
@@ -128,8 +128,10 @@ export class ModuleBuilder {
       to.byte(e.kind);
       to.unsigned(e.index);
     });
-    section(out, 9, this.#elements.length === 0 ? [] : [this.#elements], (to, functions) => {
-      to.bytes([0x00, 0x41, 0x00, 0x0b]);
+    section(out, 9, this.#elements.functions.length === 0 ? [] : [this.#elements], (to, { functions, first }) => {
+      to.bytes([0x00, 0x41]);
+      to.signed32(first);
+      to.byte(0x0b);
       to.unsigned(functions.length);
       for (const f of functions) to.unsigned(f.index);
     });

@@ -1,6 +1,6 @@
 import { HostMemory } from "@likex/host-memory";
 import { CodeCache } from "../../src/code-cache.ts";
-import { CONTEXT, CONTEXT_FRAMES, JUMP_CACHE, SEGMENT } from "../../src/context.ts";
+import { CONTEXT, CONTEXT_FRAMES, SEGMENT } from "../../src/context.ts";
 import { createStopDetails, MMU_RESULT } from "../../src/index.ts";
 import { instantiateInterpreter } from "../../src/interpreter/instance.ts";
 import { InstructionSelector } from "../../src/predecode.ts";
@@ -87,11 +87,9 @@ export class Machine {
   }
 
   #block(): number {
-    const { i32 } = this.memory;
     const rip = this.state.ripNumber;
-    const entry = (rip ^ (rip >>> JUMP_CACHE.fold)) & (JUMP_CACHE.entries - 1);
-    const cached = (this.context + JUMP_CACHE.offset + entry * JUMP_CACHE.entryBytes) >> 2;
-    if (i32[cached] === rip && i32[cached + 1] === 0) return i32[cached + 2] as number;
+    const known = this.tlb.knownBlock(rip, 0);
+    if (known !== 0) return known;
     const source = {
       host: this.base + rip,
       linearLow: rip,
@@ -104,11 +102,7 @@ export class Machine {
     const epoch = this.memory.watchEpoch + this.code.generation;
     const block = this.code.find(source);
     if (this.memory.watchEpoch + this.code.generation !== epoch) this.tlb.flush();
-    if (this.code.isKept(source) && !this.regions.has(rip)) {
-      i32[cached] = rip;
-      i32[cached + 1] = 0;
-      i32[cached + 2] = block;
-    }
+    if (this.code.isKept(source) && !this.regions.has(rip)) this.tlb.keepBlock(rip, 0, block);
     return block;
   }
 

@@ -9,7 +9,7 @@ import {
   type Shape,
   type Slot,
 } from "../../src/semantics/builder.ts";
-import { type SlowPath, TlbAccess } from "../../src/semantics/memory-access.ts";
+import { CallingAccess, type SlowPath } from "../../src/semantics/memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "../../src/semantics/width.ts";
 
 /** What a region's instructions share: registers are locals, and every way out stores them. */
@@ -51,7 +51,7 @@ export class RegionBuilder extends SemanticsBuilder {
   protected readonly flagFunctions: FlagFunctions;
   readonly #frame: RegionFrame;
   readonly #instruction: RegionInstruction;
-  readonly #memory: TlbAccess;
+  readonly #memory: CallingAccess;
 
   constructor(frame: RegionFrame, instruction: RegionInstruction, known: KnownFlags | undefined) {
     super();
@@ -61,9 +61,7 @@ export class RegionBuilder extends SemanticsBuilder {
     this.#frame = frame;
     this.#instruction = instruction;
     this.knownFlags = known;
-    this.#memory = new TlbAccess(this, frame.context, frame.slow, (status) =>
-      frame.leave(i64.const(instruction.rip), status),
-    );
+    this.#memory = new CallingAccess(this, frame.slow, (status) => frame.leave(i64.const(instruction.rip), status));
   }
 
   /** What is known of the flags behind the instruction. */

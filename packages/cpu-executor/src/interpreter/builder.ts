@@ -19,7 +19,14 @@ import {
   type Shape,
   type Slot,
 } from "../semantics/builder.ts";
-import { type LocalPool, SEGMENT_CHECK, type SlowPath, TlbAccess } from "../semantics/memory-access.ts";
+import {
+  CallingAccess,
+  LeavingAccess,
+  type LocalPool,
+  type MemoryAccess,
+  SEGMENT_CHECK,
+  type SlowPath,
+} from "../semantics/memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
 
 /** How a function of the interpreter ends an instruction. */
@@ -34,6 +41,15 @@ export interface Exits {
   readonly leave: (status: number) => void;
 }
 
+/**
+ * What an instruction does where its fast path ends, at a soft TLB without the page or an access that a segment's end does
+ * not cover: calls the slow path, or leaves with nothing changed, for the whole instruction to be repeated by a
+ * function that calls.
+ */
+export type SlowCases =
+  | { readonly kind: "call"; readonly slow: SlowPath }
+  | { readonly kind: "leave"; readonly leaveIf: (condition: I32) => void };
+
 export interface InterpreterFrame {
   readonly code: FunctionBuilder;
   readonly context: Local<"i32">;
@@ -41,10 +57,15 @@ export interface InterpreterFrame {
   readonly block: Local<"i32">;
   readonly pool: LocalPool;
   readonly flagFunctions: FlagFunctions;
-  readonly slow: SlowPath;
+  readonly slowCases: SlowCases;
   readonly exits: Exits;
   /** Functions of src/routines: those of the second module. */
   readonly routines: ReadonlyMap<string, FunctionReference>;
+}
+
+interface AccessKind {
+  readonly bytes: number;
+  readonly access: SegmentAccess;
 }
 
 /** The interpreter's back end: operands come from a pre-decoded record, registers live in the context. */
@@ -53,7 +74,7 @@ export class InterpreterBuilder extends SemanticsBuilder {
   readonly shape: Shape;
   protected readonly flagFunctions: FlagFunctions;
   protected readonly frame: InterpreterFrame;
-  readonly #memory: TlbAccess;
+  readonly #memory: MemoryAccess;
   /** Bytes from the record that was dispatched to the one of this instruction: not 0 in the second half of a fused pair. */
   protected readonly at: number;
 
@@ -63,7 +84,11 @@ export class InterpreterBuilder extends SemanticsBuilder {
     this.shape = shape;
     this.flagFunctions = frame.flagFunctions;
     this.frame = frame;
-    this.#memory = new TlbAccess(this, frame.context, frame.slow, frame.exits.stop);
+    const { slowCases } = frame;
+    this.#memory =
+      slowCases.kind === "leave"
+        ? new LeavingAccess(this, slowCases.leaveIf)
+        : new CallingAccess(this, slowCases.slow, frame.exits.stop);
     this.at = previous === undefined ? 0 : RECORD.size;
     if (previous !== undefined) this.knownFlags = previous.knownFlags;
   }
@@ -227,30 +252,26 @@ export class InterpreterBuilder extends SemanticsBuilder {
     this.frame.exits.jump(rip, i32.add(this.#record(), i32.const(this.at + link)));
   }
 
-  #linear(
-    segment: I32,
-    at: number,
-    slot: I32,
-    offset: I64,
-    kind: { readonly bytes: number; readonly access: SegmentAccess },
-  ): I64 {
+  #linear(segment: I32, at: number, slot: I32, offset: I64, kind: AccessKind): I64 {
     const kept = this.let(offset);
     const last = kind.bytes === 1 ? kept : i64.add(kept, i64.const(kind.bytes - 1));
     const linear = this.temporary("i64");
     this.code.set(linear, i64.add(kept, load.i64(segment, at)));
-    this.code.if(i64.geU(last, load.i64(segment, at + 8)), () => {
-      const bits = kind.bytes | (kind.access === "write" ? SEGMENT_CHECK.write : 0);
-      const status = this.temporary("i32");
-      const what = i32.or(i32.shl(slot, i32.const(SEGMENT_CHECK.slotShift)), i32.const(bits));
-      const half = i32.wrap(i64.shrU(kept, i64.const(32)));
-      this.code.set(
-        status,
-        this.code.call("i32", this.frame.slow.segment, this.#context(), what, i32.wrap(kept), half),
-      );
-      this.code.if(this.code.get(status), () => this.frame.exits.stop(this.code.get(status)));
-      this.code.set(linear, load.i64(this.#context(), CONTEXT.linear));
-    });
+    const beyond = i64.geU(last, load.i64(segment, at + 8));
+    const { slowCases } = this.frame;
+    if (slowCases.kind === "leave") slowCases.leaveIf(beyond);
+    else this.code.if(beyond, () => this.#checkSegment(slowCases.slow, slot, kept, kind, linear));
     return this.code.get(linear);
+  }
+
+  #checkSegment(slow: SlowPath, slot: I32, offset: I64, kind: AccessKind, linear: Local<"i64">): void {
+    const bits = kind.bytes | (kind.access === "write" ? SEGMENT_CHECK.write : 0);
+    const status = this.temporary("i32");
+    const what = i32.or(i32.shl(slot, i32.const(SEGMENT_CHECK.slotShift)), i32.const(bits));
+    const half = i32.wrap(i64.shrU(offset, i64.const(32)));
+    this.code.set(status, this.code.call("i32", slow.segment, this.#context(), what, i32.wrap(offset), half));
+    this.code.if(this.code.get(status), () => this.frame.exits.stop(this.code.get(status)));
+    this.code.set(linear, load.i64(this.#context(), CONTEXT.linear));
   }
 
   #storeRegister(base: I32, offset: number, bits: Bits, value: Value): void {

@@ -6,7 +6,7 @@ export interface InterpreterExports {
   readonly run: (context: number, block: number) => number;
   /** The six arithmetic flags of a context, at their RFLAGS positions. */
   readonly flags: (context: number) => number;
-  /** Where the second module's handlers go. */
+  /** Functions by handler number; the second module adds its own. */
   readonly handlers: WebAssembly.Table;
 }
 
@@ -43,8 +43,10 @@ export function instantiateInterpreter(
   const imports = { host: { memory }, slow: { ...slow } };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
   const exports = instance.exports as unknown as InterpreterExports;
+  let isLoaded = false;
   const loadExtension = (): void => {
-    if (exports.handlers.length > 0) return;
+    if (isLoaded) return;
+    isLoaded = true;
     exports.handlers.grow(EXTENSION_HANDLERS);
     const module = new WebAssembly.Module(decodeBase64(EXTENSION_BYTES));
     new WebAssembly.Instance(module, { ...imports, interpreter: { handlers: exports.handlers } });

@@ -1,6 +1,5 @@
 import {
   type FunctionBuilder,
-  type FunctionReference,
   type I32,
   type I64,
   i32,
@@ -12,147 +11,48 @@ import {
 } from "@likex/wasm-emitter";
 import { CONTEXT, JUMP_CACHE } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
-import type { FlagFunctions, Shape } from "../semantics/builder.ts";
-import { SEMANTICS } from "../semantics/index.ts";
-import { importSlowPath, LocalPool, type SlowPath } from "../semantics/memory-access.ts";
-import type { SemanticsEntry } from "../semantics/table.ts";
+import { importSlowPath, LocalPool } from "../semantics/memory-access.ts";
 import { STATUS } from "../status.ts";
-import { type Exits, InterpreterBuilder, type InterpreterFrame } from "./builder.ts";
-import { EXTENSION_TYPE } from "./extension.ts";
+import type { Exits, InterpreterFrame } from "./builder.ts";
 import { defineFlagFunctions } from "./flag-functions.ts";
-
-/** What a handler carries out: one instruction, or a comparison and the conditional jump behind it. */
-export interface Handler {
-  readonly shapes: readonly Shape[];
-}
-
-export interface InterpreterPlan {
-  /** Cases of the main function, most of the instructions that programs execute. */
-  readonly hot: readonly Handler[];
-  /** Cases of the second function: they never end a block by branching. Their numbers follow the hot ones. */
-  readonly cold: readonly Handler[];
-  /** Functions of the second module. Their numbers follow the cold ones. */
-  readonly extension: readonly Handler[];
-}
+import {
+  type CreateBuilder,
+  dispatch,
+  endsBlock,
+  type Handler,
+  type InterpreterPlan,
+  type Parts,
+  writeHandler,
+} from "./handlers.ts";
+import { OUTCOME, SLOW_FUNCTION_TYPE, writeRepeats, writeSlowFunctions } from "./slow-functions.ts";
 
 /** What a variant of the interpreter does differently; the product uses none, `bench executor-shape` measures some. */
 export interface InterpreterVariant {
-  readonly builder: (
-    frame: InterpreterFrame,
-    shape: Shape,
-    previous: InterpreterBuilder | undefined,
-  ) => InterpreterBuilder;
+  readonly builder?: CreateBuilder;
   /** State that the main function keeps in locals: loaded when it is entered or regains control, stored before it gives control away. */
   readonly load?: (frame: InterpreterFrame) => void;
   readonly store?: (frame: InterpreterFrame) => void;
 }
 
-const STANDARD: InterpreterVariant = {
-  builder: (frame, shape, previous) => new InterpreterBuilder(frame, shape, previous),
-};
-
-const entryOf = (shape: Shape): SemanticsEntry => {
-  const entry = SEMANTICS[shape.mnemonic];
-  if (entry === undefined) throw new RangeError(`no semantics for ${shape.mnemonic}`);
-  return entry;
-};
-
-const endsBlock = (handler: Handler): boolean =>
-  handler.shapes.some((shape) => entryOf(shape).endsBlock === true || shape.repeat !== "none");
-
-/** Writes a branch table with one nested block per case; `body` writes the code of a case and must not fall through. */
-function dispatch(
-  code: FunctionBuilder,
-  selector: I32,
-  cases: number,
-  body: (position: number) => void,
-  otherwise: () => void,
-): void {
-  const nest = (depth: number, labels: readonly Label[]): void => {
-    if (depth === cases + 1) {
-      code.brTable(labels.slice(1).reverse(), labels[0] as Label, selector);
-      return;
-    }
-    code.block((label) => nest(depth + 1, [...labels, label]));
-    if (depth === 0) otherwise();
-    else body(cases - depth);
-  };
-  nest(0, []);
-}
-
-function writeHandler(
-  frame: InterpreterFrame,
-  handler: Handler,
-  createBuilder: InterpreterVariant["builder"] = STANDARD.builder,
-): void {
-  frame.pool.reset();
-  let previous: InterpreterBuilder | undefined;
-  for (const shape of handler.shapes) {
-    const builder: InterpreterBuilder = createBuilder(frame, shape, previous);
-    entryOf(shape).write(builder);
-    previous = builder;
-  }
-}
-
-interface Parts {
-  readonly module: ModuleBuilder;
-  readonly flagFunctions: FlagFunctions;
-  readonly slow: SlowPath;
-}
-
-/** cold(context, record, block): 0 to go on with the next record, or a STATUS plus 1. */
-function writeCold(parts: Parts, handlers: readonly Handler[], firstNumber: number): FunctionBuilder {
-  const code = parts.module.function("interpreter.cold", ["i32", "i32", "i32"], ["i32"]);
-  const record = code.param(1, "i32");
-  const exits: Exits = {
-    stop: (status) => code.return(i32.add(status, i32.const(1))),
-    enter: refuse,
-    jump: refuse,
-    leave: refuse,
-  };
-  const pool = new LocalPool(code);
-  const [context, block] = [code.param(0, "i32"), code.param(2, "i32")];
-  const frame = { code, context, record, block, pool, exits, routines: NO_ROUTINES, ...parts };
-  const selector = i32.sub(load.u16(code.get(record)), i32.const(firstNumber));
-  dispatch(
-    code,
-    selector,
-    handlers.length,
-    (position) => {
-      writeHandler(frame, handlers[position] as Handler);
-      code.return(i32.const(0));
-    },
-    () => {
-      const handler = i32.sub(selector, i32.const(handlers.length));
-      const args = [code.get(context), code.get(record), code.get(block)];
-      code.return(code.callIndirect("i32", parts.module.typeIndex(EXTENSION_TYPE), handler, ...args));
-    },
-  );
-  code.unreachable();
-  return code;
-}
-
-/** Routines belong to the second module. */
-const NO_ROUTINES: ReadonlyMap<string, FunctionReference> = new Map();
-
-const refuse = (): never => {
-  throw new RangeError("a cold handler cannot branch: list its instruction as hot");
-};
-
-/** Address of the jump cache's entry for an instruction pointer, less JUMP_CACHE.offset. */
+/** Address of the jump cache's entry for an instruction pointer. */
 function jumpCacheEntry(context: I32, rip: I64): I32 {
-  const folded = i32.wrap(i64.xor(rip, i64.shrU(rip, i64.const(JUMP_CACHE.fold))));
-  return i32.add(context, i32.shl(i32.and(folded, i32.const(JUMP_CACHE.entries - 1)), i32.const(4)));
+  const mixed = i32.shrU(i32.mul(i32.wrap(rip), i32.const(JUMP_CACHE.factor)), i32.const(JUMP_CACHE.shift));
+  return i32.add(load.i32(context, CONTEXT.jumpCache), i32.and(mixed, load.i32(context, CONTEXT.jumpCacheMask)));
 }
 
-/** run(context, block): executes blocks until something needs the caller, and returns a STATUS. */
+/**
+ * run(context, block): executes blocks until something needs the caller, and returns a STATUS. It
+ * calls nothing on the way of a hot instruction, so that no value has to survive a call. `leaving` is given the positions of
+ * the handlers whose fast path can end.
+ */
 function writeRun(
+  module: ModuleBuilder,
   parts: Parts,
   plan: InterpreterPlan,
-  cold: FunctionBuilder,
+  leaving: Set<number>,
   variant: InterpreterVariant,
 ): FunctionBuilder {
-  const code = parts.module.function("interpreter.run", ["i32", "i32"], ["i32"]);
+  const code = module.function("interpreter.run", ["i32", "i32"], ["i32"]);
   const context = code.param(0, "i32");
   const block = code.param(1, "i32");
   const record = code.local("i32");
@@ -168,6 +68,12 @@ function writeRun(
     variant.store?.(frame);
   };
   const exits: Partial<Exits> = {};
+  let missed: Label | undefined;
+  let current = 0;
+  const leaveIf = (condition: I32): void => {
+    leaving.add(current);
+    code.brIf(missed as Label, condition);
+  };
   const frame: InterpreterFrame = {
     code,
     context,
@@ -175,7 +81,7 @@ function writeRun(
     block,
     pool,
     exits: exits as Exits,
-    routines: NO_ROUTINES,
+    slowCases: { kind: "leave", leaveIf },
     ...parts,
   };
 
@@ -213,29 +119,33 @@ function writeRun(
           },
         } satisfies Exits);
         code.loop((next) => {
-          const advance = (handler: Handler): void => {
-            code.set(record, i32.add(code.get(record), i32.const(RECORD.size * handler.shapes.length)));
+          const advance = (records: number): void => {
+            code.set(record, i32.add(code.get(record), i32.const(RECORD.size * records)));
             code.br(next);
           };
-          dispatch(
-            code,
-            load.u16(code.get(record)),
-            plan.hot.length,
-            (position) => {
-              const handler = plan.hot[position] as Handler;
-              writeHandler(frame, handler, variant.builder);
-              if (endsBlock(handler)) code.unreachable();
-              else advance(handler);
-            },
-            () => {
-              variant.store?.(frame);
-              code.set(status, code.call("i32", cold, contextOf(), code.get(record), code.get(block)));
-              variant.load?.(frame);
-              code.if(code.get(status), () => frame.exits.stop(i32.sub(code.get(status), i32.const(1))));
-              code.set(record, i32.add(code.get(record), i32.const(RECORD.size)));
-              code.br(next);
-            },
-          );
+          code.block((miss) => {
+            missed = miss;
+            dispatch(
+              code,
+              load.u16(code.get(record)),
+              plan.hot.length,
+              (position) => {
+                const handler = plan.hot[position] as Handler;
+                current = position;
+                writeHandler(frame, handler, variant.builder);
+                if (endsBlock(handler)) code.unreachable();
+                else advance(handler.shapes.length);
+              },
+              () => code.br(miss),
+            );
+            code.unreachable();
+          });
+          variant.store?.(frame);
+          const args = [contextOf(), code.get(record), code.get(block)];
+          const type = module.typeIndex(SLOW_FUNCTION_TYPE);
+          code.set(status, code.callIndirect("i32", type, load.u16(code.get(record)), ...args));
+          variant.load?.(frame);
+          writeOutcome(frame, status, advance);
           code.unreachable();
         });
         code.unreachable();
@@ -254,6 +164,22 @@ function writeRun(
   return code;
 }
 
+/** Goes on as a function beside the main one says. */
+function writeOutcome(
+  { code, context, exits }: InterpreterFrame,
+  outcome: Local<"i32">,
+  advance: (records: number) => void,
+): void {
+  const is = (value: number): I32 => i32.eq(code.get(outcome), i32.const(value));
+  const at = code.get(context);
+  code.if(is(OUTCOME.next), () => advance(1));
+  code.if(is(OUTCOME.jump), () => exits.jump(load.i64(at, CONTEXT.rip), load.i32(at, CONTEXT.linkSite)));
+  code.if(is(OUTCOME.enter), () => exits.enter(load.i32(at, CONTEXT.linkSite)));
+  code.if(is(OUTCOME.leave + STATUS.done), () => exits.leave(STATUS.done));
+  code.if(is(OUTCOME.leave + STATUS.shadow), () => exits.leave(STATUS.shadow));
+  exits.stop(i32.sub(code.get(outcome), i32.const(OUTCOME.stop)));
+}
+
 interface JumpLocals {
   readonly context: Local<"i32">;
   readonly block: Local<"i32">;
@@ -266,9 +192,9 @@ interface JumpLocals {
 function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label, save: () => void): void {
   const entry = code.local("i32");
   const linear = code.local("i64");
-  const found = load.i32(code.get(entry), JUMP_CACHE.offset + JUMP_CACHE.block);
+  const found = load.i32(code.get(entry), JUMP_CACHE.block);
   code.set(entry, jumpCacheEntry(code.get(l.context), code.get(l.rip)));
-  code.if(i64.eq(load.i64(code.get(entry), JUMP_CACHE.offset), code.get(l.rip)), () => {
+  code.if(i64.eq(load.i64(code.get(entry), JUMP_CACHE.rip), code.get(l.rip)), () => {
     code.if(code.get(l.linkSite), () => {
       // Within one page the translation cannot differ from the one that this block was decoded under.
       code.set(linear, load.i64(code.get(l.block), BLOCK.linear));
@@ -288,19 +214,19 @@ function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label, save: () 
 }
 
 /** The interpreter as a WebAssembly module: generated from the instruction semantics. */
-export function emitInterpreter(
-  plan: InterpreterPlan,
-  variant: InterpreterVariant = STANDARD,
-): Uint8Array<ArrayBuffer> {
+export function emitInterpreter(plan: InterpreterPlan, variant: InterpreterVariant = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
   const slow = importSlowPath(module);
   const flagFunctions = defineFlagFunctions(module);
-  const parts: Parts = { module, flagFunctions, slow };
-  const cold = writeCold(parts, plan.cold, plan.hot.length);
-  // Empty until the second module is loaded, which makes it as long as it needs.
-  module.exportTable("handlers", 0);
-  module.exportFunction("run", writeRun(parts, plan, cold, variant));
+  const parts: Parts = { flagFunctions, slow, routines: new Map() };
+  const leaving = new Set<number>();
+  const run = writeRun(module, parts, plan, leaving, variant);
+  // By handler number. The second module makes the table as long as it needs.
+  const handlers = [...writeRepeats(module, plan.hot, leaving, parts), ...writeSlowFunctions(module, plan.cold, parts)];
+  module.exportTable("handlers", handlers.length);
+  module.elements(handlers);
+  module.exportFunction("run", run);
   module.exportFunction("flags", flagFunctions.exported);
   return module.finish();
 }

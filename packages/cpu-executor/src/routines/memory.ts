@@ -4,9 +4,9 @@
  */
 export const MEMORY: string = `
 fn memory_read(ctx: i32, linear: i64, bytes: i32) -> i32 {
-  let entry = ctx + ((wrap(linear >>> 12) & TLB_MASK) << 4);
+  let entry = load32(ctx + TLB) + (wrap(linear >>> TLB_SHIFT) & load32(ctx + TLB_MASK));
   let delta = linear - load64(entry + TLB_READ);
-  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + (TLB_READ + TLB_HOST)); }
+  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + TLB_HOST); }
   return memory_read_slow(ctx, linear, bytes);
 }
 
@@ -37,9 +37,9 @@ fn put_piece(to: i32, value: i64, size: i32) {
 
 // After this nothing can fail: the bytes are written to the address that it gives, then memory_commit is called.
 fn memory_probe(ctx: i32, linear: i64, bytes: i32) -> i32 {
-  let entry = ctx + ((wrap(linear >>> 12) & TLB_MASK) << 4);
+  let entry = load32(ctx + TLB) + (wrap(linear >>> TLB_SHIFT) & load32(ctx + TLB_MASK));
   let delta = linear - load64(entry + TLB_WRITE);
-  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + (TLB_WRITE + TLB_HOST)); }
+  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + TLB_HOST); }
   return memory_probe_slow(ctx, linear, bytes);
 }
 

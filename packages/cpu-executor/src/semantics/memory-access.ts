@@ -37,59 +37,117 @@ interface Entry {
   readonly miss: I32;
 }
 
+/** Guest memory accesses of an instruction that is being written. */
+export interface MemoryAccess {
+  load(width: Width, linear: I64): Value;
+  store(width: Width, linear: I64, value: Value): void;
+  probe(width: Width, linear: I64): Probe;
+  loadProbed(width: Width, probe: Probe): Value;
+  storeProbed(width: Width, probe: Probe, value: Value): void;
+}
+
 /**
- * Guest memory accesses through the soft TLB. A hit costs one comparison: the distance from the entry's page covers the tag
+ * The entry of the soft TLB for a linear address. A hit costs one comparison: the distance from the entry's page covers the tag
  * and the page's end at once, so unaligned accesses within a page hit too.
  */
-export class TlbAccess {
+function entryOf(b: SemanticsBuilder, tag: number, bytes: number, linear: I64): Entry {
+  const context = b.contextAddress();
+  const kept = b.let(linear);
+  const offset = i32.and(i32.wrap(i64.shrU(kept, i64.const(TLB.shift))), load.i32(context, CONTEXT.tlbMask));
+  const entry = b.let(i32.add(load.i32(context, CONTEXT.tlb), offset));
+  const delta = b.let(i64.sub(kept, load.i64(entry, tag)));
+  return { linear: kept, entry, delta, miss: i64.gtU(delta, i64.const(4096 - bytes)) };
+}
+
+const hostOf = (at: Entry): I32 => i32.add(i32.wrap(at.delta), load.i32(at.entry, TLB.host));
+
+/** Accesses that leave the code where the soft TLB has no entry: the whole instruction is then repeated by other code. */
+export class LeavingAccess implements MemoryAccess {
   readonly #b: SemanticsBuilder;
-  readonly #context: Local<"i32">;
+  readonly #leave: (condition: I32) => void;
+
+  constructor(b: SemanticsBuilder, leave: (condition: I32) => void) {
+    this.#b = b;
+    this.#leave = leave;
+  }
+
+  load(width: Width, linear: I64): Value {
+    const at = entryOf(this.#b, TLB.read, width.bytes, linear);
+    this.#leave(at.miss);
+    return this.#b.let(width.load(hostOf(at)));
+  }
+
+  store(width: Width, linear: I64, value: Value): void {
+    const at = entryOf(this.#b, TLB.write, width.bytes, linear);
+    this.#leave(at.miss);
+    this.#b.code.store(width.store, hostOf(at), value);
+  }
+
+  probe(width: Width, linear: I64): Probe {
+    const at = entryOf(this.#b, TLB.write, width.bytes, linear);
+    this.#leave(at.miss);
+    const host = this.#b.temporary("i32");
+    this.#b.code.set(host, hostOf(at));
+    return { linear: at.linear, host };
+  }
+
+  loadProbed(width: Width, probe: Probe): Value {
+    return this.#b.let(width.load(this.#b.code.get(probe.host)));
+  }
+
+  storeProbed(width: Width, probe: Probe, value: Value): void {
+    this.#b.code.store(width.store, this.#b.code.get(probe.host), value);
+  }
+}
+
+/** Accesses that call the slow path where the soft TLB has no entry. */
+export class CallingAccess implements MemoryAccess {
+  readonly #b: SemanticsBuilder;
   readonly #slow: SlowPath;
   readonly #fail: (status: I32) => void;
 
-  constructor(b: SemanticsBuilder, context: Local<"i32">, slow: SlowPath, fail: (status: I32) => void) {
+  constructor(b: SemanticsBuilder, slow: SlowPath, fail: (status: I32) => void) {
     this.#b = b;
-    this.#context = context;
     this.#slow = slow;
     this.#fail = fail;
   }
 
   load(width: Width, linear: I64): Value {
     const { code } = this.#b;
-    const at = this.#entry(TLB.read, width.bytes, linear);
+    const at = entryOf(this.#b, TLB.read, width.bytes, linear);
     const result = this.#b.temporary(width.type);
     code.if(
       at.miss,
       () => {
         this.#call(this.#slow.read, width.bytes, at.linear);
-        code.set(result, width.load(code.get(this.#context), CONTEXT.memoryValue));
+        code.set(result, width.load(this.#b.contextAddress(), CONTEXT.memoryValue));
       },
-      () => code.set(result, width.load(this.#host(at, TLB.read))),
+      () => code.set(result, width.load(hostOf(at))),
     );
     return code.get(result);
   }
 
   store(width: Width, linear: I64, value: Value): void {
     const { code } = this.#b;
-    const at = this.#entry(TLB.write, width.bytes, linear);
+    const at = entryOf(this.#b, TLB.write, width.bytes, linear);
     code.if(
       at.miss,
       () => this.#slowStore(width, at.linear, value),
-      () => code.store(width.store, this.#host(at, TLB.write), value),
+      () => code.store(width.store, hostOf(at), value),
     );
   }
 
   probe(width: Width, linear: I64): Probe {
     const { code } = this.#b;
-    const at = this.#entry(TLB.write, width.bytes, linear);
+    const at = entryOf(this.#b, TLB.write, width.bytes, linear);
     const host = this.#b.temporary("i32");
     code.if(
       at.miss,
       () => {
         this.#call(this.#slow.probe, width.bytes, at.linear);
-        code.set(host, load.i32(code.get(this.#context), CONTEXT.probedHost));
+        code.set(host, load.i32(this.#b.contextAddress(), CONTEXT.probedHost));
       },
-      () => code.set(host, this.#host(at, TLB.write)),
+      () => code.set(host, hostOf(at)),
     );
     return { linear: at.linear, host };
   }
@@ -102,7 +160,7 @@ export class TlbAccess {
       () => code.set(result, width.load(code.get(probe.host))),
       () => {
         this.#call(this.#slow.read, width.bytes, probe.linear);
-        code.set(result, width.load(code.get(this.#context), CONTEXT.memoryValue));
+        code.set(result, width.load(this.#b.contextAddress(), CONTEXT.memoryValue));
       },
     );
     return code.get(result);
@@ -117,21 +175,8 @@ export class TlbAccess {
     );
   }
 
-  #entry(table: number, bytes: number, linear: I64): Entry {
-    const { code } = this.#b;
-    const kept = this.#b.let(linear);
-    const page = i32.and(i32.wrap(i64.shrU(kept, i64.const(12))), i32.const(TLB.entries - 1));
-    const entry = this.#b.let(i32.add(code.get(this.#context), i32.shl(page, i32.const(4))));
-    const delta = this.#b.let(i64.sub(kept, load.i64(entry, table)));
-    return { linear: kept, entry, delta, miss: i64.gtU(delta, i64.const(4096 - bytes)) };
-  }
-
-  #host(at: Entry, table: number): I32 {
-    return i32.add(i32.wrap(at.delta), load.i32(at.entry, table + TLB.host));
-  }
-
   #slowStore(width: Width, linear: I64, value: Value): void {
-    this.#b.code.store("i64", this.#b.code.get(this.#context), width.zeroExtend64(value), CONTEXT.memoryValue);
+    this.#b.code.store("i64", this.#b.contextAddress(), width.zeroExtend64(value), CONTEXT.memoryValue);
     this.#call(this.#slow.write, width.bytes, linear);
   }
 
@@ -139,7 +184,7 @@ export class TlbAccess {
     const { code } = this.#b;
     const status = this.#b.temporary("i32");
     const args = [
-      code.get(this.#context),
+      this.#b.contextAddress(),
       i32.const(bytes),
       i32.wrap(linear),
       i32.wrap(i64.shrU(linear, i64.const(32))),
