@@ -83,8 +83,6 @@ export class Cpu extends CpuState {
   /** Where the budget stood when run() began, and what deliveries have taken of it since. */
   #started = 0;
   #deliveries = 0;
-  /** What is left of run()'s budget beyond the slice that emitted code was given. */
-  #rest = 0;
   #randomState = 0x9e3779b97f4a7c15n;
 
   private constructor(options: CpuOptions, address: number, parts: Parts) {
@@ -136,7 +134,7 @@ export class Cpu extends CpuState {
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */
   get instructionsRetired(): number {
-    return this.#retired + this.#started - this.#rest - this.#budget - this.#deliveries;
+    return this.#retired + this.#started - this.#budget - this.#deliveries;
   }
 
   /** MSRs that the processor's own operations read, as plain values. */
@@ -182,14 +180,12 @@ export class Cpu extends CpuState {
   /** Runs at most `budget` instructions (1..2^31-1), of which each delivery of an event takes one, and returns why it stopped (STOP.*). */
   run(budget: number): number {
     this.#started = budget;
-    this.#budget = 0;
-    this.#rest = budget;
+    this.#budget = budget;
     this.#deliveries = 0;
     if (this.#breakpoints.update()) this.#watchBreakpoints();
     const stop = this.#runLoop();
     this.#retired = this.instructionsRetired;
     this.#started = this.#budget;
-    this.#rest = 0;
     this.#deliveries = 0;
     this.stop.kind = stop;
     return stop;
@@ -232,15 +228,6 @@ export class Cpu extends CpuState {
     this.memory.i32[(this.contextAddress + CONTEXT.budget) >> 2] = value;
   }
 
-  /** Another slice for emitted code; false when the budget is used up. */
-  #refill(): boolean {
-    if (this.#rest === 0) return false;
-    const slice = Math.min(this.#rest, SLICE);
-    this.#rest -= slice;
-    this.#budget += slice;
-    return true;
-  }
-
   /** A SplitMix64 step: the same sequence in every run. */
   #nextRandom(): bigint {
     const mix = (value: bigint, shift: bigint, factor: bigint): bigint =>
@@ -269,7 +256,7 @@ export class Cpu extends CpuState {
   #runLoop(): number {
     this.#finder.refresh();
     for (;;) {
-      if (this.#budget <= 0 && !this.#refill()) return STOP.budget;
+      if (this.#budget <= 0) return STOP.budget;
       this.#tlb.setPrivilege(this.#privilege());
       let stop = this.#border();
       if (stop === RUNNING) {
@@ -302,7 +289,6 @@ export class Cpu extends CpuState {
     if (block <= 0) return this.#fetchFailed(block);
     let status = this.#interpreter.run(this.contextAddress, block);
     if (status === STATUS.budget) {
-      if (this.#refill()) return RUNNING;
       if (this.#budget === 0) return STOP.budget;
       const rest = this.#finder.temporary(this.#budget);
       if (rest <= 0) return this.#fetchFailed(rest);
@@ -626,12 +612,6 @@ export class Cpu extends CpuState {
     return this.#stopped();
   }
 }
-
-/**
- * Instructions that emitted code runs before it comes back: the engine exchanges a function for its optimised version only
- * when it is called. Coming back costs 0.1 us.
- */
-const SLICE = 100_000;
 
 /** Not a STOP: run() goes on. */
 const RUNNING = -1;
