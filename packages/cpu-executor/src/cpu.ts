@@ -287,8 +287,15 @@ export class Cpu extends CpuState {
   #runBlocks(): number {
     const block = this.#finder.find();
     if (block <= 0) return this.#fetchFailed(block);
+    // Only the slice's part of the budget is in the context: instructionsRetired stays right for whoever asks meanwhile.
+    const held = Math.max(0, this.#budget - SLICE);
+    this.#budget -= held;
+    this.#started -= held;
     let status = this.#interpreter.run(this.contextAddress, block);
+    this.#budget += held;
+    this.#started += held;
     if (status === STATUS.budget) {
+      if (held > 0) return RUNNING;
       if (this.#budget === 0) return STOP.budget;
       const rest = this.#finder.temporary(this.#budget);
       if (rest <= 0) return this.#fetchFailed(rest);
@@ -617,6 +624,12 @@ export class Cpu extends CpuState {
 const RUNNING = -1;
 /** An event was delivered between two instructions: what comes there is looked at again. */
 const BORDER = -2;
+
+/**
+ * Instructions in one call of the interpreter at most: engines replace a running function's code by better one only when it
+ * is called again, and a guest that computes without an exit would stay in the first, slow code for ever.
+ */
+const SLICE = 1 << 16;
 
 const RSP = 4;
 /** Instructions that push or pop beside their operand. */

@@ -63,6 +63,24 @@ describe("a stop", () => {
     expect([n.cpu.ripNumber, n.cpu.rflagsNumber]).toEqual([0x1000, flags]);
   });
 
+  it("after many instructions, with the budget used up or not, counts every one", () => {
+    // mov ecx,200000; l: inc eax; nop; loopd l; rdtsc; hlt
+    const code = "66b9400d0300 6640 90 67e2fa 0f31 f4";
+    const loop = 3;
+    for (const budget of [1, 65_535, 65_536, 65_537, 131_072, 300_001, 600_000]) {
+      const m = new RealModeMachine(code);
+      m.cpu.intercepts.fill(0);
+      expect(m.cpu.run(budget)).toBe(STOP.budget);
+      expect(m.cpu.instructionsRetired).toBe(budget);
+      expect(Number(m.cpu.getRegister(CX) & 0xffffffffn)).toBe(200_000 - Math.floor((budget - 1) / loop));
+    }
+    const m = new RealModeMachine(code);
+    m.cpu.intercepts.fill(0);
+    expect(m.cpu.run(1_000_000)).toBe(STOP.halt);
+    expect(m.cpu.instructionsRetired).toBe(600_003);
+    expect(Number(m.cpu.getRegister(AX) & 0xffffffffn)).toBe(600_001);
+  });
+
   it("by an address that the MMU finds not canonical is #GP(0), for data and for code", () => {
     const m = new RealModeMachine("a30090"); // mov [0x9000],ax
     m.mmu.nonCanonical.add(0x9000);
