@@ -54,7 +54,7 @@ export class BlockFinder {
       this.#codeGeneration = this.#code.generation;
       this.dropCached();
     }
-    if (this.#code.isKept(source)) this.#tlb.keepBlock(low, high, block);
+    if (this.#code.isKept) this.#tlb.keepBlock(low, high, block);
     return block;
   }
 
@@ -74,15 +74,23 @@ export class BlockFinder {
   #locate(): CodeSource | number {
     const source = this.#source;
     const state = this.#state;
+    const { i32, u32 } = this.#memory;
+    const ripAt = (state.contextAddress + CONTEXT.rip) >> 2;
     source.bits = state.codeBits;
-    source.rip = state.rip;
-    const is64 = source.bits === 64;
-    source.limit = is64 ? (1n << 64n) - 1n : BigInt(state.segmentLimit(SEGMENT.cs));
-    const isValid = is64 ? BigInt.asIntN(48, source.rip) === BigInt.asIntN(64, source.rip) : source.rip <= source.limit;
-    if (!isValid) return FETCH.badTarget;
-    const linear = BigInt.asUintN(is64 ? 64 : 32, is64 ? source.rip : state.segmentBase(SEGMENT.cs) + source.rip);
-    source.linearLow = Number(BigInt.asIntN(32, linear));
-    source.linearHigh = Number(linear >> 32n) | 0;
+    source.ripLow = i32[ripAt] as number;
+    source.ripHigh = i32[ripAt + 1] as number;
+    if (source.bits === 64) {
+      // Above bit 47 all bits are the same.
+      if (source.ripHigh >> 15 !== 0 && source.ripHigh >> 15 !== -1) return FETCH.badTarget;
+      source.limit = Number.POSITIVE_INFINITY;
+      source.linearLow = source.ripLow;
+      source.linearHigh = source.ripHigh;
+    } else {
+      source.limit = state.segmentLimit(SEGMENT.cs);
+      if (source.ripHigh !== 0 || (u32[ripAt] as number) > source.limit) return FETCH.badTarget;
+      source.linearLow = (state.segmentBaseLow(SEGMENT.cs) + source.ripLow) | 0;
+      source.linearHigh = 0;
+    }
     const page = this.#tlb.fetch(source.linearLow, source.linearHigh);
     if (page <= 0) return FETCH.failed;
     source.host = page + (source.linearLow & 0xfff);
@@ -101,9 +109,10 @@ class MutableSource implements CodeSource {
   host = 0;
   linearLow = 0;
   linearHigh = 0;
-  rip = 0n;
+  ripLow = 0;
+  ripHigh = 0;
   bits: 16 | 32 | 64 = 16;
-  limit = 0n;
+  limit = 0;
   readonly nextPage: () => number;
 
   constructor(nextPage: () => number) {

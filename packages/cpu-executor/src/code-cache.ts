@@ -1,6 +1,13 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { createDecodedInstruction, DECODE_STATUS, type DecodedInstruction, decodeInto } from "@likex/x86-decoder";
-import { type InstructionSelector, type RecordWriter, type Selection, writeInt64, writeRecord } from "./predecode.ts";
+import {
+  type InstructionSelector,
+  type RecordWriter,
+  type Selection,
+  writePair,
+  writeRecord,
+  writeSum,
+} from "./predecode.ts";
 import { BLOCK, MAX_BLOCK_INSTRUCTIONS, RECORD } from "./record.ts";
 
 /** Where code is fetched from: the page that holds its first byte, and for an instruction that crosses it, the next page. */
@@ -10,20 +17,30 @@ export interface CodeSource {
   /** Linear address of the first byte, low and high int32. */
   readonly linearLow: number;
   readonly linearHigh: number;
-  readonly rip: bigint;
+  /** Instruction pointer, low and high int32. */
+  readonly ripLow: number;
+  readonly ripHigh: number;
   /** Default operand and address size. */
   readonly bits: 16 | 32 | 64;
-  /** Highest valid instruction pointer. */
-  readonly limit: bigint;
+  /** Highest valid instruction pointer, Infinity in 64-bit code. */
+  readonly limit: number;
   /** Host address of the linear page behind, or the negative of a fetch failure; asked only for instructions that cross. */
   readonly nextPage: () => number;
 }
 
 interface CachedBlock {
-  readonly address: number;
-  readonly frame: number;
-  readonly version: number;
+  readonly ripLow: number;
+  readonly ripHigh: number;
+  readonly bits: number;
+  address: number;
+  /** Of the frame that holds its code, when it was decoded. */
+  version: number;
+  /** Another block at the same place, which the guest sees elsewhere or as code of another width. */
+  readonly next: CachedBlock | undefined;
 }
+
+const isOf = (block: CachedBlock, source: CodeSource): boolean =>
+  block.ripLow === source.ripLow && block.ripHigh === source.ripHigh && block.bits === source.bits;
 
 /** The block could not be built: what stands at the instruction pointer cannot be fetched, or nothing may be there. */
 export const FETCH = { failed: 0, beyondLimit: -1, tooLong: -2, badTarget: -3 } as const;
@@ -40,10 +57,16 @@ export class CodeCache {
   readonly #selector: InstructionSelector;
   readonly #write: RecordWriter;
   readonly #base: HostPhysicalAddress;
-  readonly #blocks = new Map<string, CachedBlock>();
+  /** By the host address of their code. */
+  readonly #blocks = new Map<number, CachedBlock>();
   readonly #decoded: DecodedInstruction = createDecodedInstruction();
   readonly #crossing: Uint8Array = new Uint8Array(16);
   #next: number;
+  /** Whether the block last found can be found again, so that the jump cache may hold it. */
+  isKept = false;
+  /** Where the block last built ends, and whether its code crosses a page. */
+  #end = 0;
+  #crosses = false;
   /** Incremented when every block's address has become invalid. */
   generation = 0;
 
@@ -62,35 +85,37 @@ export class CodeCache {
 
   /** The block that starts at the source, decoded if need be; or a FETCH code. */
   find(source: CodeSource): number {
-    const frame = source.host & ~0xfff;
-    const key = `${source.host}:${source.rip}:${source.bits}`;
-    const known = this.#blocks.get(key);
-    if (known !== undefined && known.version === this.#memory.frameVersion(frame as HostPhysicalAddress))
-      return known.address;
-    if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) this.#flush();
-    const built = this.#build(source, MAX_BLOCK_INSTRUCTIONS);
-    if (built.address <= 0) return built.address;
-    this.#next = built.end;
-    if (!built.crosses) {
-      this.#memory.watchFrame(frame as HostPhysicalAddress);
-      this.#blocks.set(key, {
-        address: built.address,
-        frame,
-        version: this.#memory.frameVersion(frame as HostPhysicalAddress),
-      });
+    const frame = (source.host & ~0xfff) as HostPhysicalAddress;
+    let known = this.#known(source);
+    this.isKept = true;
+    if (known !== undefined && known.version === this.#memory.frameVersion(frame)) return known.address;
+    if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) {
+      this.#flush();
+      known = undefined;
     }
-    return built.address;
+    const address = this.#build(source, MAX_BLOCK_INSTRUCTIONS);
+    this.isKept = address > 0 && !this.#crosses;
+    if (address <= 0) return address;
+    this.#next = this.#end;
+    if (!this.isKept) return address;
+    this.#memory.watchFrame(frame);
+    const version = this.#memory.frameVersion(frame);
+    const { host, ripLow, ripHigh, bits } = source;
+    if (known !== undefined) Object.assign(known, { address, version });
+    else this.#blocks.set(host, { ripLow, ripHigh, bits, address, version, next: this.#blocks.get(host) });
+    return address;
+  }
+
+  #known(source: CodeSource): CachedBlock | undefined {
+    let block = this.#blocks.get(source.host);
+    while (block !== undefined && !isOf(block, source)) block = block.next;
+    return block;
   }
 
   /** A block of at most `count` instructions that is used once: its code is neither watched nor found again. */
   temporary(source: CodeSource, count: number): number {
     if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) this.#flush();
-    return this.#build(source, Math.min(count, MAX_BLOCK_INSTRUCTIONS)).address;
-  }
-
-  /** True when the block at this address can be found again, so that the jump cache may hold it. */
-  isKept(source: CodeSource): boolean {
-    return this.#blocks.has(`${source.host}:${source.rip}:${source.bits}`);
+    return this.#build(source, Math.min(count, MAX_BLOCK_INSTRUCTIONS));
   }
 
   #flush(): void {
@@ -99,24 +124,26 @@ export class CodeCache {
     this.generation++;
   }
 
-  #build(source: CodeSource, most: number): { address: number; end: number; crosses: boolean } {
+  /** Decodes a block at `#next`: its address, or a FETCH code. */
+  #build(source: CodeSource, most: number): number {
     const { i32, u16, u8 } = this.#memory;
     const d = this.#decoded;
     const address = this.#next;
     const pageEnd = (source.host & ~0xfff) + 4096;
     let at = address + BLOCK.size;
     let host = source.host;
-    let rip = source.rip;
+    /** Bytes from the block's first to the one behind the last instruction. */
+    let bytes = 0;
     let count = 0;
-    let crosses = false;
+    this.#crosses = false;
     let previous: Selection | undefined;
     while (count < most) {
       let status = decodeInto(u8, host, pageEnd, source.bits, d);
       if (status === DECODE_STATUS.truncated) {
         if (count > 0) break;
         const next = source.nextPage();
-        if (next <= 0) return { address: next, end: 0, crosses };
-        crosses = true;
+        if (next <= 0) return next;
+        this.#crosses = true;
         const here = pageEnd - host;
         this.#crossing.set(u8.subarray(host, pageEnd));
         this.#crossing.set(u8.subarray(next, next + 16 - here), here);
@@ -125,12 +152,12 @@ export class CodeCache {
       }
       if (status === DECODE_STATUS.tooLong) {
         if (count > 0) break;
-        return { address: FETCH.tooLong, end: 0, crosses };
+        return FETCH.tooLong;
       }
       const selection = status === DECODE_STATUS.ok ? this.#selector.select(d) : undefined;
-      if (selection !== undefined && rip + BigInt(d.length) - 1n > source.limit) {
+      if (selection !== undefined && (source.ripLow >>> 0) + bytes + d.length - 1 > source.limit) {
         if (count > 0) break;
-        return { address: FETCH.beyondLimit, end: 0, crosses };
+        return FETCH.beyondLimit;
       }
       if (selection === undefined) {
         i32.fill(0, at >> 2, (at + RECORD.size) >> 2);
@@ -140,31 +167,39 @@ export class CodeCache {
         at += RECORD.size;
         break;
       }
-      rip += BigInt(d.length);
+      bytes += d.length;
       host += d.length;
-      const size = this.#write(this.#memory, at, d, selection, count++, source.bits, rip);
+      writeSum(i32, address + BLOCK.end, source.ripLow, source.ripHigh, bytes);
+      const nextLow = i32[(address + BLOCK.end) >> 2] as number;
+      const nextHigh = i32[(address + BLOCK.end + 4) >> 2] as number;
+      const size = this.#write(this.#memory, at, d, selection, count++, source.bits, nextLow, nextHigh);
       const fused = previous === undefined ? undefined : this.#selector.fuse(previous, selection);
       if (fused !== undefined) u16[(at - RECORD.size + RECORD.handler) >> 1] = fused;
       previous = selection;
       at += size;
-      if (selection.endsBlock || crosses || host >= pageEnd) break;
+      if (selection.endsBlock || this.#crosses || host >= pageEnd) break;
     }
-    if (previous === undefined || !previous.endsBlock) at = this.#continueBehind(at, count, rip);
-    writeInt64(i32, address + BLOCK.rip, source.rip);
-    writeInt64(i32, address + BLOCK.end, rip);
+    writeSum(i32, address + BLOCK.end, source.ripLow, source.ripHigh, bytes);
+    if (previous === undefined || !previous.endsBlock) at = this.#continueBehind(at, count, address);
+    writePair(i32, address + BLOCK.rip, source.ripLow, source.ripHigh);
     i32[(address + BLOCK.count) >> 2] = count;
-    i32[(address + BLOCK.linear) >> 2] = source.linearLow;
-    i32[(address + BLOCK.linear + 4) >> 2] = source.linearHigh;
-    return { address, end: at, crosses };
+    writePair(i32, address + BLOCK.linear, source.linearLow, source.linearHigh);
+    this.#end = at;
+    return address;
   }
 
   /** A jump to the next instruction that counts as none: blocks end with it when no instruction ends them. */
-  #continueBehind(at: number, index: number, rip: bigint): number {
+  #continueBehind(at: number, index: number, block: number): number {
     const { u16, u8, i32 } = this.#memory;
     i32.fill(0, at >> 2, (at + RECORD.size) >> 2);
-    u16[(at + RECORD.handler) >> 1] = this.#selector.handlerOf("continue 32") as number;
+    u16[(at + RECORD.handler) >> 1] = this.#selector.continuation;
     u8[at + RECORD.index] = index;
-    writeInt64(i32, at + RECORD.target, rip);
+    writePair(
+      i32,
+      at + RECORD.target,
+      i32[(block + BLOCK.end) >> 2] as number,
+      i32[(block + BLOCK.end + 4) >> 2] as number,
+    );
     return at + RECORD.size;
   }
 }

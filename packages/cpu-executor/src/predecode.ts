@@ -23,6 +23,8 @@ export interface Selection {
   readonly handler: number;
   readonly key: string;
   readonly shape: Shape;
+  /** A handler may carry it out together with the conditional jump behind it. */
+  readonly isFusable: boolean;
   readonly endsBlock: boolean;
   readonly branches: boolean;
   readonly repeats: boolean;
@@ -77,17 +79,19 @@ export class InstructionSelector {
   readonly #selections: (Selection | null | undefined)[] = new Array(FORMS.length * 18);
 
   readonly #loadExtension: () => void;
+  readonly #fused = new Map<Selection, Map<Selection, number | undefined>>();
+  /** The handler of an instruction that raises #UD. */
+  readonly undefinedInstruction: number;
+  /** The handler that goes on behind a block. */
+  readonly continuation: number;
 
   /** `loadExtension` is called before a handler of the second module is first named. */
   constructor(keys: readonly string[], loadExtension: () => void) {
     this.#loadExtension = loadExtension;
     this.#keys = keys;
     this.#handlers = new Map(keys.map((key, number) => [key, number]));
-  }
-
-  /** The handler of an instruction that raises #UD. */
-  get undefinedInstruction(): number {
-    return this.handlerOf("ud2 32") as number;
+    this.undefinedInstruction = this.handlerOf("ud2 32") as number;
+    this.continuation = this.handlerOf("continue 32") as number;
   }
 
   /** The key of the handler that a record names. */
@@ -119,7 +123,14 @@ export class InstructionSelector {
 
   /** The handler that executes both, when there is one. */
   fuse(first: Selection, second: Selection): number | undefined {
-    return isFusable(first.shape) ? this.#handlers.get(fusedKey(first.key, second.key)) : undefined;
+    if (!first.isFusable) return undefined;
+    let known = this.#fused.get(first);
+    if (known === undefined) {
+      known = new Map();
+      this.#fused.set(first, known);
+    }
+    if (!known.has(second)) known.set(second, this.#handlers.get(fusedKey(first.key, second.key)));
+    return known.get(second);
   }
 
   protected handlerFor(shape: Shape): number | undefined {
@@ -139,6 +150,7 @@ export class InstructionSelector {
       handler,
       key,
       shape,
+      isFusable: isFusable(shape),
       endsBlock: entry?.endsBlock === true || shape.repeat !== "none",
       branches: form.operands.some((code) => code.startsWith("J")),
       repeats: shape.repeat !== "none" && entry?.endsBlock !== true,
@@ -194,7 +206,10 @@ export function segmentOffset(segment: number, bits: number): number {
   return CONTEXT.segments + slot * 16;
 }
 
-/** Writes the records of one instruction and returns their size in bytes. `rip` is the instruction pointer behind it. */
+/**
+ * Writes the records of one instruction and returns their size in bytes. `next` is the instruction pointer behind it, as two
+ * int32: numbers, because programs that change their code have it decoded again and again.
+ */
 export type RecordWriter = (
   memory: RecordPlace,
   at: number,
@@ -202,7 +217,8 @@ export type RecordWriter = (
   selection: Selection,
   index: number,
   bits: number,
-  rip: bigint,
+  nextLow: number,
+  nextHigh: number,
 ) => number;
 
 /** One record for one instruction. */
@@ -213,27 +229,15 @@ export function writeRecord(
   selection: Selection,
   index: number,
   bits: number,
-  rip: bigint,
+  nextLow: number,
+  nextHigh: number,
 ): number {
   const { u8, u16, i32 } = memory;
   i32.fill(0, at >> 2, (at + RECORD.size) >> 2);
   u16[(at + RECORD.handler) >> 1] = selection.handler;
   u8[at + RECORD.length] = d.length;
   u8[at + RECORD.index] = index;
-  selection.registers.forEach((register, slot) => {
-    const field = (at + (REGISTER_FIELDS[slot] as number)) >> 1;
-    if (register.source === SOURCE.segmentReg) u16[field] = CONTEXT.segmentRegisters + d.reg * 16;
-    else if (register.source === SOURCE.fixedSelector) u16[field] = CONTEXT.segmentRegisters + register.fixed * 16;
-    else if (register.source === SOURCE.vvvv) u16[field] = CONTEXT.gpr + d.vvvv * 8;
-    else if (register.source >= SOURCE.vectorReg) u16[field] = vectorOffset(register.source, d);
-    else u16[field] = registerOffset(register.source === SOURCE.reg ? d.reg : d.rm, register.bytes, d.prefixes);
-  });
-  if (selection.shape.operands.length === 0) {
-    // Instructions that are carried out elsewhere: operand size and register numbers instead of context offsets.
-    u16[(at + RECORD.register0) >> 1] =
-      (d.operandSize << 8) | (selection.fixedSelector >= 0 ? selection.fixedSelector : d.reg);
-    u16[(at + RECORD.register1) >> 1] = selection.usesMemory ? NO_REGISTER : d.rm;
-  }
+  writeRegisters(u16, at, d, selection);
   u8[at + RECORD.addressShift] = 64 - d.addressSize;
   u16[(at + RECORD.segment) >> 1] = segmentOffset(d.segment, bits);
   i32[(at + RECORD.immediate) >> 2] = selection.farPointerSegment < 0 ? d.immediate : selection.farPointerSegment;
@@ -243,31 +247,58 @@ export function writeRecord(
     u16[(at + RECORD.base) >> 1] = d.base < 0 || ripRelative ? CONTEXT.zero : CONTEXT.gpr + d.base * 8;
     u16[(at + RECORD.indexRegister) >> 1] = d.index < 0 ? CONTEXT.zero : CONTEXT.gpr + d.index * 8;
     u8[at + RECORD.scale] = d.scaleShift;
-    let displacement = (BigInt(d.displacementHigh) << 32n) | BigInt(d.displacement >>> 0);
-    if (ripRelative) displacement = BigInt(d.displacement) + rip;
+    const displacement = at + RECORD.displacement;
+    if (ripRelative) writeSum(i32, displacement, nextLow, nextHigh, d.displacement);
     // POP computes its address after the stack pointer has moved (SDM Vol 2, POP).
-    if (selection.popsToMemory && d.base === 4) displacement += BigInt(selection.shape.bits / 8);
-    writeInt64(i32, at + RECORD.displacement, displacement);
+    else if (selection.popsToMemory && d.base === 4)
+      writeSum(i32, displacement, d.displacement, d.displacementHigh, selection.shape.bits / 8);
+    else writePair(i32, displacement, d.displacement, d.displacementHigh);
   } else if (selection.wideImmediate) {
-    i32[(at + RECORD.immediate64) >> 2] = d.immediate;
-    i32[(at + RECORD.immediate64 + 4) >> 2] = d.immediateHigh;
+    writePair(i32, at + RECORD.immediate64, d.immediate, d.immediateHigh);
   }
   if (selection.isX87) {
     u16[(at + RECORD.x87Opcode) >> 1] = (selection.x87Opcode << 8) | (d.mod << 6) | ((d.reg & 7) << 3) | (d.rm & 7);
-    i32[(at + RECORD.ripLow) >> 2] = Number(BigInt.asIntN(32, rip)) - d.length;
+    i32[(at + RECORD.ripLow) >> 2] = nextLow - d.length;
   }
   if (selection.branches || selection.repeats) {
-    const from = selection.repeats ? rip - BigInt(d.length) : rip + BigInt(d.immediate);
-    const target =
-      d.operandSize === 64 || bits === 64 ? from : selection.repeats ? from : BigInt.asUintN(d.operandSize, from);
     i32[(at + RECORD.taken) >> 2] = 0;
     i32[(at + RECORD.notTaken) >> 2] = 0;
-    writeInt64(i32, at + RECORD.target, target);
+    const target = at + RECORD.target;
+    writeSum(i32, target, nextLow, nextHigh, selection.repeats ? -d.length : d.immediate);
+    if (bits !== 64) i32[(target + 4) >> 2] = 0;
+    if (bits !== 64 && d.operandSize === 16 && !selection.repeats)
+      i32[target >> 2] = (i32[target >> 2] as number) & 0xffff;
   }
   return RECORD.size;
 }
 
-export function writeInt64(i32: Int32Array, at: number, value: bigint): void {
-  i32[at >> 2] = Number(BigInt.asIntN(32, value));
-  i32[(at + 4) >> 2] = Number(value >> 32n) | 0;
+function writeRegisters(u16: Uint16Array, at: number, d: DecodedInstruction, selection: Selection): void {
+  const { registers } = selection;
+  for (let slot = 0; slot < registers.length; slot++) {
+    const { source, bytes, fixed } = registers[slot] as Selection["registers"][number];
+    const field = (at + (REGISTER_FIELDS[slot] as number)) >> 1;
+    if (source === SOURCE.segmentReg) u16[field] = CONTEXT.segmentRegisters + d.reg * 16;
+    else if (source === SOURCE.fixedSelector) u16[field] = CONTEXT.segmentRegisters + fixed * 16;
+    else if (source === SOURCE.vvvv) u16[field] = CONTEXT.gpr + d.vvvv * 8;
+    else if (source >= SOURCE.vectorReg) u16[field] = vectorOffset(source, d);
+    else u16[field] = registerOffset(source === SOURCE.reg ? d.reg : d.rm, bytes, d.prefixes);
+  }
+  if (selection.shape.operands.length > 0) return;
+  // Instructions that are carried out elsewhere: operand size and register numbers instead of context offsets.
+  u16[(at + RECORD.register0) >> 1] =
+    (d.operandSize << 8) | (selection.fixedSelector >= 0 ? selection.fixedSelector : d.reg);
+  u16[(at + RECORD.register1) >> 1] = selection.usesMemory ? NO_REGISTER : d.rm;
 }
+
+export function writePair(i32: Int32Array, at: number, low: number, high: number): void {
+  i32[at >> 2] = low;
+  i32[(at + 4) >> 2] = high;
+}
+
+/** Writes a 64-bit value plus an int32. */
+export function writeSum(i32: Int32Array, at: number, low: number, high: number, add: number): void {
+  const sum = (low >>> 0) + (add >>> 0);
+  writePair(i32, at, sum | 0, (high + (add >> 31) + (sum >= TWO_32 ? 1 : 0)) | 0);
+}
+
+const TWO_32 = 2 ** 32;

@@ -94,15 +94,16 @@ export class Machine {
       host: this.base + rip,
       linearLow: rip,
       linearHigh: 0,
-      rip: BigInt(rip),
+      ripLow: rip,
+      ripHigh: 0,
       bits: 64 as const,
-      limit: (1n << 64n) - 1n,
+      limit: Number.POSITIVE_INFINITY,
       nextPage: () => this.base + (rip & ~0xfff) + 4096,
     };
     const epoch = this.memory.watchEpoch + this.code.generation;
     const block = this.code.find(source);
     if (this.memory.watchEpoch + this.code.generation !== epoch) this.tlb.flush();
-    if (this.code.isKept(source) && !this.regions.has(rip)) this.tlb.keepBlock(rip, 0, block);
+    if (this.code.isKept && !this.regions.has(rip)) this.tlb.keepBlock(rip, 0, block);
     return block;
   }
 

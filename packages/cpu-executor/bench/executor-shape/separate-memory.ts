@@ -66,8 +66,8 @@ const move = (bits: Bits, direction: "load" | "store"): string =>
 
 /** Load, operation on the temporary, store: each a record. Only the last has the instruction's length. */
 export function writeSeparateRecords(selector: InstructionSelector): RecordWriter {
-  return (memory, at, d, selection, index, bits, rip) => {
-    const size = writeRecord(memory, at, d, selection, index, bits, rip);
+  return (memory, at, d, selection, index, bits, nextLow, nextHigh) => {
+    const size = writeRecord(memory, at, d, selection, index, bits, nextLow, nextHigh);
     const position = memoryOperand(selection.shape);
     if (registerShape(selection.shape) === undefined) return size;
     const width = (selection.shape.operands[position] as Operand).bits;
