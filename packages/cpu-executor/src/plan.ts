@@ -6,19 +6,23 @@ import { SEMANTICS } from "./semantics/index.ts";
 import { type OperandSize, type Repeat, shapeKey, shapeOf } from "./shapes.ts";
 
 /**
- * Instructions whose handlers of 8, 32 and 64 bits are cases of the main function, beside those that branch. V8 compiles
- * one function of some 500 cases well; everything else costs a call more (docs/decisions/0001).
+ * Instructions that are cases of the main function. V8 optimises that function as a whole, which takes it 0.1 s and is the
+ * largest part of a short program's time, so it has what compilers emit often; everything else costs a call more
+ * (docs/decisions/0001). First those of 8, 32 and 64 bits with every kind of operand.
  */
 const HOT: ReadonlySet<string> = new Set([
   ...["mov", "movzx", "movsx", "movsxd", "lea", "nop", "push", "pop"],
-  ...["add", "sub", "cmp", "inc", "dec", "neg", "adc", "sbb", "imul"],
-  ...["and", "or", "xor", "test", "not", "shl", "shr", "sar"],
+  ...["add", "sub", "cmp", "inc", "dec", "and", "or", "xor", "test"],
 ]);
 
-/** Instructions that continue somewhere else: only the main function can. */
-const BRANCHES: ReadonlySet<string> = new Set([
-  ...["jmp", "call", "ret", "loop", "loope", "loopne", "jrcxz", "continue", "sti", "popf"],
+/** Those of 32 and 64 bits whose destination is a register. */
+const HOT_IN_REGISTERS: ReadonlySet<string> = new Set(["adc", "sbb", "imul", "neg", "not", "shl", "shr", "sar"]);
+
+/** Branches of 32 and 64 bits, and repetitions. */
+const HOT_BRANCHES: ReadonlySet<string> = new Set([
+  ...["jmp", "call", "ret", "continue"],
   ...CONDITIONS.map((condition) => `j${condition}`),
+  ...["movsb", "movsw", "movsd", "movsq", "stosb", "stosw", "stosd", "stosq"],
 ]);
 
 /** Comparisons that a conditional jump is fused with, by width and operand kinds: those that compilers emit most. */
@@ -45,8 +49,14 @@ export const fusedKey = (first: string, second: string): string => `${first} + $
 
 const handlerKey = (handler: Handler): string => handler.shapes.map(shapeKey).join(" + ");
 
-const isHot = (shape: Shape): boolean =>
-  BRANCHES.has(shape.mnemonic) || isRepetition(shape) || (HOT.has(shape.mnemonic) && shape.bits !== 16);
+function isHot(shape: Shape): boolean {
+  if (shape.repeat !== "none") return HOT_BRANCHES.has(shape.mnemonic) && isRepetition(shape);
+  if (shape.bits === 16 || isString(shape)) return false;
+  if (HOT_IN_REGISTERS.has(shape.mnemonic)) return shape.bits !== 8 && shape.operands[0]?.kind !== "memory";
+  return HOT.has(shape.mnemonic) || HOT_BRANCHES.has(shape.mnemonic);
+}
+
+const isString = (shape: Shape): boolean => SEMANTICS[shape.mnemonic]?.repeats === true;
 
 /** A repetition in emitted code branches to itself; INS and OUTS leave it. */
 const isRepetition = (shape: Shape): boolean =>

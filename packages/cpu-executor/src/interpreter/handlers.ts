@@ -13,7 +13,7 @@ export interface Handler {
 export interface InterpreterPlan {
   /** Cases of the main function, most of the instructions that programs execute. */
   readonly hot: readonly Handler[];
-  /** Functions of their own, which never end a block by branching. Their numbers follow the hot ones. */
+  /** Functions of their own. Their numbers follow the hot ones. */
   readonly cold: readonly Handler[];
   /** Functions of the second module. Their numbers follow the cold ones. */
   readonly extension: readonly Handler[];
