@@ -44,6 +44,7 @@ export class BlockFinder {
     const ripAt = (this.#state.contextAddress + CONTEXT.rip) >> 2;
     const low = i32[ripAt] as number;
     const high = i32[ripAt + 1] as number;
+    this.#useCode();
     const known = this.#tlb.knownBlock(low, high);
     if (known !== 0) return known;
     const source = this.#locate();
@@ -56,6 +57,12 @@ export class BlockFinder {
     }
     if (this.#code.isKept) this.#tlb.keepBlock(low, high, block);
     return block;
+  }
+
+  #useCode(): void {
+    const state = this.#state;
+    if (state.codeBits === 64) this.#tlb.useCode(0, -1, 64);
+    else this.#tlb.useCode(state.segmentBaseLow(SEGMENT.cs), state.segmentLimit(SEGMENT.cs) | 0, state.codeBits);
   }
 
   /** A block of at most `count` instructions at RIP that is used once. */

@@ -11,13 +11,13 @@ import { type CpuSnapshot, restoreRegisters, saveRegisters } from "./snapshot.ts
 import { PRIVILEGE, SoftTlb } from "./soft-tlb.ts";
 import { CpuState } from "./state.ts";
 import { HELPER, PORT_DETAIL, STATUS } from "./status.ts";
-import { createStopDetails, INTERCEPT, STOP, type StopDetails } from "./stop.ts";
+import { createStopDetails, INTERCEPT, STOP, type StopDetails, TASK_SOURCE } from "./stop.ts";
 import { DONE, VECTOR } from "./system/access.ts";
-import { CR0, CR4 } from "./system/control-registers.ts";
+import { CONTROL_WRITE, CR0, CR4 } from "./system/control-registers.ts";
 import { CPU_MODELS, type CpuModel } from "./system/cpuid.ts";
 import { Breakpoints, DR6 } from "./system/debug-registers.ts";
 import { combine } from "./system/double-fault.ts";
-import { EVENT_TYPE } from "./system/events.ts";
+import { EVENT_TYPE } from "./system/event-type.ts";
 import { mayAccessPorts } from "./system/io-permission.ts";
 import type { MsrState } from "./system/msr-state.ts";
 import type { Msrs } from "./system/msrs.ts";
@@ -49,6 +49,18 @@ export interface CpuEvent {
   readonly instructionLength: number;
 }
 
+/** A task switch that was stopped at. */
+export interface TaskSwitchRequest {
+  /** Of the TSS. */
+  readonly selector: number;
+  /** TASK_SOURCE.*. */
+  readonly source: number;
+  /** Of the instruction that asked for it, in bytes; 0 for an exception or interrupt. */
+  readonly instructionLength: number;
+  /** Of the event that goes through the task gate, -1 for none. */
+  readonly errorCode: number;
+}
+
 /** Bits of Cpu.windowRequest. */
 export const WINDOW = { interrupt: 1, nmi: 2 } as const;
 
@@ -63,7 +75,7 @@ export class Cpu extends CpuState {
   readonly intercepts: Uint8Array = new Uint8Array(64).fill(1);
   /**
    * Exceptions (bit = vector) at which run() stops; the others are delivered through the guest's own table. All at first. With
-   * bit 8 (#DF) set an exception whose delivery fails stops as if it were set, and the caller continues with
+   * bit 8 (#DF) set an exception or INT n whose delivery fails stops as if it were set, and the caller continues with
    * deliverEvent; else the processor goes on to the double fault and to shutdown by itself.
    */
   exceptionBitmap: number = ALL_EXCEPTIONS;
@@ -98,6 +110,8 @@ export class Cpu extends CpuState {
     this.#system = createSystem({
       state: this,
       tlb: this.#tlb,
+      mmu: options.mmu,
+      taskIntercepts: this,
       memory: options.memory,
       model: options.model ?? CPU_MODELS.likex,
       clock: options.clock ?? (() => BigInt(this.instructionsRetired)),
@@ -157,13 +171,19 @@ export class Cpu extends CpuState {
     restoreRegisters(this, saved);
     this.#system.msrs.restore(saved.msrs);
     this.pendingDebug = saved.pendingDebug;
+    this.writePkru(this.pkru);
     this.onTranslationChange?.();
     this.#tlb.flush();
   }
 
-  /** Writes CR0, CR2, CR3, CR4 or CR8 as MOV does; false where it raises #GP(0). */
+  /** Writes CR0, CR2, CR3, CR4 or CR8 as MOV does; false where it raises #GP(0) or the Mmu cannot load the PDPTE registers. */
   writeControlRegister(register: number, value: bigint): boolean {
-    return this.#system.control.write(register, value);
+    return this.#system.control.write(register, value) === CONTROL_WRITE.done;
+  }
+
+  /** Writes PKRU, 32 bits, as WRPKRU does: the Mmu is told. */
+  writePkru(value: number): void {
+    this.#system.translations.setPkru(value);
   }
 
   /** Forgets cached translations: call it after changing what the Mmu depends on, CS excepted. */
@@ -199,12 +219,46 @@ export class Cpu extends CpuState {
   deliverEvent(event: CpuEvent): number {
     this.#tlb.setPrivilege(this.#privilege());
     const isSoftware = event.type >= EVENT_TYPE.softwareInterrupt;
-    const returnRip = isSoftware ? this.#advanced(event.instructionLength) : this.rip;
     const { vector, type, errorCode } = event;
     this.halted = false;
+    if (!isSoftware && this.#deliverCommon(vector, type, errorCode)) {
+      if (type === EVENT_TYPE.nmi) this.nmiBlocked = true;
+      return STOP.budget;
+    }
+    const returnRip = isSoftware ? this.#advanced(event.instructionLength) : this.rip;
     const stop = this.#deliverChain({ vector, type, errorCode, returnRip }, "report");
     if (stop === RUNNING && type === EVENT_TYPE.nmi) this.nmiBlocked = true;
     return stop === RUNNING ? STOP.budget : stop;
+  }
+
+  /**
+   * Carries out a task switch that run() or deliverEvent() stopped at with STOP.taskSwitch. STOP.budget: it has happened;
+   * STOP.exception: as far as it went, and the new task or the old one is to get that exception; STOP.mmu or STOP.mmio:
+   * it has not begun, and is repeated when the Mmu has the page.
+   */
+  switchTask(task: TaskSwitchRequest): number {
+    this.#tlb.setPrivilege(this.#privilege());
+    const { access, tasks } = this.#system;
+    const next = this.#advanced(task.instructionLength);
+    const external = task.source === TASK_SOURCE.gate && task.instructionLength === 0 ? 1 : 0;
+    for (;;) {
+      access.begin();
+      const status = tasks.resume(task.selector, task.source, next, external, task.errorCode);
+      if (status === STATUS.codeWrite) this.#codeWritten();
+      else {
+        if (status === DONE && tasks.debugTrap) this.#taskTrap();
+        this.stop.kind = status === DONE ? STOP.budget : this.#stopOf(status);
+        return this.stop.kind;
+      }
+    }
+  }
+
+  /** What stopped an operation: a STOP, with the exception's details. */
+  #stopOf(status: number): number {
+    if (status !== STATUS.stopped) return this.#stopException(this.#detail(), this.#system.access.errorCode);
+    if (this.stop.kind !== STOP.exception) return this.stop.kind;
+    if (this.stop.vector === VECTOR.pf) this.#setFaultAddress();
+    return STOP.exception;
   }
 
   /**
@@ -237,6 +291,13 @@ export class Cpu extends CpuState {
     return mixed ^ (mixed >> 31n);
   }
 
+  /** Moves RIP `bytes` on, in its width. */
+  #advance(bytes: number): void {
+    const low = (this.ripLow >>> 0) + bytes;
+    const carry = low >= TWO_32 && this.codeBits === 64 ? 1 : 0;
+    this.setRipPair(low | 0, this.ripHigh + carry);
+  }
+
   /** RIP `bytes` on, in the width of the instruction pointer. */
   #advanced(bytes: number): bigint {
     return BigInt.asUintN(this.codeBits === 64 ? 64 : 32, this.rip + BigInt(bytes));
@@ -261,8 +322,9 @@ export class Cpu extends CpuState {
       let stop = this.#border();
       if (stop === RUNNING) {
         const flags = this.flagRest & (RFLAGS.tf | RFLAGS.rf);
-        const isPlain = flags === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
-        stop = isPlain ? this.#runBlocks() : this.#step(flags);
+        const isPlain = (flags & RFLAGS.tf) === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
+        if (!isPlain) stop = this.#step(flags);
+        else stop = flags === 0 ? this.#runBlocks() : this.#runResumed();
       }
       if (stop !== RUNNING && stop !== BORDER) return stop;
     }
@@ -304,6 +366,18 @@ export class Cpu extends CpuState {
     if (status !== STATUS.lookup) return this.#handle(status);
     if (this.windowRequest !== 0) this.#finder.refresh();
     return RUNNING;
+  }
+
+  /**
+   * With RF set, as behind every IRET from a fault's handler, and no breakpoint that it could silence: all that is left of it
+   * is that it ends with the next instruction, and stays where that does not happen.
+   */
+  #runResumed(): number {
+    const before = this.instructionsRetired;
+    this.changeFlagRest(RFLAGS.rf, 0);
+    const stop = this.#runBlocks();
+    if (stop !== RUNNING && this.instructionsRetired === before) this.changeFlagRest(0, RFLAGS.rf);
+    return stop;
   }
 
   /** One instruction, with the breakpoints before it and the traps behind it. */
@@ -357,6 +431,7 @@ export class Cpu extends CpuState {
       return RUNNING;
     }
     if (status === STATUS.done) return RUNNING;
+    this.stop.unblockedNmi = false;
     if (status === STATUS.budget) return STOP.budget;
     const record = i32[(this.contextAddress + CONTEXT.stopRecord) >> 2] as number;
     this.#locate(record);
@@ -394,8 +469,28 @@ export class Cpu extends CpuState {
     return IMPLICIT_STACK.has(mnemonic ?? "") && Math.abs(distance) <= LARGEST_STACK_ACCESS;
   }
 
+  /** INT n and IRET in their common cases. */
+  #helpCommon(helper: number, record: number): boolean {
+    const { commonDelivery, commonReturn, instructions, access } = this.#system;
+    if (helper === HELPER.interruptReturn) {
+      if (!commonReturn.execute(access.operandBytes(record))) return false;
+      this.#loadsRf = true;
+      this.nmiBlocked = false;
+      return true;
+    }
+    if (helper !== HELPER.interrupt) return false;
+    const low = this.ripLow + this.stop.instructionLength;
+    // Where the instruction pointer wraps the other path decides.
+    if (low > LARGEST_INT32 || (low >= 0 && this.ripLow < 0)) return false;
+    const vector = access.immediate(record) & 0xff;
+    if (!commonDelivery.deliver(vector, EVENT_TYPE.softwareInterrupt, -1, low, this.ripHigh)) return false;
+    instructions.suppressesTrap = true;
+    return true;
+  }
+
   #help(record: number): number {
     const helper = this.#detail();
+    if (this.#helpCommon(helper, record)) return this.#happened();
     const next = this.#advanced(this.stop.instructionLength);
     const { instructions, access } = this.#system;
     if (helper === HELPER.breakpoint) return this.#software(VECTOR.bp, EVENT_TYPE.softwareException, next);
@@ -413,6 +508,13 @@ export class Cpu extends CpuState {
       if (this.#system.tasks.debugTrap) this.#taskTrap();
       return this.#happened();
     }
+    if (helper === HELPER.interruptReturn && status !== STATUS.codeWrite && this.nmiBlocked) {
+      this.nmiBlocked = false;
+      this.stop.unblockedNmi = true;
+    }
+    const { delivering } = instructions;
+    if (delivering >= 0 && status !== STATUS.codeWrite && this.#isIntercepted(VECTOR.df))
+      return this.#stopException(delivering, -1, EVENT_TYPE.softwareInterrupt);
     return this.#failed(status);
   }
 
@@ -447,14 +549,13 @@ export class Cpu extends CpuState {
     access.begin();
     const allowed = intercepted.checkPrivilege(instruction);
     if (allowed !== DONE) return this.#failed(allowed);
-    if (this.intercepts[instruction] !== 0) {
+    if (this.intercepts[instruction] !== 0 && !intercepted.isAlwaysCarriedOut(instruction, record)) {
       this.#describeIntercept(record);
       return STOP.instruction;
     }
-    const next = this.#advanced(this.stop.instructionLength);
     const status = intercepted.execute(instruction, record);
     if (status !== DONE) return this.#failed(status);
-    this.rip = next;
+    this.#advance(this.stop.instructionLength);
     if (instruction === INTERCEPT.movToDr && this.#breakpoints.update()) this.#watchBreakpoints();
     return this.#happened();
   }
@@ -476,6 +577,11 @@ export class Cpu extends CpuState {
    */
   #raise(vector: number, errorCode: number, then: number = RUNNING): number {
     if (this.#isIntercepted(vector)) return this.#stopException(vector, errorCode);
+    if (vector === VECTOR.pf) this.#setFaultAddress();
+    if (this.#deliverCommon(vector, EVENT_TYPE.exception, errorCode)) {
+      this.#takeDelivery();
+      return then;
+    }
     const event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
     const stop = this.#deliverChain(event, "instruction");
     return stop === RUNNING ? then : stop;
@@ -496,7 +602,7 @@ export class Cpu extends CpuState {
     let event = first;
     for (;;) {
       if (event.vector === VECTOR.pf && event.type === EVENT_TYPE.exception && failure === "instruction")
-        this.cr2 = this.#faultAddress();
+        this.#setFaultAddress();
       const status = this.#deliverOnce(event);
       if (status === DONE) {
         this.interruptShadow = 0;
@@ -514,7 +620,7 @@ export class Cpu extends CpuState {
       const errorCode = isSlow ? this.stop.errorCode : this.#system.access.errorCode;
       if (event.vector === VECTOR.df && event.type === EVENT_TYPE.exception) return STOP.shutdown;
       if (callerDecides) return this.#stopException(vector, errorCode);
-      if (vector === VECTOR.pf) this.cr2 = this.#faultAddress();
+      if (vector === VECTOR.pf) this.#setFaultAddress();
       const next = combine(event.type === EVENT_TYPE.exception ? event.vector : -1, vector);
       if (next === VECTOR.df) event = { ...event, vector: next, type: EVENT_TYPE.exception, errorCode: 0 };
       else event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
@@ -538,8 +644,16 @@ export class Cpu extends CpuState {
     this.#deliveries++;
   }
 
-  #faultAddress(): bigint {
-    return (BigInt(this.#tlb.faultHigh >>> 0) << 32n) | BigInt(this.#tlb.faultLow >>> 0);
+  #setFaultAddress(): void {
+    this.cr2Low = this.#tlb.faultLow;
+    this.cr2High = this.#tlb.faultHigh;
+  }
+
+  /** Delivers an event that returns to RIP, where that is the common case. */
+  #deliverCommon(vector: number, type: number, errorCode: number): boolean {
+    if (!this.#system.commonDelivery.deliver(vector, type, errorCode, this.ripLow, this.ripHigh)) return false;
+    this.interruptShadow = 0;
+    return true;
   }
 
   /** Runs the instruction that writes decoded code once more, from a block that is not itself watched. */
@@ -561,17 +675,11 @@ export class Cpu extends CpuState {
   #locate(record: number): void {
     const { u8, u32 } = this.memory;
     const block = u32[(this.contextAddress + CONTEXT.block) >> 2] as number;
-    let rip = (u32[(block + BLOCK.rip) >> 2] as number) + (u32[(block + BLOCK.rip + 4) >> 2] as number) * 0x100000000;
-    for (let at = block + BLOCK.size; at < record; at += RECORD.size) rip += u8[at + RECORD.length] as number;
-    if (rip < Number.MAX_SAFE_INTEGER) this.ripNumber = rip;
-    else this.rip = this.#exactRip(block, record);
-  }
-
-  #exactRip(block: number, record: number): bigint {
-    let rip = this.memory.u64[(block + BLOCK.rip) >> 3] as bigint;
-    for (let at = block + BLOCK.size; at < record; at += RECORD.size)
-      rip += BigInt(this.memory.u8[at + RECORD.length] as number);
-    return rip;
+    let low = u32[(block + BLOCK.rip) >> 2] as number;
+    let high = u32[(block + BLOCK.rip + 4) >> 2] as number;
+    for (let at = block + BLOCK.size; at < record; at += RECORD.size) low += u8[at + RECORD.length] as number;
+    if (low >= TWO_32) high++;
+    this.setRipPair(low | 0, high | 0);
   }
 
   #detail(): number {
@@ -609,6 +717,7 @@ export class Cpu extends CpuState {
 
   #fetchFailed(code: number): number {
     this.stop.instructionLength = 0;
+    this.stop.unblockedNmi = false;
     const errorCode = this.isRealMode ? -1 : 0;
     if (code === FETCH.badTarget && undoBranch(this, this.memory, this.#selector, this.#system.access)) {
       // The branch is what faults, and it has not happened.
@@ -632,6 +741,8 @@ const BORDER = -2;
 const SLICE = 1 << 16;
 
 const RSP = 4;
+const TWO_32 = 2 ** 32;
+const LARGEST_INT32 = 0x7fffffff;
 /** Instructions that push or pop beside their operand. */
 const IMPLICIT_STACK: ReadonlySet<string> = new Set(["push", "pop", "call", "ret", "leave", "pushf", "popf", "enter"]);
 const LARGEST_STACK_ACCESS = 64;

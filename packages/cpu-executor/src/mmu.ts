@@ -23,6 +23,15 @@ export const MMU_RESULT = {
 /** What `Mmu.mmioRead` and `Mmu.mmioWrite` return. */
 export const MMIO_RESULT = { done: 0, stop: 1 } as const;
 
+/** What `Mmu.loadPdptes` returns. */
+export const PDPTE_LOAD = {
+  ok: 0,
+  /** A present entry has a reserved bit: the instruction raises #GP(0). */
+  reserved: 1,
+  /** The hypervisor must act: the Mmu keeps the details. */
+  stop: 2,
+} as const;
+
 /**
  * Which cached translations an operation invalidates: all that holds one page, what one process-context identifier has of
  * it or has at all (global pages excepted in both), what any identifier has (global pages excepted), or everything. `fault`
@@ -53,6 +62,8 @@ export interface Mmu {
   pkru?: number;
   /** Error code of the page fault last reported (SDM Vol 3A, Interrupt 14). */
   readonly pageFaultErrorCode: number;
+  /** Loads the PDPTE registers of PAE paging, all or none, from the table that bits 31:5 of CR3 name; a PDPTE_LOAD. Absent: an MMU without them. */
+  loadPdptes?(cr3Low: number): number;
   /** What MOV to CR3 invalidates, an INVALIDATION; `operandHigh`: the operand's high half as int32. Absent: all but global pages. */
   movToCr3?(operandHigh: number): number;
   /** What INVLPG invalidates, an INVALIDATION. */

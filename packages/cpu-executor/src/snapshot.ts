@@ -23,6 +23,7 @@ export interface CpuSnapshot {
   readonly cr3: string;
   readonly cr4: number;
   readonly cr8: number;
+  readonly pkru: number;
   readonly efer: number;
   readonly xcr0: string;
   /** x87, MMX, SSE and AVX state: an XSAVE64 area of the standard format, hexadecimal. */
@@ -58,6 +59,7 @@ export function saveRegisters(state: CpuState): CpuSnapshot {
     cr3: hex(state.cr3),
     cr4: state.cr4,
     cr8: state.cr8,
+    pkru: state.pkru,
     efer: state.efer,
     xcr0: hex(state.xcr0),
     extended: Array.from(state.fpu.save(), (byte) => byte.toString(16).padStart(2, "0")).join(""),
@@ -80,6 +82,7 @@ export function restoreRegisters(state: CpuState, snapshot: CpuSnapshot): void {
   state.cr3 = fromHex(snapshot.cr3);
   state.cr4 = snapshot.cr4;
   state.cr8 = snapshot.cr8;
+  state.pkru = snapshot.pkru;
   state.efer = snapshot.efer;
   state.rflagsNumber = snapshot.rflags;
   snapshot.segments.forEach((segment, register) => {

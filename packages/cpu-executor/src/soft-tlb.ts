@@ -1,5 +1,6 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { CONTEXT, JUMP_CACHE, TLB } from "./context.ts";
+import { LargePages } from "./large-pages.ts";
 import { ACCESS, MMIO_RESULT, MMU_RESULT, type Mmu } from "./mmu.ts";
 import { STATUS } from "./status.ts";
 import { STOP, type StopDetails } from "./stop.ts";
@@ -16,6 +17,10 @@ const ALIGNMENT_CHECK = 17;
 export const PRIVILEGE = { supervisor: 0, user: 1, supervisorWithAc: 2, aligned: 3 } as const;
 
 const ACCESS_BITS: readonly number[] = [0, ACCESS.user, ACCESS.userAllowed, ACCESS.user];
+
+const PRIVILEGES = 4;
+const CODE_PAGES = 1024;
+const SMALL_PAGE = 4096;
 
 /** 256 pages at first, 16 MiB at most. */
 const TLB_LAYOUT: TableLayout = {
@@ -63,7 +68,16 @@ export class SoftTlb {
   readonly #entries: TranslationTable;
   /** From instruction pointer to block: what may be executed depends on the privilege as what may be read does. */
   readonly #jumpCache: TranslationTable;
-  /** Set while the processor itself accesses memory for an instruction: as a supervisor, and without filling the TLB. */
+  readonly #largePages: LargePages = new LargePages();
+  /** Low bits of the linear page numbers that a jump cache may have blocks of: 1. */
+  readonly #codePages: Uint8Array = new Uint8Array(CODE_PAGES);
+  /** What the instruction pointers in each privilege's jump cache mean: base and limit of CS, and the width of code. */
+  readonly #codeBases: Int32Array = new Int32Array(PRIVILEGES);
+  readonly #codeLimits: Int32Array = new Int32Array(PRIVILEGES);
+  readonly #codeBits: Int32Array = new Int32Array(PRIVILEGES);
+  /** Bytes of the guest's page that code was fetched from last. */
+  #fetchedPageSize: number = SMALL_PAGE;
+  /** Set while the processor itself accesses memory for an instruction: as a supervisor. */
   #implicit = false;
   /** Pages that must not be in the TLB: those with data breakpoints. Returns true for an access that may hit one. */
   watch: DataWatch | undefined;
@@ -92,11 +106,54 @@ export class SoftTlb {
   flush(): void {
     this.#entries.flush();
     this.#jumpCache.flush();
+    this.#largePages.clear();
+    this.#codePages.fill(0);
   }
 
-  /** Forgets every known block. */
-  flushBlocks(): void {
-    this.#jumpCache.flush();
+  /** Forgets what is cached of a page, all of it if it is larger than 4 KiB, and the known blocks there. */
+  flushPage(low: number, high: number): void {
+    if (this.#largePages.covers(low, high)) {
+      this.flush();
+      return;
+    }
+    this.#entries.forget(low >>> TLB.shift, low & ~0xfff, high);
+    // Outside 64-bit mode the high half is 0 for instruction pointers and linear addresses alike.
+    if (this.#codePages[codePage(low)] !== 0) this.#jumpCache.forgetPage(low, high, this.#codeBases);
+  }
+
+  /** Where code is now: known blocks of another code segment would be at another place, or of another width. */
+  useCode(base: number, limit: number, bits: number): void {
+    const privilege = this.#privilege;
+    const isSame =
+      this.#codeBases[privilege] === base &&
+      this.#codeLimits[privilege] === limit &&
+      this.#codeBits[privilege] === bits;
+    if (isSame) return;
+    this.#jumpCache.flushCurrent();
+    this.#codeBases[privilege] = base;
+    this.#codeLimits[privilege] = limit;
+    this.#codeBits[privilege] = bits;
+  }
+
+  /**
+   * Host address of an access of the guest that lies in one page, if it is cached; else 0. `tag`: TLB.read or TLB.write.
+   */
+  cached(tag: number, bytes: number, low: number, high: number): number {
+    return this.#cachedFor(this.#privilege, tag, bytes, low, high);
+  }
+
+  /** The same for an access of the processor itself, which what is cached for a supervisor serves. */
+  cachedImplicit(tag: number, bytes: number, low: number, high: number): number {
+    return this.#cachedFor(PRIVILEGE.supervisor, tag, bytes, low, high);
+  }
+
+  #cachedFor(privilege: number, tag: number, bytes: number, low: number, high: number): number {
+    const entry = this.#entries.seenBy(privilege, low >>> TLB.shift);
+    const { i32 } = this.#memory;
+    const inPage = low & 0xfff;
+    const at = (entry + tag) >> 2;
+    const isHit = entry !== 0 && i32[at] === low - inPage && i32[at + 1] === high && inPage + bytes <= 4096;
+    return isHit ? (i32[(entry + TLB.host) >> 2] as number) + inPage : 0;
   }
 
   /** Changes as whom the guest accesses memory (PRIVILEGE.*). What was cached for the one before is kept for its return. */
@@ -115,8 +172,11 @@ export class SoftTlb {
     return i32[entry] === ripLow && i32[entry + 1] === ripHigh ? (i32[entry + 2] as number) : 0;
   }
 
-  /** Lets emitted code find a block that may be executed at an instruction pointer. */
+  /** Lets emitted code find a block that may be executed at an instruction pointer: the code that was fetched last. */
   keepBlock(ripLow: number, ripHigh: number, block: number): void {
+    const linearLow = (ripLow + (this.#codeBases[this.#privilege] as number)) | 0;
+    this.#codePages[codePage(linearLow)] = 1;
+    if (this.#fetchedPageSize > SMALL_PAGE) this.#largePages.note(linearLow, ripHigh, this.#fetchedPageSize);
     const entry = this.#jumpCache.entryFor(jumpCacheOffset(ripLow)) >> 2;
     const { i32 } = this.#memory;
     i32[entry] = ripLow;
@@ -144,6 +204,11 @@ export class SoftTlb {
     return this.#stop.kind !== STOP.exception;
   }
 
+  /** What has stopped is no access of the guest: a STOP. */
+  stopWith(kind: number): void {
+    this.#stop.kind = kind;
+  }
+
   get #accessBits(): number {
     return this.#implicit ? ACCESS.implicit : (ACCESS_BITS[this.#privilege] as number);
   }
@@ -153,9 +218,11 @@ export class SoftTlb {
     if (wrong !== 0) return wrong;
     const result = this.#access(bytes, low, high, ACCESS.read);
     if (result === 0) {
+      const { u8, i32 } = this.#memory;
       const from = this.#context + CONTEXT.memoryValue;
-      this.#memory.u8.fill(0, from, from + 8);
-      this.#memory.u8.set(this.#scratch.subarray(0, bytes), from);
+      i32[from >> 2] = 0;
+      i32[(from >> 2) + 1] = 0;
+      for (let i = 0; i < bytes; i++) u8[from + i] = this.#scratch[i] as number;
       if (!this.#implicit) this.watch?.access(bytes, low, high, ACCESS.read);
     }
     return result;
@@ -180,7 +247,7 @@ export class SoftTlb {
     const wrong = this.#check(bytes, low, high);
     if (wrong !== 0) return wrong;
     const from = this.#context + CONTEXT.memoryValue;
-    this.#scratch.set(this.#memory.u8.subarray(from, from + bytes));
+    for (let i = 0; i < bytes; i++) this.#scratch[i] = this.#memory.u8[from + i] as number;
     const crosses = (low & 0xfff) + bytes > 4096;
     if (crosses) {
       // Both pages must be writable before either changes.
@@ -210,7 +277,10 @@ export class SoftTlb {
       return -this.#badFetch();
     }
     const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits);
-    if (result === MMU_RESULT.ok) return this.#mmu.hostPage;
+    if (result === MMU_RESULT.ok) {
+      this.#fetchedPageSize = this.#mmu.pageSize ?? SMALL_PAGE;
+      return this.#mmu.hostPage;
+    }
     if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, ACCESS.execute | this.#accessBits);
     if (result === MMU_RESULT.nonCanonical) return -this.#badFetch();
     // Code in device memory cannot be executed: the hypervisor must act.
@@ -234,8 +304,25 @@ export class SoftTlb {
     return second > 0 || second === DEVICE ? 0 : -second;
   }
 
-  /** Reads or writes `#scratch`, page by page. */
+  /** Reads or writes `#scratch`. */
   #access(bytes: number, low: number, high: number, access: number): number {
+    if ((low & 0xfff) + bytes > 4096) return this.#accessPages(bytes, low, high, access);
+    const host = this.#translate(low, high, access);
+    if (host <= 0) return this.#accessNoPage(host, bytes, low, access);
+    // Byte by byte: a view for so little would cost more than all the rest.
+    const { u8 } = this.#memory;
+    const from = host + (low & 0xfff);
+    if (access === ACCESS.write) for (let i = 0; i < bytes; i++) u8[from + i] = this.#scratch[i] as number;
+    else for (let i = 0; i < bytes; i++) this.#scratch[i] = u8[from + i] as number;
+    return 0;
+  }
+
+  #accessNoPage(host: number, bytes: number, low: number, access: number): number {
+    if (host !== DEVICE) return -host;
+    return this.#device(this.#mmu.guestPage + (low & 0xfff), this.#scratch.subarray(0, bytes), access);
+  }
+
+  #accessPages(bytes: number, low: number, high: number, access: number): number {
     let done = 0;
     let at = low;
     let atHigh = high;
@@ -296,13 +383,18 @@ export class SoftTlb {
       this.codePage = host;
       return -STATUS.codeWrite;
     }
-    if (this.#implicit || this.#privilege === PRIVILEGE.aligned || this.watch?.hasPage(low, high) === true) return host;
-    this.#fill(low, high, host, !watched && (this.#mmu.permissions & ACCESS.write) !== 0 ? "writable" : "read-only");
+    const privilege = this.#implicit ? PRIVILEGE.supervisor : this.#privilege;
+    if (privilege === PRIVILEGE.aligned || this.watch?.hasPage(low, high) === true) return host;
+    const pageSize = this.#mmu.pageSize ?? SMALL_PAGE;
+    if (pageSize > SMALL_PAGE) this.#largePages.note(low, high, pageSize);
+    const isWritable = !watched && (this.#mmu.permissions & ACCESS.write) !== 0;
+    this.#fill(privilege, low, high, host, isWritable ? "writable" : "read-only");
     return host;
   }
 
-  #fill(low: number, high: number, host: number, kind: "writable" | "read-only"): void {
-    const entry = this.#entries.entryFor(low >>> TLB.shift) >> 2;
+  #fill(privilege: number, low: number, high: number, host: number, kind: "writable" | "read-only"): void {
+    const entry = this.#entries.entryOf(privilege, low >>> TLB.shift) >> 2;
+    if (entry === 0) return;
     const { i32 } = this.#memory;
     const page = low & ~0xfff;
     i32[entry] = page;
@@ -336,6 +428,8 @@ export class SoftTlb {
 }
 
 const jumpCacheOffset = (ripLow: number): number => Math.imul(ripLow, JUMP_CACHE.factor) >>> JUMP_CACHE.shift;
+
+const codePage = (linearLow: number): number => (linearLow >>> 12) & (CODE_PAGES - 1);
 
 /** Half of a tag that no canonical address matches. */
 const NO_PAGE = 0x7f7f7f7f;

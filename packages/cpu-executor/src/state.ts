@@ -24,6 +24,10 @@ const CR0_PE = 1;
 const EFER_LMA = 1 << 10;
 const TWO_32 = 2 ** 32;
 
+const joined = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+const lowOf = (value: bigint): number => Number(BigInt.asUintN(32, value)) | 0;
+const highOf = (value: bigint): number => Number(BigInt.asUintN(64, value) >> 32n) | 0;
+
 /** The architectural registers: those that emitted code uses are in the context block, the others are fields here. */
 export class CpuState {
   readonly contextAddress: number;
@@ -34,8 +38,13 @@ export class CpuState {
   /** x87, MMX, SSE and AVX state. */
   readonly fpu: FpuState;
   #efer = 0;
-  cr2 = 0n;
+  #codeBits: 16 | 32 | 64 = 16;
+  /** CR2 as two int32. */
+  cr2Low = 0;
+  cr2High = 0;
   cr3 = 0n;
+  /** Rights of the protection keys. To change it use `Cpu.writePkru`, which tells the Mmu. */
+  pkru = 0;
   cr8 = 0;
   dr0 = 0n;
   dr1 = 0n;
@@ -43,9 +52,12 @@ export class CpuState {
   dr3 = 0n;
   dr6 = 0xffff0ff0;
   dr7 = 0x400;
-  gdtrBase = 0n;
+  /** Bases of GDTR and IDTR as two int32 each. */
+  gdtrBaseLow = 0;
+  gdtrBaseHigh = 0;
   gdtrLimit = 0xffff;
-  idtrBase = 0n;
+  idtrBaseLow = 0;
+  idtrBaseHigh = 0;
   idtrLimit = 0xffff;
   /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
   interruptShadow = 0;
@@ -89,6 +101,35 @@ export class CpuState {
     this.#u32[(this.contextAddress + FPU.cr4) >> 2] = value;
   }
 
+  get cr2(): bigint {
+    return joined(this.cr2Low, this.cr2High);
+  }
+
+  set cr2(value: bigint) {
+    this.cr2Low = lowOf(value);
+    this.cr2High = highOf(value);
+  }
+
+  /** Linear base of the global descriptor table, 64 bits. */
+  get gdtrBase(): bigint {
+    return joined(this.gdtrBaseLow, this.gdtrBaseHigh);
+  }
+
+  set gdtrBase(value: bigint) {
+    this.gdtrBaseLow = lowOf(value);
+    this.gdtrBaseHigh = highOf(value);
+  }
+
+  /** Linear base of the interrupt descriptor table, 64 bits. */
+  get idtrBase(): bigint {
+    return joined(this.idtrBaseLow, this.idtrBaseHigh);
+  }
+
+  set idtrBase(value: bigint) {
+    this.idtrBaseLow = lowOf(value);
+    this.idtrBaseHigh = highOf(value);
+  }
+
   /** Extended control register 0. */
   get xcr0(): bigint {
     return BigInt(this.fpu.xcr0 >>> 0);
@@ -120,6 +161,33 @@ export class CpuState {
   /** Low 32 bits of a general register. */
   registerLow(index: number): number {
     return this.#u32[(this.contextAddress + CONTEXT.gpr + index * 8) >> 2] as number;
+  }
+
+  /** Bits 63:32 of a general register, as int32. */
+  registerHigh(index: number): number {
+    return this.#i32[(this.contextAddress + CONTEXT.gpr + index * 8 + 4) >> 2] as number;
+  }
+
+  /** Sets a general register from two int32. */
+  setRegisterPair(index: number, low: number, high: number): void {
+    const at = (this.contextAddress + CONTEXT.gpr + index * 8) >> 2;
+    this.#i32[at] = low;
+    this.#i32[at + 1] = high;
+  }
+
+  /** RIP as two int32. */
+  get ripLow(): number {
+    return this.#i32[(this.contextAddress + CONTEXT.rip) >> 2] as number;
+  }
+
+  get ripHigh(): number {
+    return this.#i32[(this.contextAddress + CONTEXT.rip + 4) >> 2] as number;
+  }
+
+  setRipPair(low: number, high: number): void {
+    const at = (this.contextAddress + CONTEXT.rip) >> 2;
+    this.#i32[at] = low;
+    this.#i32[at + 1] = high;
   }
 
   get rip(): bigint {
@@ -243,6 +311,10 @@ export class CpuState {
 
   /** Default operand and address size of code: CS.L under IA-32e mode, else CS.D. */
   get codeBits(): 16 | 32 | 64 {
+    return this.#codeBits;
+  }
+
+  #deriveCodeBits(): 16 | 32 | 64 {
     const rights = this.segmentAccessRights(SEGMENT.cs);
     if ((this.efer & EFER_LMA) !== 0 && (rights & ACCESS_L) !== 0) return 64;
     return (rights & ACCESS_DB) !== 0 ? 32 : 16;
@@ -274,12 +346,17 @@ export class CpuState {
   refreshSegments(changed?: number): void {
     if (changed === undefined) for (let i = 0; i < 6; i++) this.#refresh(i);
     else if (changed < 6) this.#refresh(changed);
-    const bits = this.codeBits;
-    const [stack, destination] = bits === 64 ? [SEGMENT_SLOT.flat, SEGMENT_SLOT.flat] : [SEGMENT.ss, SEGMENT.es];
-    this.#copySlot(stack, SEGMENT_SLOT.stack);
-    this.#copySlot(destination, SEGMENT_SLOT.destination);
-    const stackBits = bits === 64 ? 64 : (this.segmentAccessRights(SEGMENT.ss) & ACCESS_DB) !== 0 ? 32 : 16;
-    this.#i32[(this.contextAddress + CONTEXT.stackShift) >> 2] = 64 - stackBits;
+    const before = this.#codeBits;
+    const bits = this.#deriveCodeBits();
+    this.#codeBits = bits;
+    const isAll = changed === undefined || bits !== before;
+    if (isAll || changed === SEGMENT.ss) {
+      this.#copySlot(bits === 64 ? SEGMENT_SLOT.flat : SEGMENT.ss, SEGMENT_SLOT.stack);
+      const stackBits = bits === 64 ? 64 : (this.segmentAccessRights(SEGMENT.ss) & ACCESS_DB) !== 0 ? 32 : 16;
+      this.#i32[(this.contextAddress + CONTEXT.stackShift) >> 2] = 64 - stackBits;
+    }
+    if (isAll || changed === SEGMENT.es)
+      this.#copySlot(bits === 64 ? SEGMENT_SLOT.flat : SEGMENT.es, SEGMENT_SLOT.destination);
   }
 
   #refresh(index: number): void {
@@ -309,7 +386,10 @@ export class CpuState {
   }
 
   #copySlot(from: number, to: number): void {
-    this.#i32.copyWithin(this.#slotAt(to), this.#slotAt(from), this.#slotAt(from) + 4);
+    const source = this.#slotAt(from);
+    const destination = this.#slotAt(to);
+    // Element by element: for so few copyWithin takes longer than a whole event.
+    for (let i = 0; i < 4; i++) this.#i32[destination + i] = this.#i32[source + i] as number;
   }
 
   #slotAt(slot: number): number {

@@ -69,4 +69,6 @@ export const HELPER = {
   clearInterruptFlag: 35,
   setInterruptFlag: 36,
   pushFlags: 37,
+  readPkru: 38,
+  writePkru: 39,
 } as const;

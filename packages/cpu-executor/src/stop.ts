@@ -18,7 +18,12 @@ export const STOP = {
   window: 7,
   /** HLT was executed and nothing has ended it: deliver an event, or clear `Cpu.halted`. */
   halt: 8,
+  /** A task switch that is intercepted has passed its checks (SDM Vol 3C, 25.4.2) and not begun: taskSelector and taskSource are set. */
+  taskSwitch: 9,
 } as const;
+
+/** What asks for a task switch, as an exit qualification has it (SDM Vol 3C, table 27-2). */
+export const TASK_SOURCE = { call: 0, iret: 1, jmp: 2, gate: 3 } as const;
 
 /** Instructions that system software may intercept (SDM Vol 3C, instructions that cause VM exits). */
 export const INTERCEPT = {
@@ -64,6 +69,8 @@ export const INTERCEPT = {
   invept: 39,
   invvpid: 40,
   rsm: 41,
+  /** No instruction, but what several of them and events may lead to. */
+  taskSwitch: 42,
 } as const;
 
 /** Details of the last stop: one object per Cpu, rewritten by each stop. */
@@ -76,7 +83,7 @@ export interface StopDetails {
   vector: number;
   /** The exception's error code, or -1 when it has none. */
   errorCode: number;
-  /** VMX interruption type of the exception: 3 hardware, 5 INT1, 6 INT3 and INTO. */
+  /** VMX interruption type of the exception: 3 hardware, 4 INT n whose delivery fails, 5 INT1, 6 INT3 and INTO. */
   eventType: number;
   /** INTERCEPT.*. */
   instruction: number;
@@ -98,6 +105,11 @@ export interface StopDetails {
   portAddressSize: number;
   /** Segment of OUTS's source: ES 0, CS 1, SS 2, DS 3, FS 4, GS 5. */
   portSegment: number;
+  /** Selector of the TSS of an intercepted task switch, and a TASK_SOURCE. */
+  taskSelector: number;
+  taskSource: number;
+  /** The instruction is an IRET that has ended the blocking of NMIs before it failed (SDM Vol 3C, 25.3). */
+  unblockedNmi: boolean;
 }
 
 export function createStopDetails(): StopDetails {
@@ -119,5 +131,8 @@ export function createStopDetails(): StopDetails {
     portIsImmediate: false,
     portAddressSize: 16,
     portSegment: 3,
+    taskSelector: 0,
+    taskSource: 0,
+    unblockedNmi: false,
   };
 }

@@ -83,12 +83,38 @@ export class TranslationTable {
     for (const bank of this.#banks) if (bank !== undefined) this.#clear(bank);
   }
 
+  /** Forgets everything of the privilege in use. */
+  flushCurrent(): void {
+    this.#clear(this.#current);
+  }
+
   /**
    * Host address of the entry at an offset that is not masked yet, which the caller writes: an entry with another tag there
    * gives way.
    */
   entryFor(offset: number): number {
-    const bank = this.#current;
+    return this.#entryIn(this.#current, offset);
+  }
+
+  /** The same in the bank of a privilege that need not be the one in use; 0 where it has none. */
+  entryOf(privilege: number, offset: number): number {
+    const bank = this.#bankOf(privilege);
+    return bank === undefined ? 0 : this.#entryIn(bank, offset);
+  }
+
+  /** Host address of the entry where an offset's is in the bank of a privilege, to look at; 0 where it has none. */
+  seenBy(privilege: number, offset: number): number {
+    const bank = this.#bankOf(privilege);
+    return bank === undefined ? 0 : bank.address + (offset & ((bank.entries - 1) * this.#layout.entryBytes));
+  }
+
+  /** Without memory for a bank of its own a privilege has one only while it is in use. */
+  #bankOf(privilege: number): Bank | undefined {
+    const bank = this.#banks[privilege];
+    return bank !== undefined && bank.owner === privilege ? bank : undefined;
+  }
+
+  #entryIn(bank: Bank, offset: number): number {
     const at = offset & ((bank.entries - 1) * this.#layout.entryBytes);
     if (bank.written !== MANY) {
       if (bank.written === FEW) bank.written = MANY;
@@ -97,13 +123,42 @@ export class TranslationTable {
     // No tag of a canonical address ends like this.
     if (this.#memory.u8[bank.address + at + 7] === TLB.invalidByte) return bank.address + at;
     if (++bank.displaced * 2 < bank.entries || !this.#grow(bank)) return bank.address + at;
-    return this.entryFor(offset);
+    return this.#entryIn(bank, offset);
   }
 
-  /** Calls back with the host address of the entry that a masked offset selects, in every bank. */
-  forEachBank(offset: number, see: (entry: number) => void): void {
-    for (const bank of this.#banks)
-      if (bank !== undefined) see(bank.address + (offset & ((bank.entries - 1) * this.#layout.entryBytes)));
+  /** Forgets the entry whose tag is two int32 where an offset's is, in every bank. */
+  forget(offset: number, low: number, high: number): void {
+    for (let i = 0; i < this.#banks.length; i++) {
+      const bank = this.#banks[i];
+      if (bank === undefined) continue;
+      const at = bank.address + (offset & ((bank.entries - 1) * this.#layout.entryBytes));
+      this.#forgetWithTag(at, low, high, 0, 0);
+    }
+  }
+
+  /** Forgets every entry whose tag plus what `bases` has for its bank's privilege lies in a page. */
+  forgetPage(low: number, high: number, bases: Int32Array): void {
+    const { entryBytes } = this.#layout;
+    for (let i = 0; i < this.#banks.length; i++) {
+      const bank = this.#banks[i];
+      if (bank === undefined) continue;
+      const base = bases[bank.owner] as number;
+      // Few entries are in a list; else all are looked at.
+      const isListed = bank.written !== MANY;
+      const count = isListed ? bank.written : bank.entries;
+      for (let entry = 0; entry < count; entry++) {
+        const at = isListed ? (bank.offsets[entry] as number) : entry * entryBytes;
+        this.#forgetWithTag(bank.address + at, low & ~(FRAME - 1), high, base, FRAME - 1);
+      }
+    }
+  }
+
+  /** Forgets an entry whose tag plus a base, the ignored bits apart, is the one given. */
+  #forgetWithTag(entry: number, low: number, high: number, base: number, ignored: number): void {
+    const { u8, i32 } = this.#memory;
+    const at = entry >> 2;
+    if ((((i32[at] as number) + base) & ~ignored) !== low || i32[at + 1] !== high) return;
+    u8.fill(TLB.invalidByte, entry, entry + this.#layout.entryBytes);
   }
 
   #create(owner: number): Bank {

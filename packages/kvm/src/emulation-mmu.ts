@@ -66,6 +66,10 @@ export class EmulationMmu implements Mmu {
     this.#guest.pkru = value;
   }
 
+  loadPdptes(cr3Low: number): number {
+    return this.#guest.loadPdptes(cr3Low);
+  }
+
   movToCr3(operandHigh: number): number {
     return this.#guest.movToCr3(operandHigh);
   }

@@ -13,7 +13,7 @@ import { MAP_RESULT, type Vm } from "./vm.ts";
 const FRAGMENT_BYTES = 8;
 
 /** Device memory as one instruction of one vCPU sees it. */
-class VcpuDevices implements DeviceMemory {
+export class VcpuDevices implements DeviceMemory {
   readonly #vm: Vm;
   readonly #state: MmioState;
   /** MAP_RESULT of the last page that memory stands behind but that could not be had. */

@@ -16,6 +16,7 @@ export interface LoadedVcpu {
   /** The 16 general registers as 32-bit halves, in hardware order. RSP's place is in the VMCS. */
   readonly registers: Uint32Array;
   cr2: bigint;
+  pkru: number;
   /** DR0 to DR3. */
   readonly breakpoints: bigint[];
   dr6: number;
@@ -119,6 +120,7 @@ export class Processor {
     u32.set(vcpu.registers, at);
     const { cpu } = this;
     cpu.cr2 = vcpu.cr2;
+    cpu.writePkru(vcpu.pkru);
     cpu.dr0 = vcpu.breakpoints[0]!;
     cpu.dr1 = vcpu.breakpoints[1]!;
     cpu.dr2 = vcpu.breakpoints[2]!;
@@ -131,6 +133,7 @@ export class Processor {
   #saveControl(loaded: LoadedVcpu): void {
     const { cpu } = this;
     loaded.cr2 = cpu.cr2;
+    loaded.pkru = cpu.pkru;
     loaded.breakpoints[0] = cpu.dr0;
     loaded.breakpoints[1] = cpu.dr1;
     loaded.breakpoints[2] = cpu.dr2;

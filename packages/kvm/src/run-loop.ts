@@ -10,6 +10,7 @@ import { handleHlt, handleIdleHint } from "./exits/hlt.ts";
 import { completeIn, handleIo } from "./exits/io.ts";
 import { handleMsrRead, handleMsrWrite } from "./exits/msr.ts";
 import { completeStringIn } from "./exits/string-io.ts";
+import { handleTaskSwitch } from "./exits/task-switch.ts";
 import { completeMmioRead, completeMmioWrites } from "./mmio.ts";
 import { RUN } from "./run-area.ts";
 import { PENDING, type Vcpu } from "./vcpu.ts";
@@ -108,6 +109,8 @@ const handleExit = (vcpu: Vcpu, reason: number): number => {
     case EXIT_REASON.WBINVD:
     case EXIT_REASON.INVD:
       return handleIdleHint(vcpu);
+    case EXIT_REASON.TASK_SWITCH:
+      return handleTaskSwitch(vcpu);
     case EXIT_REASON.TRIPLE_FAULT:
       vcpu.vm.kernel.memory.u32[(vcpu.runArea + RUN.exitReason) >> 2] = KVM_EXIT.SHUTDOWN;
       return NEXT.user;

@@ -17,6 +17,7 @@ export class Vcpu implements LoadedVcpu {
   readonly vmcs: HostPhysicalAddress;
   readonly registers: Uint32Array = new Uint32Array(32);
   cr2 = 0n;
+  pkru = 0;
   cr8 = 0;
   /** IA32_APIC_BASE: below 2^36. */
   apicBase: number;

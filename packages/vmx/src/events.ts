@@ -32,8 +32,13 @@ export class Events {
     instructionLength: number,
     type: number = INTERRUPTION_TYPE.hardwareException,
   ): number {
+    // INT n is no exception: it comes here when its delivery fails, which is repeated for what follows from that.
+    if (type === INTERRUPTION_TYPE.softwareInterrupt) return this.deliver(vector, type, -1, instructionLength);
     if (this.#isIntercepted(vector, errorCode)) {
       this.#beginException(vector, errorCode, instructionLength, type);
+      const { vmcs, cpu } = this.#guest;
+      if (cpu.stop.unblockedNmi && vector !== VECTOR.df)
+        vmcs.setLow(F.VM_EXIT_INTR_INFO, vmcs.low(F.VM_EXIT_INTR_INFO) | INTERRUPTION_INFO.nmiUnblocking);
       return this.#exits.finish();
     }
     if (vector === VECTOR.pf) this.#setFaultAddress();
@@ -56,6 +61,7 @@ export class Events {
         return OUTCOME.resume;
       }
       if (stop === STOP.mmu || stop === STOP.mmio) return this.#exitDuringDelivery();
+      if (stop === STOP.taskSwitch) return this.#exitByTaskSwitch();
       if (stop !== STOP.exception) break;
       const outcome = this.#secondException(cpu.stop.vector, cpu.stop.errorCode);
       if (outcome !== OUTCOME.resume) return outcome;
@@ -92,10 +98,20 @@ export class Events {
     return (this.#guest.cpu.cr0 & 1) !== 0 ? 0 : -1;
   }
 
-  #exitDuringDelivery(): number {
+  /** Through a task gate. */
+  #exitByTaskSwitch(): number {
+    this.#exits.beginTaskSwitch(0, this.#isFault() ? "set" : "keep");
+    this.#recordVectoring();
+    return this.#exits.finish();
+  }
+
+  #isFault(): boolean {
     const { type, vector } = this.#event;
-    const isFault = type === INTERRUPTION_TYPE.hardwareException && !isTrap(vector);
-    this.#exits.beginMmuStop(isFault ? "set" : "keep");
+    return type === INTERRUPTION_TYPE.hardwareException && !isTrap(vector);
+  }
+
+  #exitDuringDelivery(): number {
+    this.#exits.beginMmuStop(this.#isFault() ? "set" : "keep");
     this.#recordVectoring();
     return this.#exits.finish();
   }

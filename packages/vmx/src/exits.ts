@@ -68,6 +68,22 @@ export class Exits {
     vmcs.setPair(F.GUEST_LINEAR_ADDRESS, mmu.guestLinearLow, mmu.guestLinearHigh);
   }
 
+  /** EPT violation or misconfiguration by an instruction's own access. */
+  mmuStop(): number {
+    this.beginMmuStop("set");
+    const { vmcs, cpu } = this.#guest;
+    if (cpu.stop.unblockedNmi && vmcs.low(F.VM_EXIT_REASON) === EXIT_REASON.EPT_VIOLATION)
+      vmcs.setLow(F.EXIT_QUALIFICATION, vmcs.low(F.EXIT_QUALIFICATION) | INTERRUPTION_INFO.nmiUnblocking);
+    return this.finish();
+  }
+
+  /** A task switch, which always exits (SDM Vol 3C, 25.4.2). Caller adds IDT-vectoring information before `finish`. */
+  beginTaskSwitch(instructionLength: number, resumeFlag: ResumeFlag): void {
+    const { taskSelector, taskSource } = this.#guest.cpu.stop;
+    const qualification = (taskSelector | (taskSource << 30)) >>> 0;
+    this.begin(EXIT_REASON.TASK_SWITCH, qualification, instructionLength, resumeFlag);
+  }
+
   /** An entry that failed: guest state and the other exit-information fields stay as they are. */
   entryFailure(reason: number, qualification: number, check: string): void {
     const { vmcs } = this.#guest;

@@ -127,7 +127,9 @@ export class NonRoot {
         return this.#events.raise(cpu.stop.vector, cpu.stop.errorCode, cpu.stop.instructionLength, cpu.stop.eventType);
       case STOP.mmu:
       case STOP.mmio:
-        this.#exits.beginMmuStop("set");
+        return this.#exits.mmuStop();
+      case STOP.taskSwitch:
+        this.#exits.beginTaskSwitch(cpu.stop.instructionLength, "clear");
         return this.#exits.finish();
       default:
         return this.#exits.plain(EXIT_REASON.TRIPLE_FAULT, 0, 0);

@@ -67,6 +67,11 @@ export interface VmxStopDetails {
   readonly portIsImmediate: boolean;
   readonly portAddressSize: number;
   readonly portSegment: number;
+  /** Of an intercepted task switch: selector of the TSS, and source as the exit qualification has it. */
+  readonly taskSelector: number;
+  readonly taskSource: number;
+  /** The instruction is an IRET that has ended the blocking of NMIs before it failed. */
+  readonly unblockedNmi: boolean;
 }
 
 /** An event for delivery through the guest's vector table. */

@@ -110,4 +110,6 @@ export const control: SemanticsTable = {
   rdseed: helperEntry(HELPER.readSeed),
   rdpid: helperEntry(HELPER.readProcessorId),
   invpcid: helperEntry(HELPER.invalidatePcid),
+  rdpkru: helperEntry(HELPER.readPkru),
+  wrpkru: helperEntry(HELPER.writePkru),
 };

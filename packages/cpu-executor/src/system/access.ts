@@ -30,6 +30,7 @@ export const VECTOR = {
 
 const RSP = 4;
 const MASK_32 = 0xffff_ffffn;
+const TWO_32 = 2 ** 32;
 
 export const isCanonical = (address: bigint): boolean => BigInt.asIntN(48, address) === BigInt.asIntN(64, address);
 
@@ -46,6 +47,9 @@ export class SystemAccess {
   readonly #memory: HostMemory;
   readonly #tlb: SoftTlb;
   #failure = 0;
+  /** What locateOperand found. */
+  linearLow = 0;
+  linearHigh = 0;
   /** Error code of the exception raised, -1 for none. */
   errorCode = -1;
 
@@ -85,6 +89,13 @@ export class SystemAccess {
 
   generalProtection(errorCode = 0): number {
     return this.raise(VECTOR.gp, errorCode);
+  }
+
+  /** The operation itself stops, not one of its accesses: a STOP. */
+  stop(kind: number): number {
+    this.#tlb.stopWith(kind);
+    this.#failure = STATUS.stopped;
+    return STATUS.stopped;
   }
 
   undefinedOpcode(): number {
@@ -208,6 +219,36 @@ export class SystemAccess {
     const sum = register(RECORD.base) + (register(RECORD.indexRegister) << scale) + displacement;
     const bits = this.addressBits(record);
     return BigInt.asUintN(bits, BigInt.asUintN(bits, sum) + BigInt(further));
+  }
+
+  /**
+   * Linear address of the memory operand without any check of its segment, as INVLPG takes it: sets `linearLow` and
+   * `linearHigh`.
+   */
+  locateOperand(record: number): void {
+    const { u16, u8, u32, i32 } = this.#memory;
+    const context = this.state.contextAddress;
+    const base = (context + (u16[(record + RECORD.base) >> 1] as number)) >> 2;
+    const index = (context + (u16[(record + RECORD.indexRegister) >> 1] as number)) >> 2;
+    const displacement = (record + RECORD.displacement) >> 2;
+    const factor = 1 << (u8[record + RECORD.scale] as number);
+    let low = (u32[base] as number) + (u32[index] as number) * factor + (u32[displacement] as number);
+    let high =
+      (i32[base + 1] as number) +
+      (i32[index + 1] as number) * factor +
+      (i32[displacement + 1] as number) +
+      Math.floor(low / TWO_32);
+    const bits = this.addressBits(record);
+    if (bits === 16) low &= 0xffff;
+    if (bits !== 64) high = 0;
+    const register = this.segmentOf(record);
+    const is64 = this.state.codeBits === 64;
+    if (!is64 || register === SEGMENT.fs || register === SEGMENT.gs) {
+      low = (low >>> 0) + (this.state.segmentBaseLow(register) >>> 0);
+      high += this.state.segmentBaseHigh(register) + (low >= TWO_32 ? 1 : 0);
+    }
+    this.linearLow = low | 0;
+    this.linearHigh = is64 ? high | 0 : 0;
   }
 
   addressBits(record: number): number {

@@ -30,9 +30,12 @@ const brand = (part: number): CpuidResult => {
 /** Leaf 1: VME DE PSE TSC MSR PAE CX8 SEP MTRR PGE CMOV PAT CLFSH; CX16 PCID MOVBE POPCNT RDRAND. */
 const LEAF_1_EDX = bits(1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 15, 16, 19);
 const LEAF_1_ECX = bits(13, 17, 22, 23, 30);
-/** Leaf 7: FSGSBASE TSC_ADJUST SMEP INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; UMIP RDPID. */
+/** Leaf 7: FSGSBASE TSC_ADJUST SMEP INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; UMIP PKU RDPID. */
 const LEAF_7_EBX = bits(0, 1, 7, 10, 18, 19, 20, 23, 24);
-const LEAF_7_ECX = bits(2, 22);
+const LEAF_7_ECX = bits(2, 3, 22);
+const PKU = 1 << 3;
+const OSPKE = 1 << 4;
+const CR4_PKE = 1 << 22;
 /** Leaf 80000001: LAHF LZCNT PREFETCHW; SYSCALL NX 1-GByte pages RDTSCP LM. */
 const EXTENDED_ECX = bits(0, 5, 8);
 const EXTENDED_EDX = bits(11, 20, 26, 27, 29);
@@ -59,6 +62,9 @@ export const CPU_MODELS: { readonly likex: CpuModel } = {
   },
 };
 
-/** CPUID of a model for EAX and ECX. */
-export const cpuidOf = (model: CpuModel, leaf: number, subleaf: number): CpuidResult =>
-  model.leaves[`${leaf}:${subleaf}`] ?? model.leaves[leaf] ?? ZEROS;
+/** CPUID of a model for EAX and ECX. Leaf 7 tells whether `cr4` has PKE, where the model has protection keys. */
+export const cpuidOf = (model: CpuModel, leaf: number, subleaf: number, cr4 = 0): CpuidResult => {
+  const result = model.leaves[`${leaf}:${subleaf}`] ?? model.leaves[leaf] ?? ZEROS;
+  const isEnabled = leaf === 7 && subleaf === 0 && (result.ecx & PKU) !== 0 && (cr4 & CR4_PKE) !== 0;
+  return isEnabled ? { ...result, ecx: (result.ecx | OSPKE) >>> 0 } : result;
+};

@@ -11,22 +11,11 @@ import {
   SYSTEM_TYPE,
   wrapped,
 } from "./descriptor.ts";
+import { hasResumeFlag, isSoftwareEvent } from "./event-type.ts";
 import { type InnerStack, innerStack, longStack } from "./privilege-stack.ts";
 import type { SegmentLoads } from "./segment-load.ts";
 import { currentStack, StackFrame, stackBitsOf } from "./stack-frame.ts";
 import type { TaskSwitch } from "./task-switch.ts";
-
-/** VMX interruption types (SDM Vol 3C, table 24-15). */
-export const EVENT_TYPE = {
-  external: 0,
-  nmi: 2,
-  exception: 3,
-  softwareInterrupt: 4,
-  /** INT1. */
-  privilegedSoftwareException: 5,
-  /** INT3 and INTO. */
-  softwareException: 6,
-} as const;
 
 export interface DeliveredEvent {
   readonly vector: number;
@@ -70,7 +59,7 @@ export class EventDelivery {
     if (this.#access.state.isRealMode) return this.deliverReal(event.vector, event.returnRip);
     const { state } = this.#access;
     // The EXT bit: the event did not come from an INT n, INT3 or INTO of the program (SDM Vol 3A, 6.13).
-    const isSoftware = event.type === EVENT_TYPE.softwareInterrupt || event.type === EVENT_TYPE.softwareException;
+    const isSoftware = isSoftwareEvent(event.type);
     const external = isSoftware ? 0 : 1;
     const name = event.vector * 8 + IN_IDT + external;
     const access = this.#access;
@@ -211,11 +200,6 @@ const LEGACY_GATES: readonly number[] = [taskGate, interruptGate16, trapGate16, 
 const isGate = (type: number, isLongMode: boolean): boolean =>
   isLongMode ? type === interruptGate32 || type === trapGate32 : LEGACY_GATES.includes(type);
 
-/** Traps among the exceptions; all others are faults that repeat their instruction, or aborts. */
-const isTrap = (vector: number): boolean => vector === VECTOR.db || vector === VECTOR.bp || vector === VECTOR.of;
-
-/** RFLAGS as pushed: a fault sets RF, so that the repeated instruction meets no breakpoint again (SDM Vol 3B, 17.3.1.1). */
-export const imageOf = (flags: number, event: DeliveredEvent): number =>
-  event.type === EVENT_TYPE.exception && !isTrap(event.vector) && event.vector !== VECTOR.df
-    ? flags | RFLAGS.rf
-    : flags;
+/** RFLAGS as pushed. */
+const imageOf = (flags: number, event: DeliveredEvent): number =>
+  hasResumeFlag(event.type, event.vector) ? flags | RFLAGS.rf : flags;

@@ -21,6 +21,14 @@ export function changeableFlags(state: CpuState, bytes: number): number {
   return mask;
 }
 
+/** RFLAGS behind an IRET outside virtual-8086 mode that pops `popped`, at the privilege from which it returns: VIF and VIP change at CPL 0 only. */
+export function returnedFlags(state: CpuState, popped: number, bytes: number): number {
+  let mask = changeableFlags(state, bytes);
+  if (bytes !== 2) mask |= RFLAGS.rf | (state.cpl === 0 ? RFLAGS.vif | RFLAGS.vip : 0);
+  // The mask has every arithmetic flag, so that those of now do not count.
+  return (state.flagRest & ~mask) | (popped & mask) | RFLAGS.fixed;
+}
+
 /**
  * RFLAGS behind a 16-bit POPF or IRET in virtual-8086 mode with VME and IOPL below 3: VIF stands for IF. undefined where they
  * raise #GP: an interrupt is pending that the guest would enable, or TF would be set (SDM Vol 3A, 21.3.3.4).

@@ -1,20 +1,24 @@
 import { RFLAGS, SEGMENT } from "../context.ts";
 import { HELPER } from "../status.ts";
-import { DONE, isCanonical, type SystemAccess, VECTOR } from "./access.ts";
+import { DONE, type SystemAccess, VECTOR } from "./access.ts";
 import { CR4 } from "./control-registers.ts";
-import { EVENT_TYPE, type EventDelivery } from "./events.ts";
+import { EVENT_TYPE } from "./event-type.ts";
+import type { EventDelivery } from "./events.ts";
 import type { FarTransfers } from "./far-transfer.ts";
 import type { FastCalls } from "./fast-calls.ts";
 import type { FlagInstructions } from "./flags.ts";
 import type { InterruptReturn } from "./interrupt-return.ts";
 import type { Msrs } from "./msrs.ts";
 import type { SegmentLoads } from "./segment-load.ts";
+import type { Translations } from "./translations.ts";
 
 const RBP = 5;
 const SHADOW_MOV_SS = 2;
 const IOPL_3 = 3;
 const CR4_VME = 1;
-const INVPCID_TYPES = 3;
+const RAX = 0;
+const RCX = 1;
+const RDX = 2;
 
 export interface InstructionParts {
   readonly access: SystemAccess;
@@ -25,7 +29,7 @@ export interface InstructionParts {
   readonly flags: FlagInstructions;
   readonly calls: FastCalls;
   readonly msrs: Msrs;
-  readonly flushTlb: () => void;
+  readonly translations: Translations;
   /** Random bits: 64 of them. */
   readonly random: () => bigint;
 }
@@ -35,6 +39,8 @@ export class SystemInstructions {
   readonly #parts: InstructionParts;
   /** The instruction executed last delivered an event or changed privilege: no single-step trap follows it. */
   suppressesTrap = false;
+  /** The vector of an INT n that is being delivered through the IDT, or -1. */
+  delivering = -1;
 
   constructor(parts: InstructionParts) {
     this.#parts = parts;
@@ -44,6 +50,7 @@ export class SystemInstructions {
   execute(helper: number, record: number, next: bigint): number {
     const { access, loads, far, returns, flags, calls } = this.#parts;
     this.suppressesTrap = false;
+    this.delivering = -1;
     switch (helper) {
       case HELPER.moveToSegment:
         return this.#moveToSegment(record, next);
@@ -125,6 +132,9 @@ export class SystemInstructions {
         return this.#then(DONE, next);
       case HELPER.invalidatePcid:
         return this.#invalidatePcid(record, next);
+      case HELPER.readPkru:
+      case HELPER.writePkru:
+        return this.#protectionKeys(helper, next);
       default:
         return access.undefinedOpcode();
     }
@@ -192,6 +202,7 @@ export class SystemInstructions {
       if (access.failed) return access.failure;
       if (state.iopl !== IOPL_3) return access.generalProtection(0);
     }
+    this.delivering = vector;
     return events.deliver({ vector, type: EVENT_TYPE.softwareInterrupt, errorCode: -1, returnRip: next });
   }
 
@@ -269,21 +280,39 @@ export class SystemInstructions {
     return this.#then(DONE, next);
   }
 
-  /** INVPCID (SDM Vol 2A): every type drops all translations, which is more than asked. */
+  /** INVPCID (SDM Vol 2A). */
   #invalidatePcid(record: number, next: bigint): number {
-    const { access, flushTlb } = this.#parts;
+    const { access, translations } = this.#parts;
     const { state } = access;
     if (state.isVirtual8086 || state.cpl !== 0) return access.generalProtection(0);
-    const is64 = state.codeBits === 64;
-    const type = is64 ? state.getRegister(access.reg(record)) : BigInt(state.registerLow(access.reg(record)));
     const pcid = access.readOperand(record, 8);
     const address = access.readOperand(record, 8, 8);
     if (access.failed) return access.failure;
-    const isSingle = type < 2n;
-    const usesPcid = isSingle && pcid !== 0n && (state.cr4 & CR4.pcide) === 0;
-    const isWrong = type > BigInt(INVPCID_TYPES) || (isSingle && pcid >> 12n !== 0n) || usesPcid;
-    if (isWrong || (type === 0n && !isCanonical(address))) return access.generalProtection(0);
-    flushTlb();
+    const type = access.reg(record);
+    const isValid = translations.invalidatePcid(
+      state.registerLow(type),
+      state.codeBits === 64 ? state.registerHigh(type) : 0,
+      Number(BigInt.asUintN(32, pcid)) | 0,
+      Number(pcid >> 32n) | 0,
+      Number(BigInt.asUintN(32, address)) | 0,
+      Number(address >> 32n) | 0,
+    );
+    return isValid ? this.#then(DONE, next) : access.generalProtection(0);
+  }
+
+  /** RDPKRU and WRPKRU (SDM Vol 2B, 2D): at every level. */
+  #protectionKeys(helper: number, next: bigint): number {
+    const { access, translations } = this.#parts;
+    const { state } = access;
+    if ((state.cr4 & CR4.pke) === 0) return access.undefinedOpcode();
+    if (state.registerLow(RCX) !== 0) return access.generalProtection(0);
+    if (helper === HELPER.readPkru) {
+      state.setRegisterPair(RAX, state.pkru, 0);
+      state.setRegisterPair(RDX, 0, 0);
+      return this.#then(DONE, next);
+    }
+    if (state.registerLow(RDX) !== 0) return access.generalProtection(0);
+    translations.setPkru(state.registerLow(RAX));
     return this.#then(DONE, next);
   }
 }

@@ -1,16 +1,18 @@
 import type { CpuState } from "../state.ts";
 import { INTERCEPT } from "../stop.ts";
 import { DONE, type SystemAccess, VECTOR } from "./access.ts";
-import { type ControlRegisters, CR4 } from "./control-registers.ts";
+import { CONTROL_WRITE, type ControlRegisters, CR4, failControlWrite } from "./control-registers.ts";
 import { type CpuModel, cpuidOf } from "./cpuid.ts";
 import { DR6, DR7, readDebugRegister, writeDebugRegister } from "./debug-registers.ts";
 import type { DescriptorTables } from "./descriptor-tables.ts";
 import type { Msrs } from "./msrs.ts";
+import type { Translations } from "./translations.ts";
 
 const RAX = 0;
 const RCX = 1;
 const RDX = 2;
 const RBX = 3;
+const CR2 = 2;
 const LOW_32 = 0xffff_ffffn;
 /** XCR0 bits that exist: x87 and SSE; x87 is always set. */
 const XCR0_DEFINED = 3n;
@@ -43,7 +45,7 @@ export interface InterceptedParts {
   readonly control: ControlRegisters;
   readonly msrs: Msrs;
   readonly model: CpuModel;
-  readonly flushTlb: () => void;
+  readonly translations: Translations;
 }
 
 /** The instructions that system software may intercept, for when it does not. */
@@ -54,6 +56,12 @@ export class InterceptedInstructions {
   constructor(parts: InterceptedParts) {
     this.#parts = parts;
     this.#state = parts.access.state;
+  }
+
+  /** No system software can intercept these: MOV to and from CR2 (SDM Vol 3C, 25.1.3). */
+  isAlwaysCarriedOut(instruction: number, record: number): boolean {
+    const isControl = instruction === INTERCEPT.movToCr || instruction === INTERCEPT.movFromCr;
+    return isControl && this.#parts.access.reg(record) === CR2;
   }
 
   /** The exceptions that come before an intercept (SDM Vol 3C, "Relative Priority of Faults and VM Exits"): DONE, or a STATUS. */
@@ -70,7 +78,7 @@ export class InterceptedInstructions {
   }
 
   execute(instruction: number, record: number): number {
-    const { access, tables, control, msrs, flushTlb } = this.#parts;
+    const { access, tables, control, msrs, translations } = this.#parts;
     if (DESCRIPTOR_TABLES.has(instruction)) return tables.execute(instruction, record);
     switch (instruction) {
       case INTERCEPT.hlt:
@@ -105,7 +113,8 @@ export class InterceptedInstructions {
       case INTERCEPT.smsw:
         return this.storeMachineStatus(record, this.#state.cr0);
       case INTERCEPT.invlpg:
-        flushTlb();
+        access.locateOperand(record);
+        translations.invalidatePage(access.linearLow, access.linearHigh);
         return DONE;
       case INTERCEPT.pause:
       case INTERCEPT.wbinvd:
@@ -147,8 +156,8 @@ export class InterceptedInstructions {
   }
 
   #cpuid(): number {
-    const { eax, ebx, ecx, edx } = cpuidOf(this.#parts.model, this.#low(RAX), this.#low(RCX));
     const state = this.#state;
+    const { eax, ebx, ecx, edx } = cpuidOf(this.#parts.model, this.#low(RAX), this.#low(RCX), state.cr4);
     state.setRegister(RAX, BigInt(eax));
     state.setRegister(RBX, BigInt(ebx));
     state.setRegister(RCX, BigInt(ecx));
@@ -165,6 +174,11 @@ export class InterceptedInstructions {
     const { access, control } = this.#parts;
     const state = this.#state;
     const is64 = state.codeBits === 64;
+    // #PF handlers read CR2: no bigint for it.
+    if (instruction === INTERCEPT.movFromCr && access.reg(record) === CR2) {
+      state.setRegisterPair(access.rm(record), state.cr2Low, is64 ? state.cr2High : 0);
+      return DONE;
+    }
     const value = control.read(access.reg(record));
     if (value === undefined) return access.undefinedOpcode();
     const general = access.rm(record);
@@ -173,7 +187,8 @@ export class InterceptedInstructions {
       return DONE;
     }
     const source = is64 ? state.getRegister(general) : state.getRegister(general) & LOW_32;
-    return control.write(access.reg(record), source) ? DONE : access.generalProtection(0);
+    const result = control.write(access.reg(record), source);
+    return result === CONTROL_WRITE.done ? DONE : failControlWrite(access, result);
   }
 
   #debugRegister(instruction: number, record: number): number {

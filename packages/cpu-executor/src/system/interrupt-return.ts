@@ -2,7 +2,7 @@ import { RFLAGS, SEGMENT } from "../context.ts";
 import { DONE, type SystemAccess } from "./access.ts";
 import { loadFrom, markAccessed, SELECTOR } from "./descriptor.ts";
 import type { FarTransfers } from "./far-transfer.ts";
-import { changeableFlags, virtualInterruptFlags } from "./flags.ts";
+import { changeableFlags, returnedFlags, virtualInterruptFlags } from "./flags.ts";
 import type { SegmentLoads } from "./segment-load.ts";
 import type { TaskSwitch } from "./task-switch.ts";
 
@@ -82,7 +82,7 @@ export class InterruptReturn {
     const target = this.#far.returnTarget(selector, offset);
     if (target === undefined) return access.failure;
     const level = selector & SELECTOR.rpl;
-    const mask = changeableFlags(state, bytes) | (bytes === 2 ? 0 : RFLAGS.rf) | this.#virtualInterruptMask(bytes);
+    const newFlags = returnedFlags(state, flags, bytes);
     // IRET in 64-bit mode takes SS and RSP from the stack whether or not the level changes.
     if (level !== state.cpl || state.codeBits === 64) {
       const pointer = access.peek(3 * bytes, bytes);
@@ -96,13 +96,8 @@ export class InterruptReturn {
       loadFrom(state, SEGMENT.cs, selector, target);
       state.rip = offset;
     }
-    this.#setFlags(flags, mask);
+    state.rflagsNumber = newFlags;
     return DONE;
-  }
-
-  /** VIF and VIP change at CPL 0 only. */
-  #virtualInterruptMask(bytes: number): number {
-    return bytes !== 2 && this.#access.state.cpl === 0 ? RFLAGS.vif | RFLAGS.vip : 0;
   }
 
   #toVirtual(offset: bigint, selector: number, flags: number): number {

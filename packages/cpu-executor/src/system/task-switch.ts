@@ -1,6 +1,8 @@
 import { RFLAGS, SEGMENT } from "../context.ts";
 import { restoreRegisters, saveRegisters } from "../snapshot.ts";
+import { INTERCEPT, STOP, type StopDetails, TASK_SOURCE } from "../stop.ts";
 import { DONE, type SystemAccess, VECTOR } from "./access.ts";
+import { CONTROL_WRITE, type ControlRegisters, failControlWrite } from "./control-registers.ts";
 import {
   type Descriptor,
   isNull,
@@ -56,6 +58,19 @@ const LAYOUT = {
   },
 } as const;
 
+const SOURCES: Readonly<Record<TaskSwitchCause, number>> = {
+  call: TASK_SOURCE.call,
+  return: TASK_SOURCE.iret,
+  jump: TASK_SOURCE.jmp,
+};
+const CAUSES: readonly TaskSwitchCause[] = ["call", "return", "jump", "call"];
+
+/** Where a task switch finds out whether it stops, and says what it was. */
+export interface TaskIntercepts {
+  readonly intercepts: Uint8Array;
+  readonly stop: StopDetails;
+}
+
 type Layout = (typeof LAYOUT)["wide"] | (typeof LAYOUT)["narrow"];
 
 interface Image {
@@ -72,13 +87,23 @@ interface Image {
 export class TaskSwitch {
   readonly #access: SystemAccess;
   readonly #loads: SegmentLoads;
+  readonly #control: ControlRegisters;
+  readonly #intercepts: TaskIntercepts;
   readonly #translationChanged: () => void;
   /** The new task's TSS asks for a debug trap before its first instruction. */
   debugTrap = false;
 
-  constructor(access: SystemAccess, loads: SegmentLoads, translationChanged: () => void) {
+  constructor(
+    access: SystemAccess,
+    loads: SegmentLoads,
+    control: ControlRegisters,
+    intercepts: TaskIntercepts,
+    translationChanged: () => void,
+  ) {
     this.#access = access;
     this.#loads = loads;
+    this.#control = control;
+    this.#intercepts = intercepts;
     this.#translationChanged = translationChanged;
   }
 
@@ -87,6 +112,8 @@ export class TaskSwitch {
     const access = this.#access;
     const descriptor = this.#taskDescriptor(gate.gateSelector, external);
     if (descriptor === undefined) return access.failure;
+    if (this.#isTooShort(descriptor)) return access.raise(VECTOR.ts, named(descriptor.selector) | external);
+    if (this.#isIntercepted()) return this.#stop(descriptor, TASK_SOURCE.gate);
     return this.#switch(descriptor, "call", event.returnRip, external, event.errorCode);
   }
 
@@ -130,7 +157,32 @@ export class TaskSwitch {
 
   /** `next` is where the outgoing task will continue. */
   switchTo(descriptor: Descriptor, cause: TaskSwitchCause, next: bigint, external: number): number {
+    if (this.#isTooShort(descriptor)) return this.#access.raise(VECTOR.ts, named(descriptor.selector) | external);
+    if (this.#isIntercepted()) return this.#stop(descriptor, SOURCES[cause]);
     return this.#switch(descriptor, cause, next, external, -1);
+  }
+
+  /** A switch that was intercepted, for who intercepted it; `errorCode` of the event that it delivers, -1 for none. */
+  resume(selector: number, source: number, next: bigint, external: number, errorCode: number): number {
+    const access = this.#access;
+    const descriptor = lookUp(access, selector);
+    if (descriptor === undefined) return access.failed ? access.failure : access.generalProtection(named(selector));
+    return this.#switch(descriptor, CAUSES[source] ?? "call", next, external, errorCode);
+  }
+
+  #isIntercepted(): boolean {
+    return this.#intercepts.intercepts[INTERCEPT.taskSwitch] !== 0;
+  }
+
+  #stop(descriptor: Descriptor, source: number): number {
+    const { stop } = this.#intercepts;
+    stop.taskSelector = descriptor.selector;
+    stop.taskSource = source;
+    return this.#access.stop(STOP.taskSwitch);
+  }
+
+  #isTooShort(descriptor: Descriptor): boolean {
+    return descriptor.limit < ((descriptor.type & TSS_32_BIT) !== 0 ? LOWEST_LIMIT_32 : LOWEST_LIMIT_16);
   }
 
   /**
@@ -166,8 +218,6 @@ export class TaskSwitch {
     const access = this.#access;
     const { state } = access;
     const isWide = (descriptor.type & TSS_32_BIT) !== 0;
-    if (descriptor.limit < (isWide ? LOWEST_LIMIT_32 : LOWEST_LIMIT_16))
-      return access.raise(VECTOR.ts, named(descriptor.selector) | external);
     const layout = isWide ? LAYOUT.wide : LAYOUT.narrow;
     const image = this.#read(BigInt(descriptor.base), layout);
     const outgoing = state.segmentSelector(SEGMENT.tr);
@@ -179,6 +229,8 @@ export class TaskSwitch {
     if (cause === "call") access.writeSystem(BigInt(descriptor.base), 2, BigInt(outgoing));
     if (access.failed) return access.failure;
     this.#load(descriptor, image, cause);
+    const loaded = isWide ? this.#control.loadTaskPdptes() : CONTROL_WRITE.done;
+    if (loaded !== CONTROL_WRITE.done) return failControlWrite(access, loaded);
     return this.#loadSegments(image, external);
   }
 

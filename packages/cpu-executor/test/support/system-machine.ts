@@ -18,11 +18,16 @@ const descriptor = (base: number, limit: number, access: number, flags: number):
 export class SystemMachine {
   readonly memory: HostMemory = HostMemory.create({ bytes: 4 << 20 });
   readonly base: number = this.memory.allocateFrames(MEGABYTE / 4096);
-  readonly mmu: FlatMmu = new FlatMmu(this.base);
+  readonly mmu: FlatMmu;
   readonly cpu: Cpu;
 
   /** Code, in hexadecimal, at 1000h; the stack's top is 8000h. */
-  constructor(code: string, options: Partial<CpuOptions> = {}) {
+  constructor(
+    code: string,
+    options: Partial<CpuOptions> = {},
+    createMmu: (base: number) => FlatMmu = (base) => new FlatMmu(base),
+  ) {
+    this.mmu = createMmu(this.base);
     this.cpu = Cpu.create({ memory: this.memory, mmu: this.mmu, ...options });
     const { cpu } = this;
     this.load(0x1000, code);

@@ -1,5 +1,5 @@
 import { ERRNO } from "@likex/kvm-abi";
-import { VECTOR, VMCS } from "@likex/vmx";
+import { INTERRUPTIBILITY, INTERRUPTION_INFO, VECTOR, VMCS, type Vmx } from "@likex/vmx";
 import { emulateMmio, reportMmio } from "../mmio.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { MAP_RESULT } from "../vm.ts";
@@ -20,6 +20,8 @@ export const handleEptViolation = (vcpu: Vcpu): number => {
   const qualification = vmx.vmread32(VMCS.EXIT_QUALIFICATION);
   kernel.trace?.({ type: "ept_violation", guestPhysicalAddress, qualification });
   const duringDelivery = reinjectInterruptedEvent(vmx);
+  // The IRET is executed again, as one that still has to unblock NMIs (SDM Vol 3C, 27.2.3).
+  if (!duringDelivery && (qualification & INTERRUPTION_INFO.nmiUnblocking) !== 0) blockNmis(vmx);
   const isWrite = (qualification & WRITE) !== 0;
   switch (vcpu.vm.mapPage(guestPhysicalAddress, isWrite ? "write" : "read")) {
     case MAP_RESULT.mapped:
@@ -39,4 +41,9 @@ export const handleEptViolation = (vcpu: Vcpu): number => {
         ? emulateMmio(vcpu)
         : reportMmio(vcpu, guestPhysicalAddress, isWrite);
   }
+};
+
+const blockNmis = (vmx: Vmx): void => {
+  const interruptibility = vmx.vmread32(VMCS.GUEST_INTERRUPTIBILITY_INFO);
+  vmx.vmwriteNumber(VMCS.GUEST_INTERRUPTIBILITY_INFO, interruptibility | INTERRUPTIBILITY.nmi);
 };
