@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 export const PROGRAMS: Readonly<Record<string, { readonly qemuDiffers: readonly string[] }>> = {
   segments32: { qemuDiffers: ["fault pushes RF"] },
   events32: { qemuDiffers: ["int1"] },
+  invalidation64: { qemuDiffers: ["code behind invlpg elsewhere in its large page"] },
+  pae32: { qemuDiffers: [] },
   long64: { qemuDiffers: ["wrfsbase not canonical", "sysenter without cs", "int of level 0"] },
 };
 
