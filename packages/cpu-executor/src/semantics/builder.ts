@@ -212,8 +212,10 @@ export abstract class SemanticsBuilder {
 
   /** Sets all six arithmetic flags; `flags` has them at their RFLAGS positions, other bits are 0. */
   setExplicitFlags(flags: I32): void {
+    // Computed before anything is stored: the value may come from the lazy flags that it replaces.
+    const kept = this.let(flags);
     this.knownFlags = undefined;
-    this.storeFlags(i32.const(flagOperation("explicit", 8)), undefined, i64.extendU(flags));
+    this.storeFlags(i32.const(flagOperation("explicit", 8)), undefined, i64.extendU(kept));
   }
 
   protected storeFlags(operation: I32, result: I64 | undefined, source: I64 | undefined): void {
