@@ -1,5 +1,6 @@
 import type { HostMemory } from "@likex/host-memory";
 import { CONTEXT, SEGMENT, SEGMENT_SLOT } from "./context.ts";
+import type { SegmentAccess } from "./semantics/builder.ts";
 import { SEGMENT_CHECK } from "./semantics/memory-access.ts";
 import type { CpuState } from "./state.ts";
 import { STATUS } from "./status.ts";
@@ -14,6 +15,7 @@ const EXPAND_DOWN = 4;
 /** Writable for data, readable for code. */
 const READ_WRITE = 2;
 const TWO_32 = 2 ** 32;
+const ALIGNMENT_MASK = 7;
 
 /**
  * Accesses that emitted code could not allow by comparing with a segment's end: beyond a limit, in segments that are not
@@ -34,14 +36,18 @@ export class SegmentCheck {
     const bytes = what & SEGMENT_CHECK.bytes;
     if (this.#state.codeBits === 64) return this.#flat(slot, offsetLow, offsetHigh);
     const register = slot === SEGMENT_SLOT.stack ? SEGMENT.ss : slot === SEGMENT_SLOT.destination ? SEGMENT.es : slot;
-    const isWrite = (what & SEGMENT_CHECK.write) !== 0;
+    const access = (what & SEGMENT_CHECK.write) !== 0 ? "write" : (what & SEGMENT_CHECK.flush) !== 0 ? "flush" : "read";
     const offset = (offsetLow >>> 0) + (offsetHigh >>> 0) * TWO_32;
-    if (!isAllowed(this.#state, register, offset, bytes, isWrite)) {
-      const vector = register === SEGMENT.ss ? STACK_FAULT : GENERAL_PROTECTION;
+    const linear = (this.#state.segmentBaseLow(register) + offset) | 0;
+    if (!isAllowed(this.#state, register, offset, bytes, access)) {
+      // A processor looks at the alignment of an operand before it looks at the segment.
+      const alignment = 1 << ((what >>> SEGMENT_CHECK.alignmentShift) & ALIGNMENT_MASK);
+      const isStack = register === SEGMENT.ss && (linear & (alignment - 1)) === 0;
+      const vector = isStack ? STACK_FAULT : GENERAL_PROTECTION;
       this.#memory.i32[(this.#state.contextAddress + CONTEXT.stopDetail) >> 2] = vector;
       return STATUS.exception;
     }
-    return this.#found((this.#state.segmentBaseLow(register) + offset) | 0, 0);
+    return this.#found(linear, 0);
   }
 
   /** In 64-bit mode only the last byte of the address space lies beyond the end of a segment. */
@@ -60,14 +66,24 @@ export class SegmentCheck {
   }
 }
 
-/** Whether a segment register outside 64-bit mode allows an access to `bytes` bytes at an offset. */
-export function isAllowed(state: CpuState, register: number, offset: number, bytes: number, isWrite: boolean): boolean {
+/**
+ * Whether a segment register outside 64-bit mode allows an access to `bytes` bytes at an offset. Cache lines may be flushed
+ * in code that cannot be read (SDM Vol 2, CLFLUSH).
+ */
+export function isAllowed(
+  state: CpuState,
+  register: number,
+  offset: number,
+  bytes: number,
+  access: SegmentAccess,
+): boolean {
   const rights = state.segmentAccessRights(register);
   const limit = state.segmentLimit(register);
   if (state.isRealMode || state.isVirtual8086) return offset + bytes - 1 <= limit;
   if ((rights & UNUSABLE) !== 0) return false;
   const isCode = (rights & CODE) !== 0;
-  if (isWrite ? isCode || (rights & READ_WRITE) === 0 : isCode && (rights & READ_WRITE) === 0) return false;
+  const isSet = (rights & READ_WRITE) !== 0;
+  if (access === "write" ? isCode || !isSet : access === "read" && isCode && !isSet) return false;
   return isWithin(rights, limit, offset, bytes);
 }
 

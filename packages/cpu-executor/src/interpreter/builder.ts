@@ -66,6 +66,8 @@ export interface InterpreterFrame {
 interface AccessKind {
   readonly bytes: number;
   readonly access: SegmentAccess;
+  /** Bytes that the linear address must be a multiple of. */
+  readonly alignment: number;
 }
 
 /** The interpreter's back end: operands come from a pre-decoded record, registers live in the context. */
@@ -181,15 +183,15 @@ export class InterpreterBuilder extends SemanticsBuilder {
     this.writeRegister(index, 64, i64.or(old, this.addressTruncate(value)));
   }
 
-  operandLinear(offset: I64, bytes: number, access: SegmentAccess = "read"): I64 {
+  operandLinear(offset: I64, bytes: number, access: SegmentAccess = "read", alignment = 1): I64 {
     const slot = this.let(load.u16(this.#record(), this.at + RECORD.segment));
     const segment = this.let(i32.add(this.#context(), slot));
-    return this.#linear(segment, 0, slot, offset, { bytes, access });
+    return this.#linear(segment, 0, slot, offset, { bytes, access, alignment });
   }
 
   segmentLinear(slot: number, offset: I64, bytes: number, access: SegmentAccess = "read"): I64 {
     const at = CONTEXT.segments + slot * 16;
-    return this.#linear(this.#context(), at, i32.const(at), offset, { bytes, access });
+    return this.#linear(this.#context(), at, i32.const(at), offset, { bytes, access, alignment: 1 });
   }
 
   load(width: Width, linear: I64): Value {
@@ -265,7 +267,8 @@ export class InterpreterBuilder extends SemanticsBuilder {
   }
 
   #checkSegment(slow: SlowPath, slot: I32, offset: I64, kind: AccessKind, linear: Local<"i64">): void {
-    const bits = kind.bytes | (kind.access === "write" ? SEGMENT_CHECK.write : 0);
+    const access = kind.access === "read" ? 0 : SEGMENT_CHECK[kind.access];
+    const bits = kind.bytes | access | (Math.log2(kind.alignment) << SEGMENT_CHECK.alignmentShift);
     const status = this.temporary("i32");
     const what = i32.or(i32.shl(slot, i32.const(SEGMENT_CHECK.slotShift)), i32.const(bits));
     const half = i32.wrap(i64.shrU(offset, i64.const(32)));

@@ -13,7 +13,7 @@ fn memory_read(ctx: i32, linear: i64, bytes: i32) -> i32 {
 fn memory_read_slow(ctx: i32, linear: i64, bytes: i32) -> i32 {
   let done = 0;
   while (done < bytes) {
-    let size = piece(bytes - done);
+    let size = piece(bytes - done, bytes);
     let at = linear + u64(done);
     let status = slow_read(ctx, size, wrap(at), wrap(at >>> 32));
     if (status) { store32(ctx + ACCESS_STATUS, status); return 0; }
@@ -23,9 +23,11 @@ fn memory_read_slow(ctx: i32, linear: i64, bytes: i32) -> i32 {
   return ctx + BUFFER;
 }
 
-// Accesses of 8, 4, 2 and 1 bytes: what device memory understands.
-fn piece(bytes: i32) -> i32 {
-  return bytes >= 8 ? 8 : bytes >= 4 ? 4 : bytes >= 2 ? 2 : 1;
+// Accesses of 8, 4, 2 and 1 bytes: what device memory understands. Images are made of 4 bytes, the environments of 16-bit
+// code of 2: so much must be aligned where alignment is checked (SDM Vol 3A, table 6-7).
+fn piece(bytes: i32, all: i32) -> i32 {
+  let widest = all <= 16 && all != 14 ? 8 : (all & 3) == 0 ? 4 : 2;
+  return bytes >= widest ? widest : bytes >= 4 ? 4 : bytes >= 2 ? 2 : 1;
 }
 
 fn put_piece(to: i32, value: i64, size: i32) {
@@ -46,7 +48,7 @@ fn memory_probe(ctx: i32, linear: i64, bytes: i32) -> i32 {
 fn memory_probe_slow(ctx: i32, linear: i64, bytes: i32) -> i32 {
   let done = 0;
   while (done < bytes) {
-    let size = piece(bytes - done);
+    let size = piece(bytes - done, bytes);
     let at = linear + u64(done);
     let status = slow_probe(ctx, size, wrap(at), wrap(at >>> 32));
     if (status) { store32(ctx + ACCESS_STATUS, status); return 0; }
@@ -60,7 +62,7 @@ fn memory_commit(ctx: i32, linear: i64, bytes: i32, from: i32) -> i32 {
   if (from != ctx + BUFFER) { return 0; }
   let done = 0;
   while (done < bytes) {
-    let size = piece(bytes - done);
+    let size = piece(bytes - done, bytes);
     let at = linear + u64(done);
     let value = size == 8 ? load64(from + done) : size == 4 ? u64(load32(from + done)) : size == 2 ? u64(load16(from + done)) : u64(load8(from + done));
     store64(ctx + MEMORY_VALUE, value);

@@ -24,7 +24,7 @@ export type Operand =
   | { readonly kind: "constant"; readonly bits: Bits; readonly value: number };
 
 /** What a segment is asked to allow; "read" where nothing is said. What may be written may be read. */
-export type SegmentAccess = "read" | "write";
+export type SegmentAccess = "read" | "write" | "flush";
 
 /** One specialisation of an instruction: what the builder is asked to write. */
 export interface Shape {
@@ -112,7 +112,7 @@ export abstract class SemanticsBuilder {
   /** Offset of the memory operand in its segment, truncated to the address size. */
   abstract effectiveAddress(): I64;
   /** Linear address of `bytes` bytes at an offset in the memory operand's segment; stops the instruction where the segment forbids the access. */
-  abstract operandLinear(offset: I64, bytes: number, access?: SegmentAccess): I64;
+  abstract operandLinear(offset: I64, bytes: number, access?: SegmentAccess, alignment?: number): I64;
   /** The same for a fixed segment slot. */
   abstract segmentLinear(slot: number, offset: I64, bytes: number, access?: SegmentAccess): I64;
   /** Reads guest memory; the result is in a local. */

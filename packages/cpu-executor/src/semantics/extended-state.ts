@@ -11,7 +11,7 @@ const FX_BYTES = 512;
 const HEADER_END = 576;
 const AVX_END = 832;
 
-/** Linear address of the memory operand, which must be a multiple of `alignment`. */
+/** Linear address of the memory operand, which must be a multiple of `alignment`: looked at after the segment. */
 function alignedLinear(b: SemanticsBuilder, bytes: number, alignment: number, access: SegmentAccess): I64 {
   const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes, access));
   b.code.if(i32.and(i32.wrap(linear), i32.const(alignment - 1)), () => b.raise(GENERAL_PROTECTION));

@@ -1,14 +1,28 @@
 import { type I32, type I64, i32, i64 } from "@likex/wasm-emitter";
 import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
 import { HELPER, STATUS } from "../status.ts";
+import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsTable } from "./table.ts";
+import { widthOf } from "./width.ts";
 
 const PUSHED_ORDER = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** A selector in a stack slot of 32 bits: only its own 16 are written (SDM Vol 2, PUSH). */
+function pushSelector(b: SemanticsBuilder): void {
+  const value = b.let(b.read(0));
+  const slot = b.stackSlot(-4, 2, "new");
+  b.store(widthOf(16), slot.linear, value);
+  slot.commit();
+}
 
 export const stack: SemanticsTable = {
   push: {
     write: (b) => {
       const from = b.widthOfOperand(0);
+      if (b.width.bits === 32 && from.bits === 16) {
+        pushSelector(b);
+        return;
+      }
       b.push(b.width, b.let(b.width.from64(from.zeroExtend64(b.read(0)))));
     },
   },
@@ -40,7 +54,8 @@ export const stack: SemanticsTable = {
     write: (b) => {
       const w = b.width;
       const slot = b.stackSlot(8 * w.bytes, 8 * w.bytes, "old");
-      const values = PUSHED_ORDER.map((_, i) => b.load(w, i64.add(slot.linear, i64.const((7 - i) * w.bytes))));
+      // From the lowest address up: that is the one that a fault reports.
+      const values = PUSHED_ORDER.map((_, i) => b.load(w, i64.add(slot.linear, i64.const(i * w.bytes)))).reverse();
       slot.commit();
       values.forEach((value, register) => {
         if (register !== 4) b.writeRegister(register, w.bits, value);

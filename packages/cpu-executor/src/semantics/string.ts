@@ -37,7 +37,11 @@ function repeated(b: SemanticsBuilder, element: () => void, again?: () => I32): 
     return;
   }
   const count = b.let(b.addressTruncate(b.readRegister(COUNT, 64) as I64));
-  b.code.if(i64.eqz(count), () => b.branch(i32.const(0)));
+  b.code.if(i64.eqz(count), () => {
+    // A count of 32 bits becomes one of 64 even if there is nothing to repeat.
+    b.writeAddressRegister(COUNT, count);
+    b.branch(i32.const(0));
+  });
   element();
   const left = b.let(b.addressTruncate(i64.sub(count, i64.const(1))));
   b.writeAddressRegister(COUNT, left);
@@ -55,8 +59,8 @@ const whileZero = (b: SemanticsBuilder) => (): I32 => b.condition(b.shape.repeat
 const moves: Semantics = (b) =>
   repeated(b, () => {
     const source = pointer(b, SOURCE_INDEX);
-    const destination = pointer(b, DESTINATION_INDEX, "write");
     const value = b.load(b.width, source.linear);
+    const destination = pointer(b, DESTINATION_INDEX, "write");
     b.store(b.width, destination.linear, value);
     source.advance();
     destination.advance();
@@ -80,10 +84,11 @@ const compares: Semantics = (b) =>
   repeated(
     b,
     () => {
-      const source = pointer(b, SOURCE_INDEX);
+      // Of two addresses that fault, a processor reports ES:rDI.
       const destination = pointer(b, DESTINATION_INDEX);
-      const first = b.load(b.width, source.linear);
       const second = b.load(b.width, destination.linear);
+      const source = pointer(b, SOURCE_INDEX);
+      const first = b.load(b.width, source.linear);
       source.advance();
       destination.advance();
       compared(b, first, second);

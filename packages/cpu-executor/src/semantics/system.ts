@@ -74,7 +74,9 @@ const portStrings = ["b", "w", "d"].flatMap((size): [string, SemanticsEntry][] =
 const undefinedInstruction: SemanticsEntry = { endsBlock: true, isOutside: true, write: (b) => b.raise(6) };
 
 /** CLFLUSH and its like have no cache to act on: what is left is their check of the address (SDM Vol 2, CLFLUSH). */
-const cacheLine: SemanticsEntry = { write: (b) => b.load(widthOf(8), b.operandLinear(b.effectiveAddress(), 1)) };
+const cacheLine: SemanticsEntry = {
+  write: (b) => b.load(widthOf(8), b.operandLinear(b.effectiveAddress(), 1, "flush")),
+};
 
 const nothing: SemanticsEntry = { write: () => {} };
 

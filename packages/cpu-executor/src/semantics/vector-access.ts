@@ -1,7 +1,7 @@
 import { type Expression, type I32, type I64, i32, load } from "@likex/wasm-emitter";
 import { FPU } from "../context.ts";
 import { STATUS } from "../status.ts";
-import type { Operand, SemanticsBuilder } from "./builder.ts";
+import type { Operand, SegmentAccess, SemanticsBuilder } from "./builder.ts";
 
 /** Whether a memory operand of 16 bytes must be aligned: most must (SDM Vol 1, 4.1.1). */
 export type Alignment = "aligned" | "unaligned";
@@ -22,9 +22,14 @@ export function checkWith(b: SemanticsBuilder, routine: string): void {
   b.code.if(vector, () => b.stop(STATUS.exception, vector));
 }
 
-function checkAlignment(b: SemanticsBuilder, linear: I64, bytes: number): void {
-  const low = i32.and(i32.wrap(linear), i32.const(bytes - 1));
-  b.code.if(low, () => b.raise(GENERAL_PROTECTION));
+/** Linear address of the memory operand, which is a multiple of `alignment` or raises #GP(0), also where #SS(0) would be raised. */
+function alignedLinear(b: SemanticsBuilder, bytes: number, alignment: number, access: SegmentAccess): I64 {
+  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes, access, alignment));
+  if (alignment > 1) {
+    const low = i32.and(i32.wrap(linear), i32.const(alignment - 1));
+    b.code.if(low, () => b.raise(GENERAL_PROTECTION));
+  }
+  return linear;
 }
 
 const bytesOf = (operand: Operand & { readonly kind: "memory" }): number => operand.bytes ?? operand.bits / 8;
@@ -35,8 +40,7 @@ export function sourceAddress(b: SemanticsBuilder, position: number, alignment: 
   if (operand.kind === "vector" || operand.kind === "mmx") return b.let(b.slotAddress(operand.slot));
   if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} has no address`);
   const bytes = bytesOf(operand);
-  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes));
-  if (alignment === "aligned" && bytes === 16) checkAlignment(b, linear, 16);
+  const linear = alignedLinear(b, bytes, alignment === "aligned" && bytes === 16 ? 16 : 1, "read");
   return readAt(b, linear, bytes);
 }
 
@@ -59,8 +63,7 @@ export function targetAddress(b: SemanticsBuilder, position: number, alignment: 
     return { address: b.let(b.slotAddress(operand.slot)), commit: () => {} };
   if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} has no address`);
   const bytes = bytesOf(operand);
-  const linear = b.let(b.operandLinear(b.effectiveAddress(), bytes, "write"));
-  if (alignment === "aligned" && bytes === 16) checkAlignment(b, linear, 16);
+  const linear = alignedLinear(b, bytes, alignment === "aligned" && bytes === 16 ? 16 : 1, "write");
   return probeAt(b, linear, bytes);
 }
 

@@ -29,8 +29,14 @@ const whole = (alignment: Alignment): SemanticsEntry =>
     target.commit();
   });
 
+/** A store of an MMX register that faults has cleared TOP; MASKMOVQ has set the tags too. Seen on Intel's processors. */
+function clearTop(b: SemanticsBuilder): void {
+  if (isMmx(b)) b.contextStore(FPU.top, 32, i32.const(0));
+}
+
 /** Non-temporal stores and loads of MMX and SSE registers, and MOVQ of MMX registers. */
 function quadword(b: SemanticsBuilder): void {
+  if (kindOf(b, 0) === "memory") clearTop(b);
   const source = sourceAddress(b, 1);
   const target = targetAddress(b, 0);
   const value = b.let(load.i64(source));
@@ -89,9 +95,9 @@ const doublewordOrQuadword: SemanticsEntry = entry((b) => {
     } else storeWide(b, target, value);
   } else {
     const width = b.widthOfOperand(0);
+    clearTop(b);
     const source = sourceAddress(b, 1);
-    const value = b.let(width.load(source));
-    b.write(0, value);
+    b.write(0, b.let(width.load(source)));
     enterMmx(b);
   }
 });
@@ -109,6 +115,7 @@ const mask = (lane: "i8x16_bitmask" | "i32x4_bitmask" | "i64x2_bitmask"): Semant
 /** MASKMOVQ and MASKMOVDQU: bytes whose mask byte is negative go to memory at DS:rDI. */
 const maskedMove: SemanticsEntry = entry((b) => {
   checkVector(b);
+  enterMmx(b);
   const bytes = isMmx(b) ? 8 : 16;
   const value = sourceAddress(b, 0);
   const mask = sourceAddress(b, 1);
@@ -121,7 +128,6 @@ const maskedMove: SemanticsEntry = entry((b) => {
     );
     b.code.if(i32.eqz(status), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
   });
-  enterMmx(b);
   perform(b, "masked_store", target.address, value, mask, i32.const(bytes));
   target.commit();
 });

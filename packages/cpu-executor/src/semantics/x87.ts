@@ -126,17 +126,16 @@ const load80 = x87((b, begin) => {
   perform(b, bits === 32 ? "x87_load_single" : bits === 64 ? "x87_load_double" : "x87_load_extended", address);
 });
 
-/** Converts, writes, then changes the stack. */
+/** Converts, writes unless an exception forbids it, then changes the stack. Memory that is not written cannot fault either. */
 function storeMemory(b: SemanticsBuilder, begin: () => void, routine: string, pop: 0 | 1, more: readonly I32[]): void {
-  const target = targetAddress(b, 0);
-  // The bytes in place must survive a store that an exception forbids, so the value is made elsewhere.
   const bytes = memoryBits(b) / 8;
   const value = b.let(i32.add(b.contextAddress(), i32.const(FPU.operand)));
-  begin();
   b.code.if(call(b, routine, value, ...more), () => {
+    const target = targetAddress(b, 0);
     perform(b, "copy_operand", target.address, value, i32.const(bytes));
     target.commit();
   });
+  begin();
   perform(b, "x87_stored", i32.const(pop));
 }
 

@@ -128,8 +128,7 @@ export class SystemAccess {
     const hasBase = !is64 || register === SEGMENT.fs || register === SEGMENT.gs;
     // One width for both modes, for the reason that #read gives.
     const linear = BigInt.asUintN(is64 ? 64 : 32, (hasBase ? baseOf(state, register) : 0n) + offset);
-    if (is64 ? !isCanonical(linear) : !isAllowed(state, register, Number(offset), bytes, access === "write"))
-      this.raise(vector, 0);
+    if (is64 ? !isCanonical(linear) : !isAllowed(state, register, Number(offset), bytes, access)) this.raise(vector, 0);
     return linear;
   }
 
@@ -139,6 +138,16 @@ export class SystemAccess {
 
   write(register: number, offset: bigint, bytes: number, value: bigint): void {
     this.writeLinear(this.linearOf(register, offset, bytes, "write"), bytes, value);
+  }
+
+  /** Fails as a write would. */
+  probeWrite(register: number, offset: bigint, bytes: number): void {
+    const linear = this.linearOf(register, offset, bytes, "write");
+    if (this.#failure !== 0) return;
+    const low = Number(BigInt.asIntN(32, linear));
+    const high = Number(BigInt.asIntN(32, linear >> 32n));
+    const status = this.#tlb.probe(bytes, low, high);
+    if (status !== 0) this.#fail(status);
   }
 
   #read(linear: bigint, bytes: number, how: "implicit" | "guest"): bigint {

@@ -112,7 +112,9 @@ export class FastCalls {
     const access = this.#access;
     const { state } = access;
     if (state.codeBits !== 64 || (state.cr4 & CR4_FSGSBASE) === 0) return access.undefinedOpcode();
-    access.writeRegister(access.rm(record), access.operandBytes(record), state.segmentBase(segment));
+    // There is no operand size of 16 bits.
+    const bytes = access.operandBytes(record) === 8 ? 8 : 4;
+    access.writeRegister(access.rm(record), bytes, state.segmentBase(segment));
     state.rip = next;
     return DONE;
   }

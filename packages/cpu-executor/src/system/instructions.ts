@@ -12,6 +12,7 @@ import type { Msrs } from "./msrs.ts";
 import type { SegmentLoads } from "./segment-load.ts";
 import type { Translations } from "./translations.ts";
 
+const RSP = 4;
 const RBP = 5;
 const SHADOW_MOV_SS = 2;
 const IOPL_3 = 3;
@@ -243,9 +244,11 @@ export class SystemInstructions {
     const signed = (value: bigint): bigint => BigInt.asIntN(bytes * 8, value);
     const index = signed(access.state.getRegister(access.reg(record)));
     const lower = signed(access.readOperand(record, bytes));
+    if (access.failed) return access.failure;
+    if (index < lower) return access.raise(VECTOR.br);
     const upper = signed(access.readOperand(record, bytes, bytes));
     if (access.failed) return access.failure;
-    if (index < lower || index > upper) return access.raise(VECTOR.br);
+    if (index > upper) return access.raise(VECTOR.br);
     return this.#then(DONE, next);
   }
 
@@ -258,17 +261,19 @@ export class SystemInstructions {
     const level = access.immediate2(record) & 31;
     const bits = access.stackBits();
     const frameAt = BigInt.asUintN(bits, access.stackPointer - BigInt(bytes));
+    // With a stack of 16 bits ESP's upper half goes along.
+    const frame = bits === 16 ? (state.getRegister(RSP) & ~0xffffn) | frameAt : frameAt;
     const values = [state.getRegister(RBP)];
     for (let i = 1; i < level; i++) {
       const from = BigInt.asUintN(bits, state.getRegister(RBP) - BigInt(i * bytes));
       values.push(access.read(SEGMENT.ss, from, bytes));
     }
-    if (level > 0) values.push(frameAt);
+    if (level > 0) values.push(frame);
     const pointer = access.push(values, bytes) - size;
     // The new top of the stack must be writable, so that the fault is this instruction's.
-    access.linearOf(SEGMENT.ss, BigInt.asUintN(bits, pointer), 1, "write");
+    access.probeWrite(SEGMENT.ss, BigInt.asUintN(bits, pointer), bytes);
     if (access.failed) return access.failure;
-    access.writeRegister(RBP, bytes, bits === 16 ? (state.getRegister(RBP) & ~0xffffn) | frameAt : frameAt);
+    access.writeRegister(RBP, bytes, frame);
     access.setStackPointer(pointer);
     return this.#then(DONE, next);
   }

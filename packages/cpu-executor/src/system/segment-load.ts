@@ -151,7 +151,7 @@ export class SegmentLoads {
     if (access.failed) return access.failure;
     this.#setZero(descriptor !== undefined);
     if (descriptor !== undefined) {
-      const value = what === "rights" ? descriptor.high & 0x00f0ff00 : descriptor.limit;
+      const value = what === "rights" ? descriptor.high & 0x00ffff00 : descriptor.limit;
       access.writeRegister(access.reg(record), access.operandBytes(record), BigInt(value >>> 0));
     }
     return DONE;
@@ -196,8 +196,7 @@ export class SegmentLoads {
     const raises = (destination & SELECTOR.rpl) < rpl;
     const value = raises ? (destination & ~SELECTOR.rpl) | rpl : destination;
     const register = access.rm(record);
-    // Memory sees a write in any case, so that it faults alike.
-    if (register < 0) access.writeOperand(record, 2, BigInt(value));
+    if (raises && register < 0) access.writeOperand(record, 2, BigInt(value));
     if (access.failed) return access.failure;
     if (register >= 0) access.writeRegister(register, 2, BigInt(value));
     this.#setZero(raises);
