@@ -1,33 +1,35 @@
-import { createDecodedInstruction, decodeInto, FORMS, type InstructionForm } from "@likex/x86-decoder";
 import { describe, expect, it } from "vitest";
 import { differences } from "./support/compare.ts";
 import { NativeMachine } from "./support/native-machine.ts";
-import { nativeVectors, type Vector } from "./support/vectors.ts";
+import { NativeRecords } from "./support/native-record.ts";
+import { FOUND_FILE, readVectors, VECTOR_FILES, type Vector, writeAfter, writeBefore } from "./support/vectors.ts";
 
-const decoded = createDecodedInstruction();
-
-function formOf(vector: Vector): InstructionForm {
-  decodeInto(vector.code, 0, vector.code.length, 64, decoded);
-  return FORMS[decoded.form] as InstructionForm;
-}
-
-/** Vectors by mnemonic: one test each. */
-const groups = new Map<string, Vector[]>();
-for (const vector of nativeVectors()) {
-  const { mnemonic } = formOf(vector);
-  groups.set(mnemonic, [...(groups.get(mnemonic) ?? []), vector]);
-}
-
-describe("instructions do what a real processor did (recorded)", () => {
-  const machine = new NativeMachine();
-  for (const [mnemonic, vectors] of groups) {
-    it(`${mnemonic}: ${vectors.length} executions`, () => {
-      const wrong = vectors.flatMap((vector) =>
-        differences(formOf(vector), machine.execute(vector.code, vector.state), vector.result).map(
-          (text) => `${vector.line}: ${text}`,
-        ),
-      );
-      expect(wrong).toEqual([]);
-    });
+const groupsOf = (vectors: readonly Vector[]): Map<string, Vector[]> => {
+  const groups = new Map<string, Vector[]>();
+  for (const vector of vectors) {
+    const { mnemonic } = vector.form;
+    groups.set(mnemonic, [...(groups.get(mnemonic) ?? []), vector]);
   }
-});
+  return groups;
+};
+
+const machine = new NativeMachine();
+const [before, ours, native] = [new NativeRecords(1), new NativeRecords(1), new NativeRecords(1)];
+
+function differencesOf(vector: Vector): string[] {
+  writeBefore(vector, before, 0);
+  native.copy(0, before, 0);
+  writeAfter(vector, native, 0);
+  machine.execute(before, 0, ours, 0);
+  return differences(vector.form, ours, 0, native, 0).map((text) => `${vector.line}: ${text}`);
+}
+
+for (const file of [...VECTOR_FILES, FOUND_FILE]) {
+  describe(`instructions do what a real processor did: ${file}`, () => {
+    for (const [mnemonic, vectors] of groupsOf(readVectors(file))) {
+      it(`${mnemonic}: ${vectors.length} executions`, () => {
+        expect(vectors.flatMap(differencesOf)).toEqual([]);
+      });
+    }
+  });
+}
