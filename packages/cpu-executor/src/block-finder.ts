@@ -10,7 +10,8 @@ export class BlockFinder {
   readonly #memory: HostMemory;
   readonly #state: CpuState;
   readonly #tlb: SoftTlb;
-  readonly #code: CodeCache;
+  /** The decoded blocks. */
+  readonly code: CodeCache;
   readonly #source: MutableSource;
   #epoch: number;
   #codeGeneration = 0;
@@ -19,13 +20,13 @@ export class BlockFinder {
     this.#memory = memory;
     this.#state = state;
     this.#tlb = tlb;
-    this.#code = new CodeCache(memory, selector);
+    this.code = new CodeCache(memory, selector);
     this.#epoch = memory.watchEpoch;
     this.#source = new MutableSource(() => this.#fetchNextPage());
   }
 
   dispose(): void {
-    this.#code.dispose();
+    this.code.dispose();
   }
 
   /** Drops what others' writes to watched frames have made stale. */
@@ -49,13 +50,13 @@ export class BlockFinder {
     if (known !== 0) return known;
     const source = this.#locate();
     if (typeof source === "number") return source;
-    const block = this.#code.find(source);
+    const block = this.code.find(source);
     if (block <= 0) return block;
-    if (this.#memory.watchEpoch !== this.#epoch || this.#code.generation !== this.#codeGeneration) {
-      this.#codeGeneration = this.#code.generation;
+    if (this.#memory.watchEpoch !== this.#epoch || this.code.generation !== this.#codeGeneration) {
+      this.#codeGeneration = this.code.generation;
       this.dropCached();
     }
-    if (this.#code.isKept) this.#tlb.keepBlock(low, high, block);
+    if (this.code.isKept) this.#tlb.keepBlock(low, high, block);
     return block;
   }
 
@@ -69,9 +70,9 @@ export class BlockFinder {
   temporary(count: number): number {
     const source = this.#locate();
     if (typeof source === "number") return source;
-    const block = this.#code.temporary(source, count);
-    if (this.#code.generation !== this.#codeGeneration) {
-      this.#codeGeneration = this.#code.generation;
+    const block = this.code.temporary(source, count);
+    if (this.code.generation !== this.#codeGeneration) {
+      this.#codeGeneration = this.code.generation;
       this.dropCached();
     }
     return block;

@@ -8,7 +8,7 @@ import {
   writeRecord,
   writeSum,
 } from "./predecode.ts";
-import { BLOCK, MAX_BLOCK_INSTRUCTIONS, RECORD } from "./record.ts";
+import { BLOCK, MAX_BLOCK_INSTRUCTIONS, NEVER_HOT, RECORD, REGION_HANDLER } from "./record.ts";
 
 /** Where code is fetched from: the page that holds its first byte, and for an instruction that crosses it, the next page. */
 export interface CodeSource {
@@ -67,6 +67,8 @@ export class CodeCache {
   /** Where the block last built ends, and whether its code crosses a page. */
   #end = 0;
   #crosses = false;
+  /** BLOCK.heat of new blocks that can be found again. */
+  heat: number = NEVER_HOT;
   /** Incremented when every block's address has become invalid. */
   generation = 0;
 
@@ -90,7 +92,7 @@ export class CodeCache {
     this.isKept = true;
     if (known !== undefined && known.version === this.#memory.frameVersion(frame)) return known.address;
     if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) {
-      this.#flush();
+      this.flush();
       known = undefined;
     }
     const address = this.#build(source, MAX_BLOCK_INSTRUCTIONS);
@@ -100,6 +102,7 @@ export class CodeCache {
     if (!this.isKept) return address;
     this.#memory.watchFrame(frame);
     const version = this.#memory.frameVersion(frame);
+    this.#memory.i32[(address + BLOCK.heat) >> 2] = this.heat;
     const { host, ripLow, ripHigh, bits } = source;
     if (known !== undefined) Object.assign(known, { address, version });
     else this.#blocks.set(host, { ripLow, ripHigh, bits, address, version, next: this.#blocks.get(host) });
@@ -114,11 +117,32 @@ export class CodeCache {
 
   /** A block of at most `count` instructions that is used once: its code is neither watched nor found again. */
   temporary(source: CodeSource, count: number): number {
-    if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) this.#flush();
+    if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) this.flush();
     return this.#build(source, Math.min(count, MAX_BLOCK_INSTRUCTIONS));
   }
 
-  #flush(): void {
+  /**
+   * Makes the block run a compiled region: in place, because others are linked to it, with a copy beside it for what the region
+   * leaves to the interpreter. False where there is no room for the copy.
+   */
+  attach(block: number, region: number): boolean {
+    const { i32, u16, u8 } = this.#memory;
+    const bytes = u16[(block + BLOCK.bytes) >> 1] as number;
+    if (this.#next + bytes > this.#base + CAPACITY) return false;
+    const copy = this.#next;
+    this.#next += bytes;
+    u8.copyWithin(copy, block, block + bytes);
+    i32[(copy + BLOCK.heat) >> 2] = NEVER_HOT;
+    i32[(block + BLOCK.heat) >> 2] = NEVER_HOT;
+    i32[(block + BLOCK.count) >> 2] = 0;
+    i32[(block + BLOCK.region) >> 2] = region;
+    i32[(block + BLOCK.original) >> 2] = copy;
+    u16[(block + BLOCK.size + RECORD.handler) >> 1] = REGION_HANDLER;
+    return true;
+  }
+
+  /** Drops every block. */
+  flush(): void {
     this.#blocks.clear();
     this.#next = this.#base;
     this.generation++;
@@ -183,6 +207,11 @@ export class CodeCache {
     if (previous === undefined || !previous.endsBlock) at = this.#continueBehind(at, count, address);
     writePair(i32, address + BLOCK.rip, source.ripLow, source.ripHigh);
     i32[(address + BLOCK.count) >> 2] = count;
+    i32[(address + BLOCK.heat) >> 2] = NEVER_HOT;
+    i32[(address + BLOCK.host) >> 2] = source.host;
+    i32[(address + BLOCK.original) >> 2] = 0;
+    u8[address + BLOCK.bits] = source.bits;
+    u16[(address + BLOCK.bytes) >> 1] = at - address;
     writePair(i32, address + BLOCK.linear, source.linearLow, source.linearHigh);
     this.#end = at;
     return address;

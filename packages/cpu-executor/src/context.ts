@@ -52,8 +52,17 @@ export const CONTEXT = {
   tlbMask: 612,
   jumpCache: 616,
   jumpCacheMask: 620,
+  /** What compiled regions take for granted of the segments: a CODE_MODE. 4 bytes. */
+  codeMode: 624,
+  /** Not 0: NMIs are blocked until the next IRET. 4 bytes. */
+  nmiBlocked: 628,
+  /** Linear bases of GDT and IDT (8 bytes each) and their limits (4 bytes each). */
+  gdtrBase: 632,
+  idtrBase: 640,
+  gdtrLimit: 648,
+  idtrLimit: 652,
   /** Bytes of the register part; FPU follows in the same frame. */
-  size: 624,
+  size: 656,
 } as const;
 
 /**
@@ -135,6 +144,12 @@ export const JUMP_CACHE = { entryBytes: 16, rip: 0, block: 8, factor: -164053153
 
 /** Frames of the context; the tables of SoftTlb and of the block finder are elsewhere. */
 export const CONTEXT_FRAMES = 1;
+
+/**
+ * CONTEXT.codeMode: 64-bit code, or 32-bit code with CS, DS, ES and SS from 0 to 4 GiB and a 32-bit stack, as operating systems
+ * have it. Regions are compiled for these two.
+ */
+export const CODE_MODE = { other: 0, flat32: 32, long: 64 } as const;
 
 /** RFLAGS bits (SDM Vol 1, 3.4.3). */
 export const RFLAGS = {

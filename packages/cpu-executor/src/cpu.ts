@@ -3,6 +3,7 @@ import { BlockFinder } from "./block-finder.ts";
 import { FETCH } from "./code-cache.ts";
 import { CONTEXT, CONTEXT_FRAMES, RFLAGS, SEGMENT } from "./context.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter/instance.ts";
+import type { Jit, JitParts } from "./jit/jit.ts";
 import type { Mmu } from "./mmu.ts";
 import { InstructionSelector } from "./predecode.ts";
 import { BLOCK, RECORD } from "./record.ts";
@@ -34,6 +35,8 @@ export interface CpuOptions {
   readonly model?: CpuModel;
   /** Clock of the time-stamp counter: 64 bits. Default: counts retired instructions. */
   readonly clock?: () => bigint;
+  /** Makes the compiler of hot code (createJit of "@likex/cpu-executor/jit"). Absent: everything is interpreted. */
+  readonly jit?: (parts: JitParts) => Jit;
   /** 64 random bits for RDRAND and RDSEED. Default: a generator that starts alike in every Cpu. */
   readonly random?: () => bigint;
 }
@@ -91,6 +94,7 @@ export class Cpu extends CpuState {
   readonly #selector: InstructionSelector;
   readonly #system: System;
   readonly #breakpoints: Breakpoints;
+  readonly #jit: Jit | undefined;
   #retired = 0;
   /** Where the budget stood when run() began, and what deliveries have taken of it since. */
   #started = 0;
@@ -107,6 +111,16 @@ export class Cpu extends CpuState {
     parts.connect(this.#tlb, segments);
     this.#finder = new BlockFinder(options.memory, this, this.#tlb, parts.selector);
     this.#breakpoints = new Breakpoints(this);
+    this.#jit =
+      options.jit === undefined
+        ? undefined
+        : options.jit({
+            memory: options.memory,
+            context: address,
+            selector: parts.selector,
+            code: this.#finder.code,
+            table: parts.interpreter.handlers,
+          });
     this.#system = createSystem({
       state: this,
       tlb: this.#tlb,
@@ -357,12 +371,14 @@ export class Cpu extends CpuState {
     this.#budget += held;
     this.#started += held;
     if (status === STATUS.budget) {
+      if (this.#jit?.isWaiting === true) this.#jit.compile();
       if (held > 0) return RUNNING;
       if (this.#budget === 0) return STOP.budget;
       const rest = this.#finder.temporary(this.#budget);
       if (rest <= 0) return this.#fetchFailed(rest);
       status = this.#interpreter.run(this.contextAddress, rest);
     }
+    if (status === STATUS.hot) return this.#hot();
     if (status !== STATUS.lookup) return this.#handle(status);
     if (this.windowRequest !== 0) this.#finder.refresh();
     return RUNNING;
@@ -378,6 +394,12 @@ export class Cpu extends CpuState {
     const stop = this.#runBlocks();
     if (stop !== RUNNING && this.instructionsRetired === before) this.changeFlagRest(0, RFLAGS.rf);
     return stop;
+  }
+
+  #hot(): number {
+    const block = this.memory.i32[(this.contextAddress + CONTEXT.block) >> 2] as number;
+    if (this.#jit?.request(block) === true) this.#jit.compile();
+    return RUNNING;
   }
 
   /** One instruction, with the breakpoints before it and the traps behind it. */

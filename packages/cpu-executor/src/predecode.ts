@@ -166,9 +166,23 @@ export class InstructionSelector {
   }
 }
 
+/** The general register of an operand, and whether it is the register's second byte; undefined for registers of other kinds. */
+export function registerNumber(
+  { source, bytes }: Selection["registers"][number],
+  d: DecodedInstruction,
+): { readonly number: number; readonly high: 0 | 1 } | undefined {
+  if (source === SOURCE.vvvv) return { number: d.vvvv, high: 0 };
+  if (source !== SOURCE.reg && source !== SOURCE.rm) return undefined;
+  const number = source === SOURCE.reg ? d.reg : d.rm;
+  return isHighByte(number, bytes, d.prefixes) ? { number: number - 4, high: 1 } : { number, high: 0 };
+}
+
+const isHighByte = (number: number, bytes: number, prefixes: number): boolean =>
+  bytes === 1 && (prefixes & 32) === 0 && number >= 4 && number < 8;
+
 /** Context offset of a general register operand; byte registers 4..7 without REX are AH, CH, DH and BH. */
 function registerOffset(number: number, bytes: number, prefixes: number): number {
-  if (bytes === 1 && (prefixes & 32) === 0 && number >= 4 && number < 8) return CONTEXT.gpr + (number - 4) * 8 + 1;
+  if (isHighByte(number, bytes, prefixes)) return CONTEXT.gpr + (number - 4) * 8 + 1;
   return CONTEXT.gpr + number * 8;
 }
 

@@ -43,18 +43,36 @@ export const RECORD = {
   target: 24,
 } as const;
 
-/** The header of a block, as large as a record. */
+/** The header of a block. */
 export const BLOCK = {
-  size: 32,
+  size: 64,
   /** Instruction pointer of the first instruction, 8 bytes. */
   rip: 0,
   /** Instructions in the block, 4 bytes. */
   count: 8,
+  /** Entries until the block counts as hot, 4 bytes. */
+  heat: 12,
   /** Instruction pointer behind the last instruction, 8 bytes. */
   end: 16,
   /** Linear address of the first instruction, 8 bytes. */
   linear: 24,
+  /** Host address of the first instruction, 4 bytes. */
+  host: 32,
+  /** A compiled block, whose first record is REGION_HANDLER: position of the region's function in the interpreter's table, 4 bytes. */
+  region: 36,
+  /** The same: a copy of the block as it was, 4 bytes; else 0. */
+  original: 40,
+  /** Default operand and address size: 16, 32 or 64. 1 byte. */
+  bits: 44,
+  /** Bytes of header and records, 2 bytes. */
+  bytes: 46,
 } as const;
+
+/** Handler number of a compiled block's first record: the block counts no instructions, its region does. */
+export const REGION_HANDLER = 0xffff;
+
+/** BLOCK.heat of a block that never becomes hot. */
+export const NEVER_HOT = 0x7fffffff;
 
 /** Instructions in a block at most; one byte holds a record's index. */
 export const MAX_BLOCK_INSTRUCTIONS = 64;

@@ -1,5 +1,5 @@
 import type { HostMemory } from "@likex/host-memory";
-import { ARITHMETIC_FLAGS, CONTEXT, FPU, RFLAGS, SEGMENT, SEGMENT_SLOT } from "./context.ts";
+import { ARITHMETIC_FLAGS, CODE_MODE, CONTEXT, FPU, RFLAGS, SEGMENT, SEGMENT_SLOT } from "./context.ts";
 import { FLAG_KIND } from "./flags.ts";
 import { FpuState } from "./fpu-state.ts";
 
@@ -22,6 +22,8 @@ const PLAIN_MASK = 0x1e;
 const PLAIN_DATA = 0x12;
 const CR0_PE = 1;
 const EFER_LMA = 1 << 10;
+/** Segments that CODE_MODE.flat32 is about, beside CS. */
+const FLAT = [SEGMENT.es, SEGMENT.ss, SEGMENT.ds] as const;
 const TWO_32 = 2 ** 32;
 
 const joined = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
@@ -52,19 +54,10 @@ export class CpuState {
   dr3 = 0n;
   dr6 = 0xffff0ff0;
   dr7 = 0x400;
-  /** Bases of GDTR and IDTR as two int32 each. */
-  gdtrBaseLow = 0;
-  gdtrBaseHigh = 0;
-  gdtrLimit = 0xffff;
-  idtrBaseLow = 0;
-  idtrBaseHigh = 0;
-  idtrLimit = 0xffff;
   /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
   interruptShadow = 0;
   /** HLT has been executed. */
   halted = false;
-  /** NMIs are blocked until the next IRET. */
-  nmiBlocked = false;
 
   constructor(memory: HostMemory, contextAddress: number, arithmeticFlags: () => number) {
     this.contextAddress = contextAddress;
@@ -80,6 +73,8 @@ export class CpuState {
     this.setSegmentRaw(SEGMENT.ldtr, 0, 0, 0, 0xffff, 0x82);
     this.setSegmentRaw(SEGMENT.tr, 0, 0, 0, 0xffff, 0x8b);
     this.rflagsNumber = RFLAGS.fixed;
+    this.gdtrLimit = 0xffff;
+    this.idtrLimit = 0xffff;
   }
 
   /** Control registers are kept in the context, where instructions look whether they may use the floating-point unit. */
@@ -110,14 +105,68 @@ export class CpuState {
     this.cr2High = highOf(value);
   }
 
+  /** NMIs are blocked until the next IRET. */
+  get nmiBlocked(): boolean {
+    return this.#field(CONTEXT.nmiBlocked) !== 0;
+  }
+
+  set nmiBlocked(value: boolean) {
+    this.#setField(CONTEXT.nmiBlocked, value ? 1 : 0);
+  }
+
+  /** Bases of GDTR and IDTR as two int32 each. */
+  get gdtrBaseLow(): number {
+    return this.#field(CONTEXT.gdtrBase);
+  }
+
+  get gdtrBaseHigh(): number {
+    return this.#field(CONTEXT.gdtrBase + 4);
+  }
+
+  get idtrBaseLow(): number {
+    return this.#field(CONTEXT.idtrBase);
+  }
+
+  get idtrBaseHigh(): number {
+    return this.#field(CONTEXT.idtrBase + 4);
+  }
+
+  setGdtr(baseLow: number, baseHigh: number, limit: number): void {
+    this.#setField(CONTEXT.gdtrBase, baseLow);
+    this.#setField(CONTEXT.gdtrBase + 4, baseHigh);
+    this.#setField(CONTEXT.gdtrLimit, limit);
+  }
+
+  setIdtr(baseLow: number, baseHigh: number, limit: number): void {
+    this.#setField(CONTEXT.idtrBase, baseLow);
+    this.#setField(CONTEXT.idtrBase + 4, baseHigh);
+    this.#setField(CONTEXT.idtrLimit, limit);
+  }
+
+  /** Limit of the global descriptor table: offset of its last byte. */
+  get gdtrLimit(): number {
+    return this.#field(CONTEXT.gdtrLimit);
+  }
+
+  set gdtrLimit(value: number) {
+    this.#setField(CONTEXT.gdtrLimit, value);
+  }
+
+  get idtrLimit(): number {
+    return this.#field(CONTEXT.idtrLimit);
+  }
+
+  set idtrLimit(value: number) {
+    this.#setField(CONTEXT.idtrLimit, value);
+  }
+
   /** Linear base of the global descriptor table, 64 bits. */
   get gdtrBase(): bigint {
     return joined(this.gdtrBaseLow, this.gdtrBaseHigh);
   }
 
   set gdtrBase(value: bigint) {
-    this.gdtrBaseLow = lowOf(value);
-    this.gdtrBaseHigh = highOf(value);
+    this.setGdtr(lowOf(value), highOf(value), this.gdtrLimit);
   }
 
   /** Linear base of the interrupt descriptor table, 64 bits. */
@@ -126,8 +175,15 @@ export class CpuState {
   }
 
   set idtrBase(value: bigint) {
-    this.idtrBaseLow = lowOf(value);
-    this.idtrBaseHigh = highOf(value);
+    this.setIdtr(lowOf(value), highOf(value), this.idtrLimit);
+  }
+
+  #field(offset: number): number {
+    return this.#i32[(this.contextAddress + offset) >> 2] as number;
+  }
+
+  #setField(offset: number, value: number): void {
+    this.#i32[(this.contextAddress + offset) >> 2] = value;
   }
 
   /** Extended control register 0. */
@@ -357,6 +413,20 @@ export class CpuState {
     }
     if (isAll || changed === SEGMENT.es)
       this.#copySlot(bits === 64 ? SEGMENT_SLOT.flat : SEGMENT.es, SEGMENT_SLOT.destination);
+    const isFlat = bits === 32 && this.#isFlat32();
+    this.#i32[(this.contextAddress + CONTEXT.codeMode) >> 2] =
+      bits === 64 ? CODE_MODE.long : isFlat ? CODE_MODE.flat32 : CODE_MODE.other;
+  }
+
+  #isFlat32(): boolean {
+    const stackShift = this.#i32[(this.contextAddress + CONTEXT.stackShift) >> 2];
+    if (stackShift !== 32 || this.segmentBaseLow(SEGMENT.cs) !== 0 || this.segmentLimit(SEGMENT.cs) !== TWO_32 - 1)
+      return false;
+    for (const index of FLAT) {
+      const at = this.#slotAt(index);
+      if (this.#i32[at] !== 0 || this.#i32[at + 2] !== 0 || this.#i32[at + 3] !== 1) return false;
+    }
+    return true;
   }
 
   #refresh(index: number): void {

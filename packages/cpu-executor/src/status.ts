@@ -22,6 +22,8 @@ export const STATUS = {
   nonCanonical: 9,
   /** The instruction has happened and ends its block; CONTEXT.rip is behind it. */
   done: 10,
+  /** The block at CONTEXT.rip has been entered BLOCK.heat times: CONTEXT.block. */
+  hot: 11,
 } as const;
 
 /** CONTEXT.stopDetail of STATUS.port: the size in bytes and these bits. */

@@ -1,3 +1,4 @@
+import type { CpuOptions } from "@likex/cpu-executor";
 import { HostMemory, OutOfHostMemoryError } from "@likex/host-memory";
 import { ERRNO, ioctlName, KVM_IOCTL } from "@likex/kvm-abi";
 import { InvalidOptionError } from "./errors.ts";
@@ -25,6 +26,8 @@ export interface EmulatedKvmOptions {
    * arrived. Default: never.
    */
   readonly instructionsPerRun?: number;
+  /** Makes the compiler of hot guest code: createJit() of "@likex/cpu-executor/jit". Absent: everything is interpreted. */
+  readonly jit?: CpuOptions["jit"];
 }
 
 /**
@@ -43,12 +46,12 @@ export class EmulatedKvm {
 
   /** Throws InvalidOptionError for an option out of range. */
   static create(options: EmulatedKvmOptions = {}): EmulatedKvm {
-    const { memoryBytes, trace, instructionsPerRun = Number.POSITIVE_INFINITY } = options;
+    const { memoryBytes, trace, jit, instructionsPerRun = Number.POSITIVE_INFINITY } = options;
     if (!(instructionsPerRun >= 1)) {
       throw new InvalidOptionError(`instructionsPerRun is ${instructionsPerRun}; give 1 or more, or leave it out`);
     }
     const memory = options.hostMemory ?? HostMemory.create(memoryBytes === undefined ? {} : { bytes: memoryBytes });
-    return new EmulatedKvm(new Kernel({ memory, trace, instructionsPerRun }));
+    return new EmulatedKvm(new Kernel({ memory, trace, jit, instructionsPerRun }));
   }
 
   /** Opens a device file: a descriptor, or -ENOENT for any other path. */

@@ -1,12 +1,17 @@
 import type { AddressSpace, HostMemory, HostVirtualAddress } from "@likex/host-memory";
 import type { Personality } from "./personality.ts";
-import { Processor } from "./processor.ts";
+import { Processor, type ProcessorOptions } from "./processor.ts";
 import type { TraceSink } from "./trace-events.ts";
 import { UserPointer } from "./user-pointer.ts";
 import type { Vm } from "./vm.ts";
 
 /** Larger than every structure that an ioctl here takes. */
 const POINTER_CAPACITY = 512;
+
+export interface KernelOptions extends ProcessorOptions {
+  readonly memory: HostMemory;
+  readonly instructionsPerRun: number;
+}
 
 /** What all files of one driver share: host memory, the VMM's address space, the processors, the VMs. */
 export class Kernel {
@@ -17,13 +22,15 @@ export class Kernel {
   readonly trace: TraceSink | undefined;
   /** Guest instructions after which KVM_RUN returns as if a signal had arrived. */
   readonly instructionsPerRun: number;
+  readonly #jit: ProcessorOptions["jit"];
   readonly #processors = new Map<Personality, Processor>();
   readonly #vms = new Set<Vm>();
   readonly #removeNotifier: () => void;
 
-  constructor(options: { memory: HostMemory; trace: TraceSink | undefined; instructionsPerRun: number }) {
+  constructor(options: KernelOptions) {
     this.memory = options.memory;
     this.trace = options.trace;
+    this.#jit = options.jit;
     this.instructionsPerRun = options.instructionsPerRun;
     this.space = options.memory.createAddressSpace();
     this.pointer = new UserPointer(this.space, POINTER_CAPACITY);
@@ -38,7 +45,7 @@ export class Kernel {
   processor(personality: Personality): Processor {
     let processor = this.#processors.get(personality);
     if (processor === undefined) {
-      processor = new Processor(this.memory, personality, this.trace);
+      processor = new Processor(this.memory, personality, { trace: this.trace, jit: this.#jit });
       this.#processors.set(personality, processor);
     }
     return processor;

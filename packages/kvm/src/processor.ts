@@ -1,4 +1,4 @@
-import { CONTEXT, Cpu, type MsrValues } from "@likex/cpu-executor";
+import { CONTEXT, Cpu, type CpuOptions, type MsrValues } from "@likex/cpu-executor";
 import { GuestMmu } from "@likex/ept-mmu";
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { VMCS, VMX_STATUS, Vmx } from "@likex/vmx";
@@ -24,6 +24,11 @@ export interface LoadedVcpu {
   readonly msrs: MsrValues;
 }
 
+export interface ProcessorOptions {
+  readonly trace: TraceSink | undefined;
+  readonly jit: CpuOptions["jit"];
+}
+
 const REGISTER_WORDS = 32;
 
 /**
@@ -45,7 +50,7 @@ export class Processor {
   #vmxonRegion: HostPhysicalAddress | undefined;
   #loaded: LoadedVcpu | undefined;
 
-  constructor(memory: HostMemory, personality: Personality, trace: TraceSink | undefined) {
+  constructor(memory: HostMemory, personality: Personality, { trace, jit }: ProcessorOptions) {
     const guestMmu = new GuestMmu(memory, {
       physicalAddressWidth: personality.profile.physicalAddressWidth,
       eptCapabilities: Number((personality.profile.msrs.IA32_VMX_EPT_VPID_CAP ?? 0n) & 0xffff_ffffn),
@@ -54,7 +59,7 @@ export class Processor {
     this.personality = personality;
     this.trace = trace;
     this.mmu = new EmulationMmu(guestMmu);
-    this.cpu = Cpu.create({ memory, mmu: this.mmu });
+    this.cpu = Cpu.create({ memory, mmu: this.mmu, ...(jit === undefined ? {} : { jit }) });
     this.vmx = new Vmx({
       cpu: this.cpu,
       memory,

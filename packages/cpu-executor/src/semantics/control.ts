@@ -26,14 +26,20 @@ export const control: SemanticsTable = {
   jmp: {
     endsBlock: true,
     write: (b) => {
-      if (isIndirect(b)) b.branchIndirect(b.width.zeroExtend64(b.let(b.read(0))));
-      else b.branch(undefined);
+      if (!isIndirect(b)) {
+        b.branch(undefined);
+        return;
+      }
+      const target = b.width.zeroExtend64(b.let(b.read(0)));
+      b.checkTarget(target);
+      b.branchIndirect(target);
     },
   },
   call: {
     endsBlock: true,
     write: (b) => {
       const target = isIndirect(b) ? b.width.zeroExtend64(b.let(b.read(0))) : undefined;
+      if (target !== undefined) b.checkTarget(target);
       b.push(b.width, b.width.from64(b.nextRip()));
       if (target === undefined) b.branch(undefined);
       else b.branchIndirect(target);
@@ -45,6 +51,7 @@ export const control: SemanticsTable = {
       const extra =
         b.shape.operands.length > 0 ? i64.extendU(i32.and(b.read(0) as I32, i32.const(0xffff))) : i64.const(0);
       const { value, commit } = b.pop(b.width, extra);
+      b.checkTarget(b.width.zeroExtend64(value));
       commit();
       b.branchIndirect(b.width.zeroExtend64(value));
     },
@@ -76,8 +83,6 @@ export const control: SemanticsTable = {
   jmpFar: helperEntry(HELPER.jumpFar),
   callFar: helperEntry(HELPER.callFar),
   retf: helperEntry(HELPER.returnFar),
-  iret: helperEntry(HELPER.interruptReturn),
-  int: helperEntry(HELPER.interrupt),
   int3: helperEntry(HELPER.breakpoint),
   into: helperEntry(HELPER.interruptOnOverflow),
   int1: helperEntry(HELPER.debugTrap),

@@ -7,6 +7,7 @@ import { data } from "./data.ts";
 import { decimal } from "./decimal.ts";
 import { extendedState } from "./extended-state.ts";
 import { flagInstructions } from "./flag-instructions.ts";
+import { interrupts } from "./interrupts.ts";
 import { logical } from "./logic.ts";
 import { multiplication } from "./multiply.ts";
 import { shifts } from "./shift.ts";
@@ -32,6 +33,7 @@ export const SEMANTICS: SemanticsTable = {
   ...data,
   ...decimal,
   ...flagInstructions,
+  ...interrupts,
   ...logical,
   ...multiplication,
   ...shifts,

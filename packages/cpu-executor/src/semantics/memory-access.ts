@@ -54,10 +54,9 @@ export interface MemoryAccess {
  * and the page's end at once, so unaligned accesses within a page hit too.
  */
 function entryOf(b: SemanticsBuilder, tag: number, bytes: number, linear: I64): Entry {
-  const context = b.contextAddress();
   const kept = b.let(linear);
-  const offset = i32.and(i32.wrap(i64.shrU(kept, i64.const(TLB.shift))), load.i32(context, CONTEXT.tlbMask));
-  const entry = b.let(i32.add(load.i32(context, CONTEXT.tlb), offset));
+  const offset = i32.and(i32.wrap(i64.shrU(kept, i64.const(TLB.shift))), b.tlbMask());
+  const entry = b.let(i32.add(b.tlbAddress(), offset));
   const delta = b.let(i64.sub(kept, load.i64(entry, tag)));
   return { linear: kept, entry, delta, miss: i64.gtU(delta, i64.const(4096 - bytes)) };
 }

@@ -1,0 +1,43 @@
+import { parseArgs } from "node:util";
+import { runLockstep } from "../test/support/lockstep.ts";
+import { Random } from "../test/support/random.ts";
+
+const USAGE = `Runs random programs on two processors, one that interprets and one that compiles, with the same random budgets, and
+compares registers, flags, memory, instruction counts and stops after each.
+
+  pnpm fuzz jit [--seconds N] [--seed N]
+
+  --seconds N   how long (default 10)
+  --seed N      first seed (default: from the clock); a failure prints the seed that repeats it at once
+
+Exits 0 if nothing differs, 1 otherwise.`;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "10" },
+    seed: { type: "string", default: String(Date.now() % 0x7fff_ffff) },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) console.log(USAGE);
+else {
+  const first = Number(values.seed);
+  const end = performance.now() + Number(values.seconds) * 1000;
+  let seed = first;
+  let instructions = 0;
+  let regions = 0;
+  for (; seed === first || performance.now() < end; seed++) {
+    const result = runLockstep(new Random(BigInt(seed)));
+    instructions += result.instructions;
+    regions += result.regions;
+    if (result.difference === undefined) continue;
+    console.error(`seed ${seed}: ${result.difference}\nrepeat it with: pnpm fuzz jit --seconds 0 --seed ${seed}`);
+    process.exitCode = 1;
+    break;
+  }
+  const counts = `${instructions} instructions, ${regions} regions`;
+  console.log(
+    `${seed - first + (process.exitCode === 1 ? 1 : 0)} programs from seed ${first} on, ${counts}, ${process.exitCode === 1 ? "1 differs" : "none differs"}`,
+  );
+}

@@ -1,0 +1,217 @@
+import type { Random } from "./random.ts";
+
+/** Where a random program lies, in bytes of the linear address space: two pages of code, data behind them. */
+export const PROGRAM = { code: 0x10000, codeBytes: 0x2000, data: 0x20000, dataBytes: 0x4000, stack: 0x23f00 } as const;
+
+const WIDTH_64 = 0x48;
+/** rbx, rsi and rdi point to data; rsp is the stack's. */
+const POINTERS = [3, 6, 7];
+const REGISTERS = [0, 1, 2, 5];
+
+/** Writes machine code into a buffer. */
+class Assembler {
+  readonly bytes = new Uint8Array(PROGRAM.codeBytes);
+  readonly #bits: 32 | 64;
+  readonly #random: Random;
+  at = 0;
+
+  constructor(random: Random, bits: 32 | 64) {
+    this.#random = random;
+    this.#bits = bits;
+  }
+
+  put(...bytes: readonly number[]): void {
+    for (const byte of bytes) if (this.at < this.bytes.length) this.bytes[this.at++] = byte & 0xff;
+  }
+
+  put32(value: number): void {
+    this.put(value, value >> 8, value >> 16, value >> 24);
+  }
+
+  patch32(at: number, value: number): void {
+    for (let i = 0; i < 4; i++) if (at + i < this.bytes.length) this.bytes[at + i] = (value >> (8 * i)) & 0xff;
+  }
+
+  /** A REX.W prefix in half of 64-bit code. */
+  wide(): void {
+    if (this.#bits === 64 && this.#random.below(2) === 0) this.put(WIDTH_64);
+  }
+
+  /** ModRM and what belongs to it: a register, or memory at a pointer. */
+  operand(reg: number, kind: "any" | "register" | "memory" = "any"): void {
+    const random = this.#random;
+    if (kind === "register" || (kind === "any" && random.below(2) === 0)) {
+      this.put(0xc0 | (reg << 3) | random.pick(REGISTERS));
+      return;
+    }
+    const base = random.pick(POINTERS);
+    if (random.below(12) === 0) {
+      // A displacement that leads anywhere: out of memory, across pages, into the code.
+      this.put(0x80 | (reg << 3) | base);
+      this.put32(random.pick([0x3ffc, 0xfff, 0x7fffffff, -0x10000, -0xfff8, -8, 0x4000 - 3]));
+    } else this.put(0x40 | (reg << 3) | base, random.below(256));
+  }
+}
+
+/** What two-operand arithmetic may be: ADD OR ADC SBB AND SUB XOR CMP. */
+const ARITHMETIC = 8;
+
+function instruction(a: Assembler, random: Random): void {
+  const register = random.pick(REGISTERS);
+  switch (random.below(24)) {
+    case 0:
+    case 1:
+    case 2:
+      a.wide();
+      a.put((random.below(ARITHMETIC) << 3) | random.pick([1, 3]));
+      a.operand(register);
+      return;
+    case 3:
+      a.put((random.below(ARITHMETIC) << 3) | random.pick([0, 2]));
+      a.operand(register);
+      return;
+    case 4:
+    case 5:
+      a.wide();
+      a.put(0x83);
+      a.operand(random.below(ARITHMETIC));
+      a.put(random.below(256));
+      return;
+    case 6:
+      a.wide();
+      a.put(random.pick([0x89, 0x8b]));
+      a.operand(register);
+      return;
+    case 7:
+      a.put(random.pick([0x88, 0x8a]));
+      a.operand(register);
+      return;
+    case 8:
+      a.wide();
+      a.put(0xc1);
+      a.operand(random.pick([0, 1, 4, 5, 7]));
+      a.put(random.below(70));
+      return;
+    case 9:
+      a.wide();
+      a.put(0xd3);
+      a.operand(random.pick([0, 1, 2, 3, 4, 5, 7]));
+      return;
+    case 10:
+      a.wide();
+      a.put(0x0f, random.pick([0xb6, 0xb7, 0xbe, 0xbf]));
+      a.operand(register);
+      return;
+    case 11:
+      a.wide();
+      a.put(0x0f, 0xaf);
+      a.operand(register);
+      return;
+    case 12:
+      a.wide();
+      a.put(0xff);
+      a.operand(random.below(2));
+      return;
+    case 13:
+      a.wide();
+      a.put(0xf7);
+      a.operand(random.pick([2, 3, 4, 5]));
+      return;
+    case 14:
+      a.put(0x0f, 0x90 | random.below(16));
+      a.operand(0);
+      return;
+    case 15:
+      a.wide();
+      a.put(0x0f, 0x40 | random.below(16));
+      a.operand(register);
+      return;
+    case 16:
+      a.put(random.pick([0x50, 0x58]) | register);
+      return;
+    case 17:
+      a.wide();
+      a.put(0x8d);
+      a.operand(register, "memory");
+      return;
+    case 18:
+      a.wide();
+      a.put(0x0f, random.pick([0xa3, 0xab, 0xb3, 0xbb, 0xbc, 0xbd, 0xb1, 0xc1]));
+      a.operand(register, "register");
+      return;
+    case 19:
+      a.put(random.pick([0xf8, 0xf9, 0xf5, 0x9e, 0x9f, 0x98, 0x99, 0x90, 0xfc]));
+      return;
+    case 20:
+      a.put(random.pick([0xa4, 0xa5, 0xaa, 0xab, 0xac]));
+      return;
+    case 21:
+      // MOV to the program's own code, rarely: 0x40 bytes behind its start.
+      if (random.below(8) !== 0) {
+        a.put(0x66, 0x01, 0xc0 | (register << 3) | random.pick(REGISTERS));
+        return;
+      }
+      a.put(0xc6, 0x83);
+      a.put32(PROGRAM.code - PROGRAM.data + random.below(0x100));
+      a.put(0x90);
+      return;
+    case 22:
+      if (random.below(6) !== 0) {
+        a.put(0x0f, 0xc8 | register);
+        return;
+      }
+      a.wide();
+      a.put(0xf7);
+      a.operand(random.pick([6, 7]));
+      return;
+    default:
+      a.put(0xb8 | register);
+      a.put32(random.below(1 << 30) - (1 << 29));
+      return;
+  }
+}
+
+/** Blocks that jump among each other, call and return, in one page and across to the next. */
+export function randomProgram(random: Random, bits: 32 | 64): Uint8Array {
+  const a = new Assembler(random, bits);
+  const blocks = 2 + random.below(9);
+  const starts: number[] = [];
+  const holes: { readonly at: number; readonly to: number }[] = [];
+  const target = (): void => {
+    holes.push({ at: a.at, to: random.below(blocks) });
+    a.put32(0);
+  };
+  for (let block = 0; block < blocks; block++) {
+    if (random.below(6) === 0) a.at = Math.max(a.at, PROGRAM.codeBytes / 2 - random.below(40));
+    starts.push(a.at);
+    for (let i = random.below(9); i > 0; i--) instruction(a, random);
+    switch (random.below(8)) {
+      case 0:
+        a.put(0xe9);
+        target();
+        break;
+      case 1:
+        a.put(0xe8);
+        target();
+        break;
+      case 2:
+        a.put(0xc3);
+        break;
+      case 3:
+        // A loop: counts ECX down.
+        a.put(0x83, 0xe9, 1);
+        a.put(0x0f, 0x85);
+        target();
+        break;
+      case 4:
+        break;
+      default:
+        a.put(0x0f, 0x80 | random.below(16));
+        target();
+    }
+  }
+  a.put(0xe9);
+  target();
+  for (const { at, to } of holes) a.patch32(at, (starts[to] as number) - (at + 4));
+  return a.bytes;
+}
