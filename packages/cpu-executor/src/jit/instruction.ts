@@ -1,6 +1,5 @@
-import { type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
-import type { Selection } from "../predecode.ts";
-import { registerNumber } from "../predecode.ts";
+import type { DecodedInstruction } from "@likex/x86-decoder";
+import { registerNumber, type Selection } from "../predecode.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 
 /** A general register operand: its number, and 1 where it is the second byte (AH, CH, DH, BH). */
@@ -51,5 +50,3 @@ export function describe(
   }
   return { selection, decoded, start, end: start + decoded.length, registers };
 }
-
-export const formOf = (decoded: DecodedInstruction): InstructionForm => FORMS[decoded.form] as InstructionForm;
