@@ -105,6 +105,8 @@ export const FPU = {
   /** CR0 and CR4, 4 bytes each: whether these instructions may be executed. */
   cr0: 1352,
   cr4: 1356,
+  /** Exception that CR0 and CR4 make of every SSE instruction: 6, 7, or 0 for none. 4 bytes. */
+  sseFault: 1360,
   /** Vector registers 0..15, 32 bytes each: XMM is the low half, the high half is for AVX. */
   vectors: 1536,
   /** Memory operands that the soft TLB does not serve, and those that are put together: 1088 bytes. */

@@ -21,6 +21,9 @@ const UNUSABLE = 1 << 16;
 const PLAIN_MASK = 0x1e;
 const PLAIN_DATA = 0x12;
 const CR0_PE = 1;
+const CR0_EM = 4;
+const CR0_TS = 8;
+const CR4_OSFXSR = 0x200;
 const EFER_LMA = 1 << 10;
 /** Segments that CODE_MODE.flat32 is about, beside CS. */
 const FLAT = [SEGMENT.es, SEGMENT.ss, SEGMENT.ds] as const;
@@ -85,6 +88,7 @@ export class CpuState {
   set cr0(value: number) {
     const modeChanges = ((value ^ this.cr0) & CR0_PE) !== 0;
     this.#u32[(this.contextAddress + FPU.cr0) >> 2] = value;
+    this.#updateSseFault();
     if (modeChanges) this.refreshSegments();
   }
 
@@ -94,6 +98,15 @@ export class CpuState {
 
   set cr4(value: number) {
     this.#u32[(this.contextAddress + FPU.cr4) >> 2] = value;
+    this.#updateSseFault();
+  }
+
+  /** SDM Vol 3A, table 14-1: #UD before #NM. */
+  #updateSseFault(): void {
+    const { cr0, cr4 } = this;
+    const undefinedOpcode = (cr0 & CR0_EM) !== 0 || (cr4 & CR4_OSFXSR) === 0;
+    const fault = undefinedOpcode ? 6 : (cr0 & CR0_TS) !== 0 ? 7 : 0;
+    this.#u32[(this.contextAddress + FPU.sseFault) >> 2] = fault;
   }
 
   get cr2(): bigint {

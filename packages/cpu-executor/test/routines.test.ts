@@ -12,7 +12,8 @@ type Routine = (...args: (number | bigint)[]) => number | bigint;
 function compile(text: string, constants: Readonly<Record<string, number | bigint>> = {}): Record<string, Routine> {
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
-  for (const [name, f] of compileRoutines(module, [{ text, constants }], {})) module.exportFunction(name, f);
+  const { functions } = compileRoutines(module, [{ text, constants }], {});
+  for (const [name, f] of functions) module.exportFunction(name, f);
   const imports = { host: { memory: new WebAssembly.Memory({ initial: 1 }) } };
   return new WebAssembly.Instance(new WebAssembly.Module(module.finish()), imports).exports as Record<string, Routine>;
 }
@@ -41,6 +42,34 @@ describe("the routine language", () => {
     expect(f?.(6)).toBe(90n);
   });
 
+  it("writes inline routines into those that call them, with their loops and returns", () => {
+    const exports = compile(`
+      inline fn least(a: i32, b: i32) -> i32 { if (a < b) { return a; } return b; }
+      inline fn put(at: i32, value: i32) { if (value == 0) { return; } store32(at, value); }
+      inline fn first_above(limit: i32) -> i32 {
+        let n = 1;
+        while (1) { if (n > limit) { return n; } n = n * 2; }
+        return 0;
+      }
+      fn f(a: i32, b: i32) -> i32 { return least(a, b) * 10 + least(b, a + 5); }
+      fn g(limit: i32) -> i32 {
+        let i = 0;
+        let sum = 0;
+        while (i < 3) {
+          i += 1;
+          if (i == 2) { continue; }
+          let n = first_above(limit + i);
+          sum += n;
+        }
+        put(64, sum);
+        put(64, 0);
+        return load32(64);
+      }`);
+    expect(Object.keys(exports)).toEqual(["f", "g"]);
+    expect([exports.f?.(3, 7), exports.f?.(9, 2)]).toEqual([37, 22]);
+    expect(exports.g?.(6)).toBe(8 + 16);
+  });
+
   it("reaches memory through loads and stores at constant offsets", () => {
     const { f } = compile("fn f(at: i32) -> i32 { store16(at + FIELD, 0x1234); return load8(at + FIELD + 1); }", {
       FIELD: 8,
@@ -55,6 +84,13 @@ describe("the routine language", () => {
     ["fn f() { g(1); }", /unknown routine g/],
     ["fn f(a: u8) { }", /u8 is no type/],
     ["fn f() { if (1 { } }", /needs \)/],
+    ["inline fn g(a: i32) { store8(a, 1); } fn f() { g(1n); }", /g\(i64\)/],
+    ["inline fn g() -> i32 { return g() + 1; } fn f() -> i32 { return g(); }", /without end/],
+    ["inline fn g() -> i32 { store8(0, 1); return 1; } fn f() -> i32 { return 2 + g(); }", /within an expression/],
+    [
+      "fn h() -> i32 { return 1; } inline fn g() -> i32 { return load8(0); } fn f() -> i32 { return h() + g(); }",
+      /behind a call/,
+    ],
     ["fn f() { @ }", /cannot read/],
     ["fn f() { } fn f() { }", /twice/],
   ])("refuses %s", (text, message) => {
@@ -73,7 +109,7 @@ function floatRoutines(): { readonly exports: Record<string, Routine>; readonly 
     slow_write: module.importFunction("slow", "write", SLOW_PATH_TYPE),
     slow_probe: module.importFunction("slow", "probe", SLOW_PATH_TYPE),
   };
-  const functions = compileRoutines(module, ROUTINES, slow);
+  const { functions } = compileRoutines(module, ROUTINES, slow);
   for (const [name, f] of functions) if (!(name in slow)) module.exportFunction(name, f);
   const memory = new WebAssembly.Memory({ initial: 1 });
   const nothing = (): number => 0;

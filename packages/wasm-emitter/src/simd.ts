@@ -60,6 +60,14 @@ const BINARY = {
   i64x2_sub: 209,
   i64x2_extmul_low_i32x4_s: 220,
   i64x2_extmul_low_i32x4_u: 222,
+  f32x4_add: 228,
+  f32x4_sub: 229,
+  f32x4_mul: 230,
+  f32x4_div: 231,
+  f64x2_add: 240,
+  f64x2_sub: 241,
+  f64x2_mul: 242,
+  f64x2_div: 243,
 } as const;
 
 const UNARY = {
@@ -83,6 +91,8 @@ const UNARY = {
   i16x8_extadd_pairwise_i8x16_u: 125,
   i32x4_extadd_pairwise_i16x8_s: 126,
   i32x4_extadd_pairwise_i16x8_u: 127,
+  f32x4_sqrt: 227,
+  f64x2_sqrt: 239,
 } as const;
 
 /** Shifts of every lane by one count, which is taken modulo the lane's width. */

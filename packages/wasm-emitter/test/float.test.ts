@@ -70,6 +70,19 @@ describe("vectors", () => {
   it("adds, shifts, selects and tests lanes", () => {
     expect(evaluate("i64", v128.low64(v128.binary("i16x8_add", a, a)))).toBe(0x0e0c0a0806040200n);
     expect(evaluate("i64", v128.low64(v128.shift("i16x8_shl", a, i32.const(8))))).toBe(0x0600040002000000n);
+    const halves = v128.constant(0x3fe0000000000000n, 0x4000000000000000n);
+    const sum = v128.binary("f64x2_add", halves, v128.binary("f64x2_mul", halves, halves));
+    expect(evaluate("i64", v128.low64(sum))).toBe(bitsOf(0.75));
+    expect(evaluate("i64", v128.high64(v128.unary("f64x2_sqrt", sum)))).toBe(bitsOf(Math.sqrt(6)));
+    const ones = v128.constant(0x3f8000003f800000n, 0n);
+    const quotient = v128.binary("f32x4_div", ones, v128.binary("f32x4_add", ones, ones));
+    expect(evaluate("i64", v128.low64(v128.unary("f32x4_sqrt", v128.binary("f32x4_mul", quotient, quotient))))).toBe(
+      0x3f0000003f000000n,
+    );
+    expect(evaluate("i64", v128.low64(v128.binary("f64x2_sub", sum, v128.binary("f64x2_div", sum, halves))))).toBe(
+      bitsOf(0.75 - 0.75 / 0.5),
+    );
+    expect(evaluate("i64", v128.low64(v128.binary("f32x4_sub", ones, ones)))).toBe(0n);
     const mask = v128.constant(0xffn, 0n);
     expect(evaluate("i64", v128.low64(v128.bitselect(v128.splat64(i64.const(-1)), zero, mask)))).toBe(0xffn);
     const negative = v128.constant(0x80n, 1n << 63n);

@@ -168,6 +168,10 @@ export class RegionBuilder extends SemanticsBuilder {
     return i64.const(this.#instruction.rip);
   }
 
+  insertRoutine(): I32 {
+    return this.#notInRegion();
+  }
+
   x87Opcode(): I32 {
     return this.#notInRegion();
   }

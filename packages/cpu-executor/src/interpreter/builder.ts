@@ -11,6 +11,8 @@ import {
 } from "@likex/wasm-emitter";
 import { CONTEXT } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
+import type { Routines } from "../routines/compile.ts";
+import type { Typed } from "../routines/operations.ts";
 import {
   type Attempt,
   type FlagFunctions,
@@ -60,8 +62,8 @@ export interface InterpreterFrame {
   readonly flagFunctions: FlagFunctions;
   readonly slowCases: SlowCases;
   readonly exits: Exits;
-  /** Functions of src/routines: those of the second module. */
-  readonly routines: ReadonlyMap<string, FunctionReference>;
+  /** src/routines: those of the second module. */
+  readonly routines: Routines;
 }
 
 interface AccessKind {
@@ -143,9 +145,13 @@ export class InterpreterBuilder extends SemanticsBuilder {
   }
 
   routine(name: string): FunctionReference {
-    const found = this.frame.routines.get(name);
+    const found = this.frame.routines.functions.get(name);
     if (found === undefined) throw new RangeError(`${this.shape.mnemonic}: no routine ${name} in this module`);
     return found;
+  }
+
+  insertRoutine(name: string, args: readonly Typed[]): I32 {
+    return this.frame.routines.insert(this.code, name, [this.#context(), ...args]) as I32;
   }
 
   instructionPointer(): I64 {

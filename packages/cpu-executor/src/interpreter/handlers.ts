@@ -1,4 +1,5 @@
-import type { FunctionBuilder, FunctionReference, I32, Label } from "@likex/wasm-emitter";
+import type { FunctionBuilder, I32, Label } from "@likex/wasm-emitter";
+import type { Routines } from "../routines/compile.ts";
 import type { FlagFunctions, Shape } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 import type { SlowPath } from "../semantics/memory-access.ts";
@@ -23,8 +24,8 @@ export interface InterpreterPlan {
 export interface Parts {
   readonly flagFunctions: FlagFunctions;
   readonly slow: SlowPath;
-  /** Functions of src/routines: those of the second module. */
-  readonly routines: ReadonlyMap<string, FunctionReference>;
+  /** src/routines: those of the second module. */
+  readonly routines: Routines;
 }
 
 export type CreateBuilder = (

@@ -13,6 +13,7 @@ import {
 import { CONTEXT, JUMP_CACHE } from "../context.ts";
 import { BLOCK, RECORD, REGION_HANDLER } from "../record.ts";
 import { REGION_OUTCOME, REGION_TYPE } from "../region-type.ts";
+import type { Routines } from "../routines/compile.ts";
 import { importSlowPath, LocalPool } from "../semantics/memory-access.ts";
 import { STATUS } from "../status.ts";
 import type { Exits, InterpreterFrame } from "./builder.ts";
@@ -273,13 +274,16 @@ function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label, save: () 
   code.return(i32.const(STATUS.lookup));
 }
 
+/** They belong to the second module. */
+const NO_ROUTINES: Routines = { functions: new Map(), insert: () => undefined };
+
 /** The interpreter as a WebAssembly module: generated from the instruction semantics. */
 export function emitInterpreter(plan: InterpreterPlan, variant: InterpreterVariant = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
   const slow = importSlowPath(module);
   const flagFunctions = defineFlagFunctions(module);
-  const parts: Parts = { flagFunctions, slow, routines: new Map() };
+  const parts: Parts = { flagFunctions, slow, routines: NO_ROUTINES };
   const leaving = new Set<number>();
   const run = writeRun(module, parts, plan, leaving, variant);
   // By handler number. The second module makes the table as long as it needs.

@@ -212,6 +212,10 @@ export class RegionBuilder extends SemanticsBuilder {
     return this.#notCompiled();
   }
 
+  insertRoutine(): I32 {
+    return this.#notCompiled();
+  }
+
   x87Opcode(): I32 {
     return this.#notCompiled();
   }

@@ -19,6 +19,8 @@ interface Signature {
   readonly name: string;
   readonly params: readonly { readonly name: string; readonly type: Type }[];
   readonly result: Type | undefined;
+  /** Calls from routines are replaced by the body. */
+  readonly isInline: boolean;
   /** Position of the body's opening brace. */
   readonly body: number;
 }
@@ -31,6 +33,21 @@ export interface RoutineSource {
   readonly constants: Readonly<Record<string, number | bigint>>;
 }
 
+/** What a call of an inline routine is replaced by. */
+interface InlineRoutine {
+  readonly tokens: readonly Token[];
+  readonly signature: Signature;
+  readonly constants: RoutineSource["constants"];
+}
+
+const DEEPEST_INLINE = 12;
+
+export interface Routines {
+  readonly functions: ReadonlyMap<string, FunctionReference>;
+  /** Writes the body of an inline routine into a function; gives its value. */
+  readonly insert: (code: FunctionBuilder, name: string, args: readonly Typed[]) => Typed | undefined;
+}
+
 /**
  * Compiles routines to functions of a module. The language has WebAssembly's value types, C's operators and control
  * flow, and no memory but what load and store functions reach; docs/architecture/floating-point.md describes it.
@@ -40,13 +57,19 @@ export function compileRoutines(
   module: ModuleBuilder,
   sources: readonly RoutineSource[],
   imports: Readonly<Record<string, FunctionReference>>,
-): ReadonlyMap<string, FunctionReference> {
+): Routines {
   const functions = new Map<string, FunctionReference>(Object.entries(imports));
+  const inline = new Map<string, InlineRoutine>();
   const bodies: { readonly compiler: RoutineCompiler; readonly signature: Signature }[] = [];
   for (const { text, constants } of sources) {
     const tokens = tokenize(text);
     for (const signature of signaturesOf(tokens)) {
-      if (functions.has(signature.name)) throw new RoutineError(`${signature.name} is defined twice`);
+      if (functions.has(signature.name) || inline.has(signature.name))
+        throw new RoutineError(`${signature.name} is defined twice`);
+      if (signature.isInline) {
+        inline.set(signature.name, { tokens, signature, constants });
+        continue;
+      }
       const results = signature.result === undefined ? [] : [signature.result];
       const code = module.function(
         signature.name,
@@ -54,11 +77,16 @@ export function compileRoutines(
         results,
       );
       functions.set(signature.name, code);
-      bodies.push({ compiler: new RoutineCompiler(tokens, code, functions, constants), signature });
+      bodies.push({ compiler: new RoutineCompiler(tokens, code, { functions, inline }, constants), signature });
     }
   }
   for (const { compiler, signature } of bodies) compiler.compile(signature);
-  return functions;
+  const insert: Routines["insert"] = (code, name, args) => {
+    const routine = inline.get(name);
+    if (routine === undefined) throw new RoutineError(`${name} is no inline routine`);
+    return new RoutineCompiler(routine.tokens, code, { functions, inline }, routine.constants).insert(routine, args);
+  };
+  return { functions, insert };
 }
 
 function signaturesOf(tokens: readonly Token[]): Signature[] {
@@ -70,6 +98,8 @@ function signaturesOf(tokens: readonly Token[]): Signature[] {
     if (token.text !== text) throw new RoutineError(`line ${token.line}: got ${token.text}, needs ${text}`);
   };
   while (tokens[at]?.kind !== "end") {
+    const isInline = tokens[at]?.text === "inline";
+    if (isInline) at++;
     expect("fn");
     const name = next();
     expect("(");
@@ -86,7 +116,7 @@ function signaturesOf(tokens: readonly Token[]): Signature[] {
       at++;
       result = typeOf(tokens[at++] as Token);
     }
-    found.push({ name, params, result, body: at });
+    found.push({ name, params, result, isInline, body: at });
     let depth = 0;
     do {
       const token = tokens[at++] as Token;
@@ -103,25 +133,37 @@ function typeOf(token: Token): Type {
   return token.text as Type;
 }
 
+interface Callees {
+  readonly functions: ReadonlyMap<string, FunctionReference>;
+  readonly inline: ReadonlyMap<string, InlineRoutine>;
+}
+
 class RoutineCompiler {
-  readonly #tokens: readonly Token[];
+  #tokens: readonly Token[];
   readonly #code: FunctionBuilder;
-  readonly #functions: ReadonlyMap<string, FunctionReference>;
-  readonly #constants: RoutineSource["constants"];
-  readonly #scopes: Map<string, Local>[] = [];
-  readonly #loops: { readonly start: Label; readonly end: Label }[] = [];
+  readonly #callees: Callees;
+  #constants: RoutineSource["constants"];
+  #scopes: Map<string, Local>[] = [];
+  #loops: { readonly start: Label; readonly end: Label }[] = [];
   #at = 0;
   #result: Type | undefined;
+  /** Where `return` goes inside of an inlined body. */
+  #inlined: { readonly end: Label; readonly result: Local<Type> | undefined } | undefined;
+  #inlineDepth = 0;
+  /** The statement so far has a call that is not emitted yet. */
+  #hasPendingCall = false;
+  /** Inside of a body whose statements are emitted before what stands left of its call. */
+  #mustBePure = false;
 
   constructor(
     tokens: readonly Token[],
     code: FunctionBuilder,
-    functions: ReadonlyMap<string, FunctionReference>,
+    callees: Callees,
     constants: RoutineSource["constants"],
   ) {
     this.#tokens = tokens;
     this.#code = code;
-    this.#functions = functions;
+    this.#callees = callees;
     this.#constants = constants;
   }
 
@@ -131,6 +173,10 @@ class RoutineCompiler {
     this.#scopes.push(new Map(signature.params.map((p, i) => [p.name, this.#code.param(i, p.type)])));
     this.#block();
     if (signature.result !== undefined) this.#code.unreachable();
+  }
+
+  insert(routine: InlineRoutine, args: readonly Typed[]): Typed | undefined {
+    return this.#inline(routine, args, false);
   }
 
   get #token(): Token {
@@ -159,6 +205,7 @@ class RoutineCompiler {
   }
 
   #statement(): void {
+    this.#hasPendingCall = false;
     const loop = this.#loops.at(-1);
     if (this.#token.text === "{") this.#block();
     else if (this.#accept("if")) this.#if();
@@ -183,13 +230,19 @@ class RoutineCompiler {
   }
 
   #return(): void {
+    const inlined = this.#inlined;
     if (this.#token.text === ";") {
-      this.#code.return();
+      if (inlined === undefined) this.#code.return();
+      else this.#code.br(inlined.end);
       return;
     }
     const value = this.#expression();
     if (value.type !== this.#result) this.#fail(`returns ${value.type}, declared ${this.#result ?? "nothing"}`);
-    this.#code.return(value);
+    if (inlined?.result === undefined) this.#code.return(value);
+    else {
+      this.#code.set(inlined.result, value);
+      this.#code.br(inlined.end);
+    }
   }
 
   #if(): void {
@@ -280,6 +333,12 @@ class RoutineCompiler {
     }
     this.#expect("(");
     const args = this.#arguments();
+    const inline = this.#callees.inline.get(name);
+    if (inline !== undefined) {
+      this.#inline(inline, args, this.#mustBePure);
+      return;
+    }
+    if (this.#mustBePure) this.#fail(`${name} in an inline routine that is called within an expression`);
     const store = STORES[name];
     if (store !== undefined) {
       const [address, value] = args as [I32, Typed];
@@ -288,7 +347,7 @@ class RoutineCompiler {
       this.#code.store(store.kind, base, value, offset);
       return;
     }
-    const callee = this.#functions.get(name);
+    const callee = this.#callees.functions.get(name);
     if (callee === undefined) this.#fail(`unknown routine ${name}`);
     this.#code.perform(callee, ...args);
   }
@@ -368,9 +427,20 @@ class RoutineCompiler {
   }
 
   #call(name: string): Typed {
+    // What begins a value has nothing to its left that its effects could come before.
+    const [before, previous] = [this.#tokens[this.#at - 4]?.text, this.#tokens[this.#at - 3]?.text];
+    const beginsValue = previous === "=" || previous === "return" || (previous === "(" && before === "if");
     const args = this.#arguments();
-    const callee = this.#functions.get(name);
+    const inline = this.#callees.inline.get(name);
+    if (inline !== undefined) {
+      const value = this.#inline(inline, args, this.#mustBePure || !beginsValue);
+      if (value === undefined) this.#fail(`${name} gives no value`);
+      return value;
+    }
+    const callee = this.#callees.functions.get(name);
     if (callee !== undefined) {
+      if (this.#mustBePure) this.#fail(`${name} in an inline routine that is called within an expression`);
+      this.#hasPendingCall = true;
       const [result] = callee.type.results;
       if (result === undefined) this.#fail(`${name} gives no value`);
       return this.#code.call(result, callee, ...args) as Typed;
@@ -378,5 +448,36 @@ class RoutineCompiler {
     const value = builtin(name, args);
     if (value === undefined) this.#fail(`unknown function ${name}(${args.map((a) => a.type).join(", ")})`);
     return value;
+  }
+  /** Emits the body of a routine in place of its call; its value is in a local. */
+  #inline({ tokens, signature, constants }: InlineRoutine, args: readonly Typed[], pure: boolean): Typed | undefined {
+    const { name, params } = signature;
+    const fits = params.length === args.length && params.every((p, i) => p.type === args[i]?.type);
+    if (!fits) this.#fail(`${name}(${args.map((a) => a.type).join(", ")})`);
+    if (pure && this.#hasPendingCall) this.#fail(`${name} behind a call whose effects it would come before`);
+    if (this.#inlineDepth === DEEPEST_INLINE) this.#fail(`${name} is inlined without end`);
+    const locals = args.map((arg) => this.#assigned(arg));
+    const result = signature.result === undefined ? undefined : this.#code.local(signature.result);
+    const outer = [this.#tokens, this.#constants, this.#scopes, this.#loops, this.#at, this.#result] as const;
+    const [inlined, mustBePure, hasPendingCall] = [this.#inlined, this.#mustBePure, this.#hasPendingCall];
+    this.#inlineDepth++;
+    this.#code.block((end) => {
+      [this.#tokens, this.#constants, this.#loops, this.#at] = [tokens, constants, [], signature.body];
+      this.#scopes = [new Map(params.map((p, i) => [p.name, locals[i] as Local]))];
+      this.#result = signature.result;
+      this.#inlined = { end, result };
+      this.#mustBePure = pure;
+      this.#block();
+    });
+    this.#inlineDepth--;
+    [this.#tokens, this.#constants, this.#scopes, this.#loops, this.#at, this.#result] = outer;
+    [this.#inlined, this.#mustBePure, this.#hasPendingCall] = [inlined, mustBePure, hasPendingCall];
+    return result === undefined ? undefined : (this.#code.get(result) as Typed);
+  }
+
+  #assigned(value: Typed): Local<Type> {
+    const local = this.#code.local(value.type);
+    this.#code.set(local, value);
+    return local;
   }
 }

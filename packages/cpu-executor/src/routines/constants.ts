@@ -1,4 +1,4 @@
-import { CONTEXT, FPU, TLB } from "../context.ts";
+import { CONTEXT, FPU } from "../context.ts";
 
 /** Exceptions of x87 and SSE: bits 0..5 of the status word and of MXCSR. */
 export const FLOAT_EXCEPTION = { ie: 1, de: 2, ze: 4, oe: 8, ue: 16, pe: 32 } as const;
@@ -51,12 +51,6 @@ export const ROUTINE_CONSTANTS: Readonly<Record<string, number | bigint>> = {
   GPR: CONTEXT.gpr,
   MEMORY_VALUE: CONTEXT.memoryValue,
   PROBED_HOST: CONTEXT.probedHost,
-  TLB_READ: TLB.read,
-  TLB_WRITE: TLB.write,
-  TLB_HOST: TLB.host,
-  TLB_SHIFT: TLB.shift,
-  TLB: CONTEXT.tlb,
-  TLB_MASK: CONTEXT.tlbMask,
   IE: FLOAT_EXCEPTION.ie,
   DE: FLOAT_EXCEPTION.de,
   ZE: FLOAT_EXCEPTION.ze,

@@ -1,15 +1,8 @@
 /**
- * Guest memory for operands that do not fit a register of the builder. Both give a host address at which the operand's
- * bytes are: in guest memory when the soft TLB has its page, else in BUFFER; or 0 with a status at ACCESS_STATUS.
+ * Guest memory for operands that do not fit a register of the builder, where the soft TLB does not have their page. Both give
+ * the host address of BUFFER, or 0 with a status at ACCESS_STATUS.
  */
 export const MEMORY: string = `
-fn memory_read(ctx: i32, linear: i64, bytes: i32) -> i32 {
-  let entry = load32(ctx + TLB) + (wrap(linear >>> TLB_SHIFT) & load32(ctx + TLB_MASK));
-  let delta = linear - load64(entry + TLB_READ);
-  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + TLB_HOST); }
-  return memory_read_slow(ctx, linear, bytes);
-}
-
 fn memory_read_slow(ctx: i32, linear: i64, bytes: i32) -> i32 {
   let done = 0;
   while (done < bytes) {
@@ -38,13 +31,6 @@ fn put_piece(to: i32, value: i64, size: i32) {
 }
 
 // After this nothing can fail: the bytes are written to the address that it gives, then memory_commit is called.
-fn memory_probe(ctx: i32, linear: i64, bytes: i32) -> i32 {
-  let entry = load32(ctx + TLB) + (wrap(linear >>> TLB_SHIFT) & load32(ctx + TLB_MASK));
-  let delta = linear - load64(entry + TLB_WRITE);
-  if (delta <=u u64(4096 - bytes)) { return wrap(delta) + load32(entry + TLB_HOST); }
-  return memory_probe_slow(ctx, linear, bytes);
-}
-
 fn memory_probe_slow(ctx: i32, linear: i64, bytes: i32) -> i32 {
   let done = 0;
   while (done < bytes) {

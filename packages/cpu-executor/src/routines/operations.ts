@@ -200,6 +200,7 @@ const BUILTINS: Readonly<Record<string, Builtin>> = {
   splat64: { takes: ["i64"], write: (a: I64) => v128.splat64(a) },
   low64: { takes: ["v128"], write: (a: V128) => v128.low64(a) },
   high64: { takes: ["v128"], write: (a: V128) => v128.high64(a) },
+  any_true: { takes: ["v128"], write: (a: V128) => v128.test("any_true", a) },
   bitmask8: { takes: ["v128"], write: (a: V128) => v128.test("i8x16_bitmask", a) },
   // Both halves must be constants.
   v128: {

@@ -1,8 +1,10 @@
+import { vectorArithmetic } from "./vector-arithmetic.ts";
+
 /**
  * SSE's floating-point instructions on registers in memory: name(ctx, dst, src, ...) gives 1 when an unmasked exception
  * was found; then nothing was stored but MXCSR's flags.
  */
-const BINARY = ["add", "sub", "mul", "div", "min", "max"] as const;
+const BINARY = ["min", "max"] as const;
 
 interface Lane {
   readonly suffix: "s" | "d";
@@ -50,8 +52,8 @@ function lanes(lane: Lane): string {
   const horizontal = (operation: string) => (at: number) =>
     `${operation}_${suffix}(ctx, ${pair(at < 8 ? "dst" : "src", (at % 8) * 2)})`;
   return [
+    vectorArithmetic(suffix),
     ...BINARY.map((name) => both(lane, name, "", (at) => `${name}_${suffix}(ctx, ${a(at)}, ${b(at)})`)),
-    both(lane, "sqrt", "", (at) => `sqrt_${suffix}(ctx, ${b(at)})`),
     both(lane, "cmp", ", imm: i32", (at) => `compare_${suffix}(ctx, ${a(at)}, ${b(at)}, imm & 7)`),
     both(lane, "round", ", imm: i32", (at) => `integral_${suffix}(ctx, ${b(at)}, imm)`),
     packed(lane, "addsub", "", (at) => `${at % (2 * bytes) === 0 ? "sub" : "add"}_${suffix}(ctx, ${a(at)}, ${b(at)})`),

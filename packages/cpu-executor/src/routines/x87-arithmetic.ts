@@ -93,7 +93,7 @@ fn x87_compare_flags(ctx: i32, src: i32, quiet: i32, pop: i32) -> i32 {
   return relation_flags(relation & 15);
 }
 
-fn relation_flags(relation: i32) -> i32 {
+inline fn relation_flags(relation: i32) -> i32 {
   return relation == 1 ? 1 : relation == 2 ? 0x40 : relation == 8 ? 0x45 : 0;
 }
 

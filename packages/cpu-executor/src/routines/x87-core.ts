@@ -27,14 +27,6 @@ fn mmx_check(ctx: i32) -> i32 {
   return (load32(ctx + STATUS) & 0x80) != 0 ? 16 : 0;
 }
 
-// SSE needs CR4.OSFXSR (0x200).
-fn sse_check(ctx: i32) -> i32 {
-  store32(ctx + FOUND, 0);
-  let cr0 = load32(ctx + CR0);
-  if ((cr0 & 4) != 0 || (load32(ctx + CR4) & 0x200) == 0) { return 6; }
-  return (cr0 & 8) != 0 ? 7 : 0;
-}
-
 // XSAVE and its like need CR4.OSXSAVE (0x40000).
 fn xsave_check(ctx: i32) -> i32 {
   if ((load32(ctx + CR4) & 0x40000) == 0) { return 6; }

@@ -2,6 +2,7 @@ import type { Expression, FunctionBuilder, FunctionReference, I32, I64, Local } 
 import { i32, i64 } from "@likex/wasm-emitter";
 import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
 import { CONDITIONS, type Condition, FLAG_KIND, type FlagKind } from "../flags.ts";
+import type { Typed } from "../routines/operations.ts";
 import { STATUS } from "../status.ts";
 import type { MemoryAccess } from "./memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "./width.ts";
@@ -109,6 +110,8 @@ export abstract class SemanticsBuilder {
   abstract slotNumber(slot: Slot): I32;
   /** A function of src/routines. */
   abstract routine(name: string): FunctionReference;
+  /** Writes the body of an inline routine here, behind the context with these arguments; gives its i32. */
+  abstract insertRoutine(name: string, args: readonly Typed[]): I32;
   /** This instruction's own instruction pointer. */
   abstract instructionPointer(): I64;
   /** Low three bits of the opcode's first byte and the ModRM byte: what x87 keeps as the last opcode (SDM Vol 1, 8.1.9). */

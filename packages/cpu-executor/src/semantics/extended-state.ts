@@ -2,7 +2,7 @@ import { type I32, type I64, i32, i64, load } from "@likex/wasm-emitter";
 import { FPU } from "../context.ts";
 import type { SegmentAccess, SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { call, checkWith, perform, probeAt, readAt, sourceAddress } from "./vector-access.ts";
+import { call, checkSse, checkWith, perform, probeAt, readAt, sourceAddress } from "./vector-access.ts";
 
 const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: true, write });
 
@@ -129,13 +129,13 @@ export const extendedState: SemanticsTable = {
     b.writeRegister(2, 32, i32.wrap(i64.shrU(xcr0, i64.const(32))));
   }),
   ldmxcsr: entry((b) => {
-    checkWith(b, "sse_check");
+    checkSse(b);
     const value = b.let(load.i32(sourceAddress(b, 0)));
     raiseOnReservedMxcsr(b, value);
     b.contextStore(FPU.mxcsr, 32, value);
   }),
   stmxcsr: entry((b) => {
-    checkWith(b, "sse_check");
+    checkSse(b);
     b.write(0, b.let(b.contextLoad(FPU.mxcsr, 32)));
   }),
 };

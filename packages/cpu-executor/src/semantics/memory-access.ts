@@ -53,7 +53,7 @@ export interface MemoryAccess {
  * The entry of the soft TLB for a linear address. A hit costs one comparison: the distance from the entry's page covers the tag
  * and the page's end at once, so unaligned accesses within a page hit too.
  */
-function entryOf(b: SemanticsBuilder, tag: number, bytes: number, linear: I64): Entry {
+export function entryOf(b: SemanticsBuilder, tag: number, bytes: number, linear: I64): Entry {
   const kept = b.let(linear);
   const offset = i32.and(i32.wrap(i64.shrU(kept, i64.const(TLB.shift))), b.tlbMask());
   const entry = b.let(i32.add(b.tlbAddress(), offset));
@@ -61,7 +61,7 @@ function entryOf(b: SemanticsBuilder, tag: number, bytes: number, linear: I64): 
   return { linear: kept, entry, delta, miss: i64.gtU(delta, i64.const(4096 - bytes)) };
 }
 
-const hostOf = (at: Entry): I32 => i32.add(i32.wrap(at.delta), load.i32(at.entry, TLB.host));
+export const hostOf = (at: Entry): I32 => i32.add(i32.wrap(at.delta), load.i32(at.entry, TLB.host));
 
 /** Accesses that leave the code where the soft TLB has no entry: the whole instruction is then repeated by other code. */
 export class LeavingAccess implements MemoryAccess {

@@ -1,7 +1,8 @@
 import { type Expression, type I32, type I64, i32, load } from "@likex/wasm-emitter";
-import { FPU } from "../context.ts";
+import { FPU, TLB } from "../context.ts";
 import { STATUS } from "../status.ts";
 import type { Operand, SegmentAccess, SemanticsBuilder } from "./builder.ts";
+import { entryOf, hostOf } from "./memory-access.ts";
 
 /** Whether a memory operand of 16 bytes must be aligned: most must (SDM Vol 1, 4.1.1). */
 export type Alignment = "aligned" | "unaligned";
@@ -46,9 +47,22 @@ export function sourceAddress(b: SemanticsBuilder, position: number, alignment: 
 
 /** Address at which the bytes of guest memory at a linear address can be read. */
 export function readAt(b: SemanticsBuilder, linear: I64, bytes: number): I32 {
-  const address = b.let(call(b, "memory_read", linear, i32.const(bytes)));
-  b.code.if(i32.eqz(address), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
-  return address;
+  return hostAddress(b, TLB.read, "memory_read_slow", linear, bytes);
+}
+
+/** Where the soft TLB has the bytes, else where the slow routine puts them; stops when that fails. */
+function hostAddress(b: SemanticsBuilder, tag: number, slow: string, linear: I64, bytes: number): I32 {
+  const at = entryOf(b, tag, bytes, linear);
+  const address = b.temporary("i32");
+  b.code.if(
+    at.miss,
+    () => {
+      b.code.set(address, call(b, slow, linear, i32.const(bytes)));
+      b.code.if(i32.eqz(b.code.get(address)), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
+    },
+    () => b.code.set(address, hostOf(at)),
+  );
+  return b.code.get(address);
 }
 
 /** A place for a result: nothing fails after this but device memory, before anything else has changed, in `commit`. */
@@ -68,8 +82,7 @@ export function targetAddress(b: SemanticsBuilder, position: number, alignment: 
 }
 
 export function probeAt(b: SemanticsBuilder, linear: I64, bytes: number): Target {
-  const address = b.let(call(b, "memory_probe", linear, i32.const(bytes)));
-  b.code.if(i32.eqz(address), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
+  const address = hostAddress(b, TLB.write, "memory_probe_slow", linear, bytes);
   return {
     address,
     commit: () => {
@@ -87,9 +100,16 @@ export function markMmx(b: SemanticsBuilder, address: I32): void {
 /** Whether the instruction works on MMX registers, judged by its operands. */
 export const isMmx = (b: SemanticsBuilder): boolean => b.shape.operands.some((operand) => operand.kind === "mmx");
 
+/** Raises what CR0 and CR4 make of SSE instructions. */
+export function checkSse(b: SemanticsBuilder): void {
+  const vector = b.let(b.contextLoad(FPU.sseFault, 32) as I32);
+  b.code.if(vector, () => b.stop(STATUS.exception, vector));
+}
+
 /** Checks that come before an MMX or SSE instruction; an MMX one that has no memory operand left to fail enters MMX state. */
 export function checkVector(b: SemanticsBuilder): void {
-  checkWith(b, isMmx(b) ? "mmx_check" : "sse_check");
+  if (isMmx(b)) checkWith(b, "mmx_check");
+  else checkSse(b);
 }
 
 /** After everything that can fail: x87's tags and TOP as every MMX instruction leaves them. */

@@ -4,6 +4,7 @@ import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
 import {
   type Alignment,
+  checkSse,
   checkVector,
   checkWith,
   enterMmx,
@@ -134,13 +135,13 @@ const maskedMove: SemanticsEntry = entry((b) => {
 
 const MMX_AND_BACK: SemanticsTable = {
   movq2dq: entry((b) => {
-    checkWith(b, "sse_check");
+    checkSse(b);
     checkVector(b);
     enterMmx(b);
     storeWide(b, sourceAddress(b, 0), load.i64(sourceAddress(b, 1)));
   }),
   movdq2q: entry((b) => {
-    checkWith(b, "sse_check");
+    checkSse(b);
     checkVector(b);
     enterMmx(b);
     const target = sourceAddress(b, 0);

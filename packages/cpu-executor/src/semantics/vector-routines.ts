@@ -1,12 +1,13 @@
 import { type I32, i32, i64, load } from "@likex/wasm-emitter";
+import { FPU } from "../context.ts";
 import { STATUS } from "../status.ts";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
 import {
   type Alignment,
   call,
+  checkSse,
   checkVector,
-  checkWith,
   enterMmx,
   isMmx,
   markMmx,
@@ -19,6 +20,9 @@ const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: 
 /** The immediate operand, 0..255. */
 export const immediateOf = (b: SemanticsBuilder, position: number): I32 =>
   i32.and(b.widthOfOperand(position).low32(b.read(position)), i32.const(255));
+
+/** Before a routine that collects exceptions: an instruction that failed may have left some. */
+const forgetExceptions = (b: SemanticsBuilder): void => b.contextStore(FPU.found, 32, i32.const(0));
 
 /** Stops with #XM when the value is true. */
 function raiseWhen(b: SemanticsBuilder, value: I32): void {
@@ -41,7 +45,7 @@ const lanes = (routine: string, extra: readonly I32[] = [], alignment: Alignment
 /** routine(ctx, dst, src[, imm]) that gives 1 when it raises #XM. */
 const floating = (routine: string, alignment: Alignment): SemanticsEntry =>
   entry((b) => {
-    checkWith(b, "sse_check");
+    checkSse(b);
     // Only conversions have an MMX operand; they enter MMX state even when their other operand is in memory.
     if (isMmx(b)) checkVector(b);
     const source = sourceAddress(b, 1, alignment);
@@ -49,6 +53,7 @@ const floating = (routine: string, alignment: Alignment): SemanticsEntry =>
     const more = b.shape.operands.length > 2 ? [immediateOf(b, 2)] : [];
     // The registers become MMX registers even if the conversion raises an exception.
     enterMmx(b);
+    forgetExceptions(b);
     raiseWhen(b, call(b, routine, target, source, ...more));
     if (b.operand(0).kind === "mmx") markMmx(b, target);
   });
@@ -64,6 +69,7 @@ const compareFlags = (lane: "s" | "d", quiet: 0 | 1): SemanticsEntry =>
   entry((b) => {
     checkVector(b);
     const source = sourceAddress(b, 1);
+    forgetExceptions(b);
     const flags = b.let(call(b, `comis${lane}`, sourceAddress(b, 0), source, i32.const(quiet)));
     raiseWhen(b, i32.ltS(flags, i32.const(0)));
     b.setExplicitFlags(flags);
@@ -74,6 +80,7 @@ const fromGeneral = (lane: "s" | "d"): SemanticsEntry =>
   entry((b) => {
     checkVector(b);
     const value = b.let(b.widthOfOperand(1).signExtend64(b.read(1)));
+    forgetExceptions(b);
     raiseWhen(b, call(b, `cvtsi2s${lane}`, sourceAddress(b, 0), value));
   });
 
@@ -85,6 +92,7 @@ const toGeneral = (lane: "s" | "d", rounding: 3 | 4): SemanticsEntry =>
     const width = b.widthOfOperand(0);
     const value = lane === "s" ? load.i32(source) : load.i64(source);
     const args = [b.contextAddress(), value, i32.const(rounding), i32.const(width.bits)];
+    forgetExceptions(b);
     const result = b.let(b.code.call("i64", b.routine(`integer_${lane}`), ...args));
     raiseWhen(b, call(b, "sse_finish"));
     b.write(0, width.from64(result));

@@ -1,5 +1,6 @@
-import { type I32, type I64, i32, i64, load } from "@likex/wasm-emitter";
+import { type I32, type I64, i32, i64, type Local, load } from "@likex/wasm-emitter";
 import { FPU } from "../context.ts";
+import type { Typed } from "../routines/operations.ts";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
 import { call, checkWith, perform, sourceAddress, targetAddress } from "./vector-access.ts";
@@ -9,14 +10,48 @@ const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: 
 /** Checks, then `write`, which gets what can fail done before `begin` makes the instruction the last one. */
 const x87 = (write: (b: SemanticsBuilder, begin: () => void) => void): SemanticsEntry =>
   entry((b) => {
-    checkWith(b, "x87_check");
-    write(b, () => rememberInstruction(b));
+    checkX87(b);
+    write(b, () => {
+      rememberInstruction(b);
+      rememberDetails(b);
+    });
   });
 
-/** Instruction pointer, opcode and data pointer (SDM Vol 1, 8.1.8); the last two count only if an exception is raised. */
+/** CR0.EM and CR0.TS, and ES in the status word. */
+const CR0_EM_TS = 12;
+const STATUS_ES = 0x80;
+
+/** What x87_check looks at, without a call when there is nothing. */
+function checkX87(b: SemanticsBuilder): void {
+  const cr0 = i32.and(b.contextLoad(FPU.cr0, 32) as I32, i32.const(CR0_EM_TS));
+  const pending = i32.and(b.contextLoad(FPU.status, 32) as I32, i32.const(STATUS_ES));
+  b.code.if(i32.or(cr0, pending), () => checkWith(b, "x87_check"));
+}
+
+/** Quick routines that are written into their handlers: a call costs as much as they do. */
+const INLINE: ReadonlySet<string> = new Set(
+  ["load_st", "store_st", "exchange", "sign"].map((name) => `x87_quick_${name}`),
+);
+
+/** The quick routine if it applies, else the general one. */
+function quickly(b: SemanticsBuilder, quick: string, args: readonly Typed[], general: () => void): void {
+  rememberInstruction(b);
+  const done = INLINE.has(quick) ? b.insertRoutine(quick, args) : call(b, quick, ...args);
+  b.code.if(i32.eqz(done), () => {
+    rememberDetails(b);
+    general();
+  });
+}
+
+/** Instruction pointer (SDM Vol 1, 8.1.8). */
 function rememberInstruction(b: SemanticsBuilder): void {
-  const memory = b.shape.operands.some((operand) => operand.kind === "memory");
   b.contextStore(FPU.instruction, 64, b.instructionPointer());
+}
+
+/** Opcode and data pointer, which count only if an exception is raised; none is found yet. */
+function rememberDetails(b: SemanticsBuilder): void {
+  const memory = b.shape.operands.some((operand) => operand.kind === "memory");
+  b.contextStore(FPU.found, 32, i32.const(0));
   b.contextStore(FPU.currentOpcode, 32, b.x87Opcode());
   const data = memory ? b.effectiveAddress() : b.contextLoad(FPU.data, 64);
   b.contextStore(FPU.currentData, 64, data);
@@ -46,36 +81,45 @@ function integerSource(b: SemanticsBuilder): I64 {
 interface Operation {
   readonly op: number;
   readonly reversed: 0 | 1;
+  /** The quick routine and its first arguments. */
+  readonly quick: string;
+  readonly how: readonly number[];
 }
 
 /** FADD and its like: of memory, of stack registers, with and without a pop. */
-const arithmetic = ({ op, reversed }: Operation, pop: 0 | 1): SemanticsEntry =>
-  x87((b, begin) => {
-    const how = [i32.const(op), i32.const(reversed)];
+const arithmetic = ({ op, reversed, quick, how }: Operation, pop: 0 | 1): SemanticsEntry =>
+  x87((b) => {
+    const first = how.map((value) => i32.const(value));
+    const general = [i32.const(op), i32.const(reversed)];
     if (b.operand(0).kind === "memory") {
       const address = sourceAddress(b, 0);
-      begin();
-      perform(b, memoryBits(b) === 32 ? "x87_operate_single" : "x87_operate_double", ...how, address);
+      const size = memoryBits(b) === 32 ? "single" : "double";
+      const slow = (): void => perform(b, `x87_operate_${size}`, ...general, address);
+      quickly(b, `x87_quick_${quick}_${size}`, [...first, address], slow);
       return;
     }
-    begin();
-    perform(b, "x87_operate_st", ...how, stackNumber(b, 0), stackNumber(b, 1), i32.const(pop));
+    const numbers = [stackNumber(b, 0), stackNumber(b, 1), i32.const(pop)];
+    const slow = (): void => perform(b, "x87_operate_st", ...general, ...numbers);
+    quickly(b, `x87_quick_${quick}_st`, [...first, ...numbers], slow);
   });
 
-const integerArithmetic = ({ op, reversed }: Operation): SemanticsEntry =>
-  x87((b, begin) => {
+const integerArithmetic = ({ op, reversed, quick, how }: Operation): SemanticsEntry =>
+  x87((b) => {
     const value = integerSource(b);
-    begin();
-    perform(b, "x87_operate_integer", i32.const(op), i32.const(reversed), value);
+    const slow = (): void => perform(b, "x87_operate_integer", i32.const(op), i32.const(reversed), value);
+    quickly(b, `x87_quick_${quick}_integer`, [...how.map((n) => i32.const(n)), value], slow);
   });
+
+/** An addition that changes the sign of one operand is a subtraction. */
+const SIGN = 0x8000;
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
-  add: { op: 0, reversed: 0 },
-  sub: { op: 1, reversed: 0 },
-  subr: { op: 1, reversed: 1 },
-  mul: { op: 2, reversed: 0 },
-  div: { op: 3, reversed: 0 },
-  divr: { op: 3, reversed: 1 },
+  add: { op: 0, reversed: 0, quick: "add", how: [0, 0] },
+  sub: { op: 1, reversed: 0, quick: "add", how: [0, SIGN] },
+  subr: { op: 1, reversed: 1, quick: "add", how: [SIGN, 0] },
+  mul: { op: 2, reversed: 0, quick: "mul", how: [] },
+  div: { op: 3, reversed: 0, quick: "div", how: [0] },
+  divr: { op: 3, reversed: 1, quick: "div", how: [1] },
 };
 
 const ARITHMETIC: SemanticsTable = Object.fromEntries(
@@ -88,16 +132,16 @@ const ARITHMETIC: SemanticsTable = Object.fromEntries(
 
 /** FCOM, FUCOM and their like. Without operands the other register is ST(1). */
 const compare = (quiet: 0 | 1, pops: 0 | 1 | 2): SemanticsEntry =>
-  x87((b, begin) => {
+  x87((b) => {
     if (b.shape.operands[0]?.kind === "memory") {
-      const address = sourceAddress(b, 0);
-      begin();
-      perform(b, memoryBits(b) === 32 ? "x87_compare_single" : "x87_compare_double", address, i32.const(pops));
+      const size = memoryBits(b) === 32 ? "single" : "double";
+      const args = [sourceAddress(b, 0), i32.const(pops)];
+      quickly(b, `x87_quick_compare_${size}`, args, () => perform(b, `x87_compare_${size}`, ...args));
       return;
     }
-    begin();
     const other = b.shape.operands.length === 0 ? i32.const(1) : stackNumber(b, 1);
-    perform(b, "x87_compare_st", other, i32.const(quiet), i32.const(pops));
+    const slow = (): void => perform(b, "x87_compare_st", other, i32.const(quiet), i32.const(pops));
+    quickly(b, "x87_quick_compare_st", [other, i32.const(pops)], slow);
   });
 
 const compareInteger = (pops: 0 | 1): SemanticsEntry =>
@@ -109,51 +153,89 @@ const compareInteger = (pops: 0 | 1): SemanticsEntry =>
 
 /** FCOMI and its like. */
 const compareFlags = (quiet: 0 | 1, pop: 0 | 1): SemanticsEntry =>
-  x87((b, begin) => {
-    begin();
-    b.setExplicitFlags(b.let(call(b, "x87_compare_flags", stackNumber(b, 1), i32.const(quiet), i32.const(pop))));
+  x87((b) => {
+    const flags = b.temporary("i32");
+    rememberInstruction(b);
+    b.code.set(flags, call(b, "x87_quick_compare_flags", stackNumber(b, 1), i32.const(pop)));
+    b.code.if(i32.ltS(b.code.get(flags), i32.const(0)), () => {
+      rememberDetails(b);
+      const args = [stackNumber(b, 1), i32.const(quiet), i32.const(pop)];
+      b.code.set(flags, call(b, "x87_compare_flags", ...args));
+    });
+    b.setExplicitFlags(b.code.get(flags));
   });
 
-const load80 = x87((b, begin) => {
+const load80 = x87((b) => {
   if (b.operand(0).kind === "stack") {
-    begin();
-    perform(b, "x87_load_st", stackNumber(b, 0));
+    const number = stackNumber(b, 0);
+    quickly(b, "x87_quick_load_st", [number], () => perform(b, "x87_load_st", number));
     return;
   }
   const address = sourceAddress(b, 0);
-  begin();
   const bits = memoryBits(b);
-  perform(b, bits === 32 ? "x87_load_single" : bits === 64 ? "x87_load_double" : "x87_load_extended", address);
+  const kind = bits === 32 ? "single" : bits === 64 ? "double" : "extended";
+  quickly(b, `x87_quick_load_${kind}`, [address], () => perform(b, `x87_load_${kind}`, address));
 });
 
+/** x87_store_KIND and its quick way, with the arguments of both. */
+interface MemoryStore {
+  readonly kind: "single" | "double" | "extended" | "integer" | "decimal";
+  readonly pop: 0 | 1;
+  readonly more: readonly number[];
+}
+
+const ALL_MASKED = 0x3f;
+
 /** Converts, writes unless an exception forbids it, then changes the stack. Memory that is not written cannot fault either. */
-function storeMemory(b: SemanticsBuilder, begin: () => void, routine: string, pop: 0 | 1, more: readonly I32[]): void {
-  const bytes = memoryBits(b) / 8;
+function storeMemory(b: SemanticsBuilder, store: MemoryStore): void {
+  const stored = b.temporary("i32");
+  b.code.set(stored, i32.const(0));
+  if (store.kind !== "decimal") {
+    // With all exceptions masked something is always written, so memory may fault first.
+    const masks = i32.and(b.contextLoad(FPU.control, 32) as I32, i32.const(ALL_MASKED));
+    b.code.if(i32.eq(masks, i32.const(ALL_MASKED)), () => storeQuickly(b, store, stored));
+  }
+  b.code.if(i32.eqz(b.code.get(stored)), () => storeGenerally(b, store));
+}
+
+function storeQuickly(b: SemanticsBuilder, { kind, pop, more }: MemoryStore, stored: Local<"i32">): void {
+  const target = targetAddress(b, 0);
+  const args = [target.address, ...more.map((value) => i32.const(value)), i32.const(pop)];
+  // A buffer is written to device memory later, which may refuse.
+  const direct = i32.ne(target.address, i32.add(b.contextAddress(), i32.const(FPU.buffer)));
+  b.code.if(direct, () => {
+    b.code.set(stored, call(b, `x87_quick_store_${kind}`, ...args));
+    rememberInstruction(b);
+  });
+}
+
+function storeGenerally(b: SemanticsBuilder, { kind, pop, more }: MemoryStore): void {
   const value = b.let(i32.add(b.contextAddress(), i32.const(FPU.operand)));
-  b.code.if(call(b, routine, value, ...more), () => {
+  rememberDetails(b);
+  b.code.if(call(b, `x87_store_${kind}`, value, ...more.map((n) => i32.const(n))), () => {
     const target = targetAddress(b, 0);
-    perform(b, "copy_operand", target.address, value, i32.const(bytes));
+    perform(b, "copy_operand", target.address, value, i32.const(memoryBits(b) / 8));
     target.commit();
   });
-  begin();
+  rememberInstruction(b);
   perform(b, "x87_stored", i32.const(pop));
 }
 
 const store = (pop: 0 | 1): SemanticsEntry =>
-  x87((b, begin) => {
+  x87((b) => {
     if (b.operand(0).kind === "stack") {
-      begin();
-      perform(b, "x87_store_st", stackNumber(b, 0), i32.const(pop));
+      const args = [stackNumber(b, 0), i32.const(pop)];
+      quickly(b, "x87_quick_store_st", args, () => perform(b, "x87_store_st", ...args));
       return;
     }
     const bits = memoryBits(b);
-    const routine = bits === 32 ? "x87_store_single" : bits === 64 ? "x87_store_double" : "x87_store_extended";
-    storeMemory(b, begin, routine, pop, []);
+    const kind = bits === 32 ? "single" : bits === 64 ? "double" : "extended";
+    storeMemory(b, { kind, pop, more: [] });
   });
 
 /** rounding 4: the rounding control's, 3: truncation. */
 const storeInteger = (pop: 0 | 1, rounding: 3 | 4): SemanticsEntry =>
-  x87((b, begin) => storeMemory(b, begin, "x87_store_integer", pop, [i32.const(memoryBits(b)), i32.const(rounding)]));
+  x87((b) => storeMemory(b, { kind: "integer", pop, more: [memoryBits(b), rounding] }));
 
 /** routine(ctx, ...) with nothing else to do. */
 const plain = (routine: string, ...args: readonly number[]): SemanticsEntry =>
@@ -164,9 +246,15 @@ const plain = (routine: string, ...args: readonly number[]): SemanticsEntry =>
 
 /** Significand rounded down, and for which rounding controls (bit n for n) the last place is one more. */
 const constant = (se: number, significand: bigint, up: number): SemanticsEntry =>
-  x87((b, begin) => {
-    begin();
-    perform(b, "x87_load_constant", i32.const(se), i64.const(significand), i32.const(up));
+  x87((b) => {
+    const args = [i32.const(se), i64.const(significand), i32.const(up)];
+    quickly(b, "x87_quick_load_constant", args, () => perform(b, "x87_load_constant", ...args));
+  });
+
+const sign = (keep: number, flip: number): SemanticsEntry =>
+  x87((b) => {
+    const args = [i32.const(keep), i32.const(flip)];
+    quickly(b, "x87_quick_sign", args, () => perform(b, "x87_sign", ...args));
   });
 
 const NEAREST_AND_UP = 0b0101;
@@ -207,10 +295,9 @@ export const x87Instructions: SemanticsTable = {
   fld: load80,
   fst: store(0),
   fstp: store(1),
-  fild: x87((b, begin) => {
+  fild: x87((b) => {
     const value = integerSource(b);
-    begin();
-    perform(b, "x87_load_integer", value);
+    quickly(b, "x87_quick_load_integer", [value], () => perform(b, "x87_load_integer", value));
   }),
   fist: storeInteger(0, 4),
   fistp: storeInteger(1, 4),
@@ -220,7 +307,7 @@ export const x87Instructions: SemanticsTable = {
     begin();
     perform(b, "x87_load_decimal", address);
   }),
-  fbstp: x87((b, begin) => storeMemory(b, begin, "x87_store_decimal", 1, [])),
+  fbstp: x87((b) => storeMemory(b, { kind: "decimal", pop: 1, more: [] })),
   fld1: constant(0x3fff, 0x8000000000000000n, 0),
   fldl2t: constant(0x4000, 0xd49a784bcd1b8afen, ONLY_UP),
   fldl2e: constant(0x3fff, 0xb8aa3b295c17f0bbn, NEAREST_AND_UP),
@@ -228,12 +315,12 @@ export const x87Instructions: SemanticsTable = {
   fldlg2: constant(0x3ffd, 0x9a209a84fbcff798n, NEAREST_AND_UP),
   fldln2: constant(0x3ffe, 0xb17217f7d1cf79abn, NEAREST_AND_UP),
   fldz: constant(0, 0n, 0),
-  fxch: x87((b, begin) => {
-    begin();
-    perform(b, "x87_exchange", stackNumber(b, 1));
+  fxch: x87((b) => {
+    const number = stackNumber(b, 1);
+    quickly(b, "x87_quick_exchange", [number], () => perform(b, "x87_exchange", number));
   }),
-  fchs: plain("x87_sign", 0xffff, 0x8000),
-  fabs: plain("x87_sign", 0x7fff, 0),
+  fchs: sign(0xffff, SIGN),
+  fabs: sign(0x7fff, 0),
   ftst: plain("x87_test"),
   fxam: plain("x87_examine"),
   fsqrt: plain("x87_sqrt"),

@@ -1,0 +1,472 @@
+/**
+ * The quick ways of x87: what nearly every instruction of a program meets. Registers are in use or free as the instruction
+ * needs, numbers are normal or zero, the control word has all exceptions masked (and, where something is rounded, full
+ * precision and rounding to nearest). PE and C1 are exact; no other exception can happen. A routine gives 0 when it
+ * has done nothing, because something else holds: then the general routine carries the instruction out.
+ *
+ * They work on locals of one function: x87-core.ts's tokens in the context are for routines that call each other.
+ */
+
+/** Where the second operand comes from: parameters of the routine, then code that declares `bse` and `b`. */
+interface Source {
+  readonly name: string;
+  readonly parameters: string;
+  readonly load: string;
+}
+
+const NORMAL_ONLY = "if ((exp - 1) >=u MOST) { return 0; }";
+
+const SOURCES: readonly Source[] = [
+  {
+    name: "st",
+    parameters: "dst: i32, src: i32, pop: i32",
+    load: `
+  let top = load32(ctx + TOP);
+  let number = (top + dst) & 7;
+  let other = (top + src) & 7;
+  if (((tags >>> number) & (tags >>> other) & 1) == 0) { return 0; }
+  let at = ctx + (number << 4);
+  let from = ctx + (other << 4);
+  let b = load64(from + REGISTERS);
+  let bse = load16(from + REGISTERS + 8);`,
+  },
+  {
+    name: "single",
+    parameters: "from: i32",
+    load: `
+  let a32 = load32(from);
+  let exp = (a32 >>> 23) & 0xff;
+  ${NORMAL_ONLY.replace("MOST", "254")}
+  let b = (u64(a32 & 0x7fffff) << 40) | 0x8000000000000000n;
+  let bse = ((a32 >>> 16) & 0x8000) | (exp + 16256);`,
+  },
+  {
+    name: "double",
+    parameters: "from: i32",
+    load: `
+  let a64 = load64(from);
+  let exp = wrap(a64 >>> 52) & 0x7ff;
+  ${NORMAL_ONLY.replace("MOST", "2046")}
+  let b = (a64 << 11) | 0x8000000000000000n;
+  let bse = (wrap(a64 >>> 48) & 0x8000) | (exp + 15360);`,
+  },
+  {
+    name: "integer",
+    parameters: "value: i64",
+    load: `
+  if (value == 0n) { return 0; }
+  let size = value < 0n ? -value : value;
+  let count = wrap(clz(size));
+  let b = size << count;
+  let bse = (wrap(value >>> 48) & 0x8000) | (16383 + 63 - count);`,
+  },
+];
+
+/** `dst` is ST(0) unless the source is a stack register; both operands are normal afterwards. */
+const operands = ({ name, load }: Source): string => `
+  if ((load32(ctx + CONTROL) & 0xf3f) != 0x33f) { return 0; }
+  let tags = load32(ctx + TAGS);
+  ${
+    name === "st"
+      ? load
+      : `let number = load32(ctx + TOP);
+  if (((tags >>> number) & 1) == 0) { return 0; }
+  let at = ctx + (number << 4);
+  ${load}`
+  }
+  let a = load64(at + REGISTERS);
+  let ase = load16(at + REGISTERS + 8);
+  let aexp = ase & 0x7fff;
+  let bexp = bse & 0x7fff;
+  if ((a & b) >= 0n || (aexp - 1) >=u 0x7ffe || (bexp - 1) >=u 0x7ffe) { return 0; }`;
+
+/** The pop of instructions on stack registers: `pop` is 0 or 1. */
+const finish = ({ name }: Source): string =>
+  name === "st"
+    ? `
+  store32(ctx + TAGS, tags & ~(pop << top));
+  store32(ctx + TOP, (top + pop) & 7);
+  return 1;`
+    : "return 1;";
+
+const operation = (name: string, extra: string, body: string): string =>
+  SOURCES.map(
+    (source) => `
+fn x87_quick_${name}_${source.name}(ctx: i32, ${extra}${source.parameters}) -> i32 {
+  ${operands(source)}
+  ${body}
+  ${finish(source)}
+}`,
+  ).join("");
+
+/** Significand `hi` with bit 63 set, the bits behind it left-aligned in `lo`, and `exp`, rounded to nearest into a register. */
+const ROUND: string = `
+  if ((exp - 1) >=u 0x7ffd) { return 0; }
+  let up = wrap(lo >>> 63) & ((lo << 1 != 0n) | wrap(hi));
+  hi += u64(up);
+  if (hi == 0n) { hi = 0x8000000000000000n; exp += 1; }
+  x87_quick_status(ctx, (up << 9) | ((lo != 0n) << 5));
+  store64(at + REGISTERS, hi);
+  store16(at + REGISTERS + 8, sign | exp);`;
+
+/** The signs of dst and of the source change by the flips: FSUB changes the source's, FSUBR that of dst. */
+const ADD: string = operation(
+  "add",
+  "flip: i32, flip_source: i32, ",
+  `
+  ase = ase ^ flip;
+  bse = bse ^ flip_source;
+  let differ = (ase ^ bse) & 0x8000;
+  if (aexp < bexp || (aexp == bexp && a <u b)) {
+    let swap = a; a = b; b = swap;
+    let swap_exponent = aexp; aexp = bexp; bexp = swap_exponent;
+    ase = bse;
+  }
+  let distance = aexp - bexp;
+  if (distance > 63) { return 0; }
+  let exp = aexp;
+  let sign = ase & 0x8000;
+  let low = (b << 1) << (63 - distance);
+  let high = b >>> distance;
+  let hi = a + high;
+  let lo = low;
+  if (differ) {
+    hi = a - high - u64(low != 0n);
+    lo = -low;
+    if (hi == 0n) {
+      if (lo != 0n) { return 0; }
+      exp = 0;
+      sign = 0;
+    } else {
+      let count = wrap(clz(hi));
+      hi = (hi << count) | ((lo >>> 1) >>> (63 - count));
+      lo = lo << count;
+      exp -= count;
+    }
+  } else if (hi <u a) {
+    lo = (hi << 63) | (lo >>> 1) | (lo & 1n);
+    hi = (hi >>> 1) | 0x8000000000000000n;
+    exp += 1;
+  }
+  if (hi == 0n) {
+    x87_quick_status(ctx, 0);
+    store64(at + REGISTERS, 0n);
+    store16(at + REGISTERS + 8, 0);
+  } else {
+    ${ROUND}
+  }`,
+);
+
+const MULTIPLY: string = operation(
+  "mul",
+  "",
+  `
+  let a0 = a & 0xffffffffn;
+  let a1 = a >>> 32;
+  let b0 = b & 0xffffffffn;
+  let b1 = b >>> 32;
+  let least = a0 * b0;
+  let mid = a1 * b0 + (least >>> 32);
+  let mid2 = a0 * b1 + (mid & 0xffffffffn);
+  let hi = a1 * b1 + (mid >>> 32) + (mid2 >>> 32);
+  let lo = (mid2 << 32) | (least & 0xffffffffn);
+  let exp = aexp + bexp - 16382;
+  let sign = (ase ^ bse) & 0x8000;
+  let count = hi >= 0n;
+  hi = (hi << count) | ((lo >>> 1) >>> (63 - count));
+  lo = lo << count;
+  exp -= count;
+  ${ROUND}`,
+);
+
+/** One remainder says how to round: the next bit of the quotient is set when its double reaches the divisor. */
+const DIVIDE: string = operation(
+  "div",
+  "reversed: i32, ",
+  `
+  let n = reversed ? b : a;
+  let d = reversed ? a : b;
+  let exp = (reversed ? bexp - aexp : aexp - bexp) + 16383;
+  let top_half = n;
+  let next = 0n;
+  if (n >=u d) {
+    top_half = n >>> 1;
+    next = n << 63;
+  } else { exp -= 1; }
+  let q1 = divide_digit(top_half, next >>> 32, d);
+  let rest = (top_half << 32) + (next >>> 32) - q1 * d;
+  let q0 = divide_digit(rest, next & 0xffffffffn, d);
+  rest = (rest << 32) + (next & 0xffffffffn) - q0 * d;
+  let hi = (q1 << 32) + q0;
+  let lo = (u64(rest >=u d - rest && rest != 0n) << 63) | u64(rest != 0n && rest != d - rest);
+  let sign = (ase ^ bse) & 0x8000;
+  ${ROUND}`,
+);
+
+/** A value that is pushed: `se` and `sig` are declared before. */
+const PUSH: string = `
+  let tags = load32(ctx + TAGS);
+  let number = (load32(ctx + TOP) + 7) & 7;
+  if (((tags >>> number) & 1) != 0) { return 0; }
+  let at = ctx + (number << 4);
+  store64(at + REGISTERS, sig);
+  store16(at + REGISTERS + 8, se);
+  store32(ctx + TAGS, tags | (1 << number));
+  store32(ctx + TOP, number);
+  x87_quick_status(ctx, 0);
+  return 1;`;
+
+const LOADS: string = `
+inline fn x87_quick_load_st(ctx: i32, i: i32) -> i32 {
+  let other = (load32(ctx + TOP) + i) & 7;
+  if (((load32(ctx + TAGS) >>> other) & 1) == 0) { return 0; }
+  let from = ctx + (other << 4);
+  let sig = load64(from + REGISTERS);
+  let se = load16(from + REGISTERS + 8);
+  ${PUSH}
+}
+
+fn x87_quick_load_single(ctx: i32, from: i32) -> i32 {
+  let a = load32(from);
+  let exp = (a >>> 23) & 0xff;
+  let se = (a >>> 16) & 0x8000;
+  let sig = 0n;
+  if ((a << 1) != 0) {
+    if ((exp - 1) >=u 254) { return 0; }
+    se |= exp + 16256;
+    sig = (u64(a & 0x7fffff) << 40) | 0x8000000000000000n;
+  }
+  ${PUSH}
+}
+
+fn x87_quick_load_double(ctx: i32, from: i32) -> i32 {
+  let a = load64(from);
+  let exp = wrap(a >>> 52) & 0x7ff;
+  let se = wrap(a >>> 48) & 0x8000;
+  let sig = 0n;
+  if ((a << 1) != 0n) {
+    if ((exp - 1) >=u 2046) { return 0; }
+    se |= exp + 15360;
+    sig = (a << 11) | 0x8000000000000000n;
+  }
+  ${PUSH}
+}
+
+fn x87_quick_load_extended(ctx: i32, from: i32) -> i32 {
+  let sig = load64(from);
+  let se = load16(from + 8);
+  ${PUSH}
+}
+
+fn x87_quick_load_integer(ctx: i32, value: i64) -> i32 {
+  let se = 0;
+  let sig = 0n;
+  if (value != 0n) {
+    let size = value < 0n ? -value : value;
+    let count = wrap(clz(size));
+    sig = size << count;
+    se = (wrap(value >>> 48) & 0x8000) | (16383 + 63 - count);
+  }
+  ${PUSH}
+}
+
+fn x87_quick_load_constant(ctx: i32, se: i32, sig0: i64, up: i32) -> i32 {
+  let sig = sig0 + u64((up >>> ((load32(ctx + CONTROL) >>> 10) & 3)) & 1);
+  ${PUSH}
+}`;
+
+/** ST(0), which must be a number that is normal. */
+const TAKE: string = `
+  if ((load32(ctx + CONTROL) & 0x3f) != 0x3f) { return 0; }
+  let rc = (load32(ctx + CONTROL) >>> 10) & 3;
+  let tags = load32(ctx + TAGS);
+  let top = load32(ctx + TOP);
+  if (((tags >>> top) & 1) == 0) { return 0; }
+  let at = ctx + (top << 4);
+  let sig = load64(at + REGISTERS);
+  let se = load16(at + REGISTERS + 8);`;
+
+const DROP: string = `
+  store32(ctx + TAGS, tags & ~(pop << top));
+  store32(ctx + TOP, (top + pop) & 7);
+  return 1;`;
+
+/** Of a shorter format: bits of the fraction and what is subtracted from the exponent. */
+const storeNumber = (name: string, fraction: number, bias: number, greatest: number, write: string): string => `
+fn x87_quick_store_${name}(ctx: i32, to: i32, pop: i32) -> i32 {
+  ${TAKE}
+  let exp = (se & 0x7fff) - ${bias};
+  let kept = sig >>> ${63 - fraction};
+  let rest = sig << ${fraction + 1};
+  let up = 0;
+  if (((se & 0x7fff) | (sig != 0n)) == 0) { exp = 0; }
+  else {
+    if (rc != 0 || sig >= 0n || (exp - 1) >=u ${greatest}) { return 0; }
+    up = wrap(rest >>> 63) & ((rest << 1 != 0n) | wrap(kept));
+    // The bit before the fraction is one more in the exponent's place.
+    kept += u64(up);
+    exp -= 1;
+  }
+  ${write}
+  x87_quick_status(ctx, (up << 9) | ((rest != 0n) << 5));
+  ${DROP}
+}`;
+
+/** Stores to memory of the guest, after which nothing can fail: the address is no buffer that is written later. */
+const STORES: string = `
+${storeNumber("single", 23, 16256, 253, "store32(to, ((se & 0x8000) << 16) | ((exp << 23) + wrap(kept)));")}
+${storeNumber("double", 52, 15360, 2045, "store64(to, (u64(se & 0x8000) << 48) | ((u64(exp) << 52) + kept));")}
+
+fn x87_quick_store_extended(ctx: i32, to: i32, pop: i32) -> i32 {
+  ${TAKE}
+  store64(to, sig);
+  store16(to + 8, se);
+  x87_quick_status(ctx, 0);
+  ${DROP}
+}
+
+// rounding: 4 is the rounding control's
+fn x87_quick_store_integer(ctx: i32, to: i32, bits: i32, rounding: i32, pop: i32) -> i32 {
+  ${TAKE}
+  let how = rounding == 4 ? rc : rounding;
+  let value = 0n;
+  let up = 0;
+  let rest = 0n;
+  if (((se & 0x7fff) | (sig != 0n)) != 0) {
+    let exp = (se & 0x7fff) - 16383;
+    if ((how != 0 && how != 3) || sig >= 0n || exp < 0 || exp > bits - 3) { return 0; }
+    value = sig >>> (63 - exp);
+    rest = sig << (exp + 1);
+    up = how ? 0 : wrap(rest >>> 63) & ((rest << 1 != 0n) | wrap(value));
+    value += u64(up);
+    if ((se & 0x8000) != 0) { value = -value; }
+  }
+  if (bits == 64) { store64(to, value); }
+  else if (bits == 32) { store32(to, wrap(value)); }
+  else { store16(to, wrap(value)); }
+  x87_quick_status(ctx, (up << 9) | ((rest != 0n) << 5));
+  ${DROP}
+}
+
+inline fn x87_quick_store_st(ctx: i32, i: i32, pop: i32) -> i32 {
+  ${TAKE}
+  let number = (top + i) & 7;
+  let to = ctx + (number << 4);
+  store64(to + REGISTERS, sig);
+  store16(to + REGISTERS + 8, se);
+  tags = tags | (1 << number);
+  x87_quick_status(ctx, 0);
+  ${DROP}
+}`;
+
+const compare = ({ name, parameters, load }: Source): string => `
+inline fn x87_quick_relation_${name}(ctx: i32, ${parameters.replace("dst: i32, src: i32, pop", "src")}) -> i32 {
+  let tags = load32(ctx + TAGS);
+  let dst = 0;
+  ${
+    name === "st"
+      ? load
+      : `let number = load32(ctx + TOP);
+  if (((tags >>> number) & 1) == 0) { return 0; }
+  let at = ctx + (number << 4);
+  ${load}`
+  }
+  let a = load64(at + REGISTERS);
+  let ase = load16(at + REGISTERS + 8);
+  let aexp = ase & 0x7fff;
+  let bexp = bse & 0x7fff;
+  if ((a & b) >= 0n || (aexp - 1) >=u 0x7ffe || (bexp - 1) >=u 0x7ffe) {
+    // Zeros too, but nothing else that is not normal.
+    if (aexp == 0x7fff || bexp == 0x7fff) { return 0; }
+    if ((aexp ? a >= 0n : a != 0n) || (bexp ? b >= 0n : b != 0n)) { return 0; }
+    if ((a | b) == 0n) { return 2; }
+  }
+  if (((ase ^ bse) & 0x8000) != 0) { return ase >>> 15 ? 1 : 4; }
+  let below = aexp < bexp;
+  if (aexp == bexp) {
+    if (a == b) { return 2; }
+    below = a <u b;
+  }
+  return below ^ (ase >>> 15) ? 1 : 4;
+}`;
+
+const COMPARES: string = `
+${SOURCES.map(compare).join("\n")}
+
+inline fn x87_quick_pop(ctx: i32, count: i32) {
+  let top = load32(ctx + TOP);
+  let tags = load32(ctx + TAGS);
+  store32(ctx + TAGS, tags & ~(((count != 0) << top) | ((count >>> 1) << ((top + 1) & 7))));
+  store32(ctx + TOP, (top + count) & 7);
+}
+
+inline fn x87_quick_codes(ctx: i32, relation: i32) {
+  let codes = relation == 1 ? 0x100 : relation == 2 ? 0x4000 : 0;
+  store32(ctx + STATUS, (load32(ctx + STATUS) & 0xb8ff) | codes);
+}
+
+fn x87_quick_compare_st(ctx: i32, src: i32, pops: i32) -> i32 {
+  let relation = x87_quick_relation_st(ctx, src);
+  if (relation == 0) { return 0; }
+  x87_quick_codes(ctx, relation);
+  x87_quick_pop(ctx, pops);
+  return 1;
+}
+
+fn x87_quick_compare_single(ctx: i32, from: i32, pops: i32) -> i32 {
+  let relation = x87_quick_relation_single(ctx, from);
+  if (relation == 0) { return 0; }
+  x87_quick_codes(ctx, relation);
+  x87_quick_pop(ctx, pops);
+  return 1;
+}
+
+fn x87_quick_compare_double(ctx: i32, from: i32, pops: i32) -> i32 {
+  let relation = x87_quick_relation_double(ctx, from);
+  if (relation == 0) { return 0; }
+  x87_quick_codes(ctx, relation);
+  x87_quick_pop(ctx, pops);
+  return 1;
+}
+
+// FCOMI and its like: the flags, or -1 when it has done nothing
+fn x87_quick_compare_flags(ctx: i32, src: i32, pop: i32) -> i32 {
+  let relation = x87_quick_relation_st(ctx, src);
+  if (relation == 0) { return -1; }
+  x87_quick_pop(ctx, pop);
+  return relation_flags(relation);
+}`;
+
+const OTHERS: string = `
+// What an instruction adds to the status word; C1 is the only code that it determines.
+inline fn x87_quick_status(ctx: i32, bits: i32) {
+  store32(ctx + STATUS, (load32(ctx + STATUS) & 0xfdff) | bits);
+}
+
+inline fn x87_quick_exchange(ctx: i32, i: i32) -> i32 {
+  let top = load32(ctx + TOP);
+  let tags = load32(ctx + TAGS);
+  let other = (top + i) & 7;
+  if (((tags >>> top) & (tags >>> other) & 1) == 0) { return 0; }
+  let a = ctx + (top << 4);
+  let b = ctx + (other << 4);
+  let sig = load64(a + REGISTERS);
+  let se = load16(a + REGISTERS + 8);
+  store64(a + REGISTERS, load64(b + REGISTERS));
+  store16(a + REGISTERS + 8, load16(b + REGISTERS + 8));
+  store64(b + REGISTERS, sig);
+  store16(b + REGISTERS + 8, se);
+  x87_quick_status(ctx, 0);
+  return 1;
+}
+
+inline fn x87_quick_sign(ctx: i32, keep: i32, flip: i32) -> i32 {
+  let top = load32(ctx + TOP);
+  if (((load32(ctx + TAGS) >>> top) & 1) == 0) { return 0; }
+  let at = ctx + (top << 4);
+  store16(at + REGISTERS + 8, (load16(at + REGISTERS + 8) & keep) ^ flip);
+  x87_quick_status(ctx, 0);
+  return 1;
+}`;
+
+export const X87_QUICK: string = [OTHERS, ADD, MULTIPLY, DIVIDE, LOADS, STORES, COMPARES].join("\n");
