@@ -164,12 +164,12 @@ export class RegionBuilder extends SemanticsBuilder {
     return this.#notInRegion();
   }
 
-  instructionPointer(): I64 {
-    return i64.const(this.#instruction.rip);
-  }
-
   insertRoutine(): I32 {
     return this.#notInRegion();
+  }
+
+  instructionPointer(): I64 {
+    return i64.const(this.#instruction.rip);
   }
 
   x87Opcode(): I32 {

@@ -56,7 +56,12 @@ export interface Operation {
   readonly slow: (z: Size) => string;
 }
 
-const binary = (name: Operation["name"], symbol: string, number: number, exactZero: Operation["exactZero"]): Operation => ({
+const binary = (
+  name: Operation["name"],
+  symbol: string,
+  number: number,
+  exactZero: Operation["exactZero"],
+): Operation => ({
   name,
   engine: (z) => `as${z.float}(a) ${symbol} as${z.float}(b)`,
   operands: 2,
