@@ -21,22 +21,6 @@ fault_tss_descriptor:
         DESC 0, 0xffff, 0x92, 0                 ; 70 16-bit data at 0
 gdt_end:
 
-%macro SET_GATE 3                               ; vector, label, type
-        mov eax, %2
-        mov [idt + %1 * 8], ax
-        mov word [idt + %1 * 8 + 2], KCODE
-        mov word [idt + %1 * 8 + 4], (%3) << 8
-        shr eax, 16
-        mov [idt + %1 * 8 + 6], ax
-%endmacro
-%macro SET_BASE 2
-        mov eax, %2
-        mov [%1 + 2], ax
-        shr eax, 16
-        mov [%1 + 4], al
-        mov [%1 + 7], ah
-%endmacro
-
 TF      equ 0x100
 
 main:
@@ -253,7 +237,7 @@ main:
         mov eax, [debug_dr6]
         and eax, 0xe00f
         CHECK "B1", eax, 2
-%ifndef LAX
+        EXACT "general detect", .no_general
         mov eax, 0x2400                         ; GD
         mov dr7, eax
         mov dword [debug_count], 0
@@ -268,7 +252,7 @@ main:
         mov eax, dr7
         and eax, 0x2000
         CHECK "GD cleared", eax, 0
-%endif
+.no_general:
         xor eax, eax
         mov dr7, eax
 
@@ -323,7 +307,7 @@ virtual_done:
         CHECK "v86 ds is null in the handler", dword [virtual_ds], 0
         CHECK "v86 16-bit push", dword [0x9104], 0xeffe
         CHECK "v86 hlt faults", dword [virtual_faults], 1
-%ifndef LAX
+        EXACT "vme", no_vme
         ; the same at IOPL 0 with VME: CLI, STI, PUSHF and INT are the program's own
         mov eax, cr4
         or eax, 1
@@ -354,7 +338,7 @@ vme_done:
         mov eax, cr4
         and al, ~1
         mov cr4, eax
-%endif
+no_vme:
 
         ; real mode and back, with a data segment of 4 GiB left behind (unreal mode)
         sidt [saved_idt]

@@ -131,7 +131,7 @@ main:
         FAULT "store", 13, 0, {mov [rbx], rax}
         mov rbp, rbx
         STRICT_FAULT "load with rbp", 12, 0, {mov rax, [rbp]}
-%ifndef LAX
+        EXACT "push", .no_push
         mov [saved_rsp], rsp
         lea rsp, [rbx + 0x1000]
         mov byte [idt + 12 * 16 + 4], 1          ; #SS on IST 1
@@ -146,18 +146,18 @@ main:
         CHECK "IST aligned", [handler_rsp], IST_STACK - 56 - 8
         mov rax, NOT_CANONICAL + 0x1000
         CHECK "IST frame has rsp", [fault_rsp], rax
-%endif
+.no_push:
         STRICT_FAULT "jmp", 13, 0, jmp rbx
         mov [saved_rsp], rsp
         STRICT_FAULT "call", 13, 0, call rbx
-%ifndef LAX
+        EXACT "call undone", .no_call
         CHECK "call undone", rsp, [saved_rsp]
-%endif
+.no_call:
         push rbx
         STRICT_FAULT "ret", 13, 0, ret
-%ifndef LAX
+        EXACT "ret undone", .no_ret
         CHECK "ret undone", [rsp], rbx
-%endif
+.no_ret:
         pop rbx
         STRICT_FAULT "lgdt not canonical", 13, 0, lgdt [bad_table]
 

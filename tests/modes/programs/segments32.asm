@@ -35,26 +35,12 @@ gdt_end:
 ldt:    DESC 0, 0xfffff, 0x92, 0xc              ; 04 data
         DESC 0, 0xfffff, 0x9a, 0xc              ; 0c code
 
-%macro SET_BASE 2                               ; descriptor, label
-        mov eax, %2
-        mov [%1 + 2], ax
-        shr eax, 16
-        mov [%1 + 4], al
-        mov [%1 + 7], ah
-%endmacro
-%macro SET_GATE 2
-        mov eax, %2
-        mov [%1], ax
-        shr eax, 16
-        mov [%1 + 6], ax
-%endmacro
-
 main:
         SET_BASE tss_descriptor, tss
         SET_BASE tss2_descriptor, tss2
         SET_BASE ldt_descriptor, ldt
-        SET_GATE call_gate, through_gate
-        SET_GATE same_gate, same_level
+        SET_OFFSET call_gate, through_gate
+        SET_OFFSET same_gate, same_level
         mov byte [idt + 0x80 * 8 + 5], 0xee     ; INT 80h from level 3
         mov dword [tss + 4], STACK_TOP - 0x4000
         mov dword [tss + 8], KDATA
