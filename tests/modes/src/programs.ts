@@ -18,6 +18,8 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   segments32: exits("fault pushes RF"),
   events32: exits("int1"),
   long64: exits("wrfsbase not canonical", "sysenter without cs", "int of level 0"),
+  real16: exits("int1"),
+  tasks32: exits("task in the LDT", "task gate to the LDT"),
 };
 
 /** Where the multiboot header has the program loaded. */

@@ -72,7 +72,8 @@ export class EventDelivery {
     if (!gate.isSystem || !isGate(gate.type, state.isLongMode)) return access.generalProtection(name);
     if (isSoftware && gate.dpl < state.cpl) return access.generalProtection(name);
     if (!gate.isPresent) return access.raise(VECTOR.np, name);
-    if (gate.type === SYSTEM_TYPE.taskGate) return this.#tasks.throughGate(gate, event, external);
+    if (gate.type === SYSTEM_TYPE.taskGate)
+      return this.#tasks.throughGate(gate, event, external, imageOf(state.rflagsNumber, event));
     const target = this.#target(gate, at, external);
     if (target === undefined) return access.failure;
     return this.#transfer(target, event, external);

@@ -26,7 +26,7 @@ const BUSY = 2;
 const TSS_32_BIT = 8;
 const LOWEST_LIMIT_32 = 0x67;
 const LOWEST_LIMIT_16 = 0x2b;
-const FLAGS_32 = 0x257fd5;
+const FLAGS_32 = 0x3f7fd5;
 const FLAGS_16 = 0x7fd5;
 const SELECTOR_ORDER = [SEGMENT.es, SEGMENT.cs, SEGMENT.ss, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs] as const;
 /** Data segments in the order in which a new task's are loaded, LDTR, SS and CS before them. */
@@ -73,6 +73,15 @@ export interface TaskIntercepts {
 
 type Layout = (typeof LAYOUT)["wide"] | (typeof LAYOUT)["narrow"];
 
+interface Switch {
+  readonly cause: TaskSwitchCause;
+  /** Where the outgoing task will continue, and its flags. */
+  readonly next: bigint;
+  readonly flags: number;
+  /** The EXT bit of error codes. */
+  readonly external: number;
+}
+
 interface Image {
   readonly cr3: bigint;
   readonly eip: number;
@@ -107,14 +116,18 @@ export class TaskSwitch {
     this.#translationChanged = translationChanged;
   }
 
-  /** An event through a task gate; what follows the switch is a fault of the new task. */
-  throughGate(gate: Descriptor, event: DeliveredEvent, external: number): number {
+  /** An event through a task gate, with the flags that the old task is left with; what follows the switch is a fault of the new task. */
+  throughGate(gate: Descriptor, event: DeliveredEvent, external: number, flags: number): number {
     const access = this.#access;
     const descriptor = this.#taskDescriptor(gate.gateSelector, external);
     if (descriptor === undefined) return access.failure;
     if (this.#isTooShort(descriptor)) return access.raise(VECTOR.ts, named(descriptor.selector) | external);
-    if (this.#isIntercepted()) return this.#stop(descriptor, TASK_SOURCE.gate);
-    return this.#switch(descriptor, "call", event.returnRip, external, event.errorCode);
+    if (this.#isIntercepted()) {
+      // RF is saved as the old task would have it (SDM Vol 3C, 27.3.3).
+      access.state.rflagsNumber = flags;
+      return this.#stop(descriptor, TASK_SOURCE.gate);
+    }
+    return this.#switch(descriptor, { cause: "call", next: event.returnRip, external, flags }, event.errorCode);
   }
 
   /** The available TSS that a task gate or an event names; #GP, #NP otherwise. */
@@ -159,7 +172,7 @@ export class TaskSwitch {
   switchTo(descriptor: Descriptor, cause: TaskSwitchCause, next: bigint, external: number): number {
     if (this.#isTooShort(descriptor)) return this.#access.raise(VECTOR.ts, named(descriptor.selector) | external);
     if (this.#isIntercepted()) return this.#stop(descriptor, SOURCES[cause]);
-    return this.#switch(descriptor, cause, next, external, -1);
+    return this.#switch(descriptor, { cause, next, external, flags: this.#leftFlags(cause) }, -1);
   }
 
   /** A switch that was intercepted, for who intercepted it; `errorCode` of the event that it delivers, -1 for none. */
@@ -167,7 +180,14 @@ export class TaskSwitch {
     const access = this.#access;
     const descriptor = lookUp(access, selector);
     if (descriptor === undefined) return access.failed ? access.failure : access.generalProtection(named(selector));
-    return this.#switch(descriptor, CAUSES[source] ?? "call", next, external, errorCode);
+    const cause = CAUSES[source] ?? "call";
+    return this.#switch(descriptor, { cause, next, external, flags: this.#leftFlags(cause) }, errorCode);
+  }
+
+  /** The flags that the old task is left with. */
+  #leftFlags(cause: TaskSwitchCause): number {
+    const { rflagsNumber } = this.#access.state;
+    return cause === "return" ? rflagsNumber & ~RFLAGS.nt : rflagsNumber;
   }
 
   #isIntercepted(): boolean {
@@ -189,12 +209,13 @@ export class TaskSwitch {
    * A fault in the new task leaves it entered; what is no fault (a page that the hypervisor must provide, a write to decoded
    * code) takes everything back, for the switch to be repeated.
    */
-  #switch(descriptor: Descriptor, cause: TaskSwitchCause, next: bigint, external: number, errorCode: number): number {
+  #switch(descriptor: Descriptor, how: Switch, errorCode: number): number {
     const access = this.#access;
+    const { cause } = how;
     const { state } = access;
     const before = saveRegisters(state);
     const old = lookUp(access, state.segmentSelector(SEGMENT.tr));
-    let status = this.#enter(descriptor, cause, next, external);
+    let status = this.#enter(descriptor, how);
     if (status === DONE && errorCode >= 0) status = this.#pushErrorCode(errorCode);
     if (status === DONE || !access.mustRepeat) return status;
     restoreRegisters(state, before);
@@ -214,7 +235,7 @@ export class TaskSwitch {
     return DONE;
   }
 
-  #enter(descriptor: Descriptor, cause: TaskSwitchCause, next: bigint, external: number): number {
+  #enter(descriptor: Descriptor, { cause, next, external, flags }: Switch): number {
     const access = this.#access;
     const { state } = access;
     const isWide = (descriptor.type & TSS_32_BIT) !== 0;
@@ -222,7 +243,7 @@ export class TaskSwitch {
     const image = this.#read(BigInt(descriptor.base), layout);
     const outgoing = state.segmentSelector(SEGMENT.tr);
     const old = lookUp(access, outgoing);
-    this.#save(next, cause);
+    this.#save(next, flags);
     // Busy is taken from the task that is left for good, and given to the one that is entered.
     if (cause !== "call" && old !== undefined) this.#setBusy(old, 0);
     if (cause !== "return") this.#setBusy(descriptor, BUSY);
@@ -256,7 +277,7 @@ export class TaskSwitch {
     };
   }
 
-  #save(next: bigint, cause: TaskSwitchCause): void {
+  #save(next: bigint, flags: number): void {
     const access = this.#access;
     const { state } = access;
     const isWide = (state.segmentAccessRights(SEGMENT.tr) & TSS_32_BIT) !== 0;
@@ -264,7 +285,6 @@ export class TaskSwitch {
     const base = this.#base();
     const field = (at: number, value: bigint, bytes: number = layout.bytes): void =>
       access.writeSystem(BigInt.asUintN(32, base + BigInt(at)), bytes, value);
-    const flags = cause === "return" ? state.rflagsNumber & ~RFLAGS.nt : state.rflagsNumber;
     field(layout.eip, next);
     field(layout.flags, BigInt(flags));
     for (let i = 0; i < 8; i++) field(layout.registers + i * layout.bytes, state.getRegister(i));
