@@ -19,6 +19,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   events32: exits("int1"),
   long64: exits("wrfsbase not canonical", "sysenter without cs", "int of level 0"),
   real16: exits("int1"),
+  gates32: exits("gate to conforming code: cs"),
   virtual8086: exits("int n to level 1", "int n to level 1: code"),
   tasks32: exits("task in the LDT", "task gate to the LDT"),
 };
