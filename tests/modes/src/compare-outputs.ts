@@ -13,6 +13,9 @@ export interface Comparison {
 
 const SKIPPED = "-- ";
 
+const isBad = (line: string, check: string): boolean =>
+  line.startsWith(`BAD ${check} got=`) || line.startsWith(`BAD ${check} vector=`);
+
 /** Compares line by line; one `-- NAME` stands for any number of lines of the exact machine, of which NAME begins the first. */
 export function compareOutputs(exact: string, other: string, differs: readonly string[]): Comparison {
   const wanted = exact.split("\n");
@@ -28,8 +31,8 @@ export function compareOutputs(exact: string, other: string, differs: readonly s
       maySkip = true;
       continue;
     }
-    const name = differs.find((check) => line.startsWith(`BAD ${check} `) || line === `ok ${check}`);
-    const expected = name !== undefined && line.startsWith("BAD") ? `ok ${name}` : line;
+    const name = differs.find((check) => isBad(line, check));
+    const expected = name === undefined ? line : `ok ${name}`;
     const found = maySkip ? wanted.indexOf(expected, at) : at;
     if (wanted[found] === line) same += 1;
     else if (name !== undefined && wanted[found] === expected) known.push(name);

@@ -14,11 +14,30 @@ export interface Program {
 
 const exits = (...qemuDiffers: readonly string[]): Program => ({ ends: "exit", qemuDiffers });
 
+/** QEMU TCG never sets the EXT bit of an error code. */
+const UNDEFINED_OPCODE_GATES = [
+  "undefined opcode whose gate is absent",
+  "undefined opcode whose gate is a task gate to code",
+  "undefined opcode without a gate",
+  "undefined opcode whose gate names data",
+  "undefined opcode whose gate names nothing",
+];
+
 export const PROGRAMS: Readonly<Record<string, Program>> = {
   segments32: exits("fault pushes RF"),
   events32: exits("int1"),
   long64: exits("wrfsbase not canonical", "sysenter without cs", "int of level 0"),
   real16: exits("int1"),
+  faults32: exits(
+    "x87 error at the next instruction",
+    "sse error",
+    "sse error without OSXMMEXCPT",
+    "mxcsr reserved",
+    "page fault on both",
+    "undefined opcode before a page fault",
+    ...UNDEFINED_OPCODE_GATES,
+    "exception beyond the table",
+  ),
   gates32: exits("gate to conforming code: cs"),
   virtual8086: exits("int n to level 1", "int n to level 1: code"),
   tasks32: exits("task in the LDT", "task gate to the LDT"),
