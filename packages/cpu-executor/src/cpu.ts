@@ -404,7 +404,8 @@ export class Cpu extends CpuState {
 
   /** One instruction, with the breakpoints before it and the traps behind it. */
   #step(flags: number): number {
-    if ((flags & RFLAGS.rf) === 0 && this.#breakpoints.isArmed) {
+    const isShadowed = (this.interruptShadow & SHADOW.movSs) !== 0;
+    if ((flags & RFLAGS.rf) === 0 && !isShadowed && this.#breakpoints.isArmed) {
       const met = this.#breakpoints.atInstruction(this.#linearRip());
       if (met !== 0) {
         this.dr6 = (this.dr6 | met) >>> 0;

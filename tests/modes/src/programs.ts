@@ -38,6 +38,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     ...UNDEFINED_OPCODE_GATES,
     "exception beyond the table",
   ),
+  debug32: exits("dr6 of ones", "execution of a repetition: count", "two at once: dr6", "a step and a write: count", "a step and a write: eip"),
   gates32: exits("gate to conforming code: cs"),
   virtual8086: exits("int n to level 1", "int n to level 1: code"),
   tasks32: exits("task in the LDT", "task gate to the LDT"),
