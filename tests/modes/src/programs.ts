@@ -41,6 +41,8 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   debug32: exits("dr6 of ones", "execution of a repetition: count", "two at once: dr6", "a step and a write: count", "a step and a write: eip"),
   gates32: exits("gate to conforming code: cs"),
   virtual8086: exits("int n to level 1", "int n to level 1: code"),
+  code32: exits(),
+  code64: exits(),
   tasks32: exits("task in the LDT", "task gate to the LDT"),
 };
 
