@@ -570,7 +570,7 @@ export class Cpu extends CpuState {
     const instruction = this.#detail();
     const { access, intercepted } = this.#system;
     access.begin();
-    const allowed = intercepted.checkPrivilege(instruction);
+    const allowed = intercepted.checkPrivilege(instruction, record);
     if (allowed !== DONE) return this.#failed(allowed);
     if (this.intercepts[instruction] !== 0 && !intercepted.isAlwaysCarriedOut(instruction, record)) {
       this.#describeIntercept(record);

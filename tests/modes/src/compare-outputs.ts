@@ -1,3 +1,5 @@
+import { isBad } from "./programs.ts";
+
 /** How the output of a machine that is not exact stands to that of one that is. */
 export interface Comparison {
   /** Lines that are the same, byte by byte. */
@@ -12,9 +14,6 @@ export interface Comparison {
 }
 
 const SKIPPED = "-- ";
-
-const isBad = (line: string, check: string): boolean =>
-  line.startsWith(`BAD ${check} got=`) || line.startsWith(`BAD ${check} vector=`);
 
 /** Compares line by line; one `-- NAME` stands for any number of lines of the exact machine, of which NAME begins the first. */
 export function compareOutputs(exact: string, other: string, differs: readonly string[]): Comparison {

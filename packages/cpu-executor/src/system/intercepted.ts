@@ -48,6 +48,11 @@ export interface InterceptedParts {
   readonly translations: Translations;
 }
 
+/** DR4 and DR5 are other names of DR6 and DR7 unless CR4.DE is set (SDM Vol 3B, 17.2.2). */
+const isAlias = (register: number): boolean => register === 4 || register === 5;
+const hasDebugRegister = (state: CpuState, register: number): boolean =>
+  register <= 7 && !(isAlias(register) && (state.cr4 & CR4.de) !== 0);
+
 /** The instructions that system software may intercept, for when it does not. */
 export class InterceptedInstructions {
   readonly #parts: InterceptedParts;
@@ -65,9 +70,11 @@ export class InterceptedInstructions {
   }
 
   /** The exceptions that come before an intercept (SDM Vol 3C, "Relative Priority of Faults and VM Exits"): DONE, or a STATUS. */
-  checkPrivilege(instruction: number): number {
+  checkPrivilege(instruction: number, record: number): number {
     const { access } = this.#parts;
     const state = this.#state;
+    const isDebug = instruction === INTERCEPT.movToDr || instruction === INTERCEPT.movFromDr;
+    if (isDebug && !hasDebugRegister(state, access.reg(record))) return access.undefinedOpcode();
     if (PROTECTED_ONLY.has(instruction) && (state.isRealMode || state.isVirtual8086)) return access.undefinedOpcode();
     if (state.cpl === 0) return DONE;
     if (PRIVILEGED.has(instruction)) return access.generalProtection(0);
@@ -194,16 +201,13 @@ export class InterceptedInstructions {
   #debugRegister(instruction: number, record: number): number {
     const { access } = this.#parts;
     const state = this.#state;
-    const named = access.reg(record);
-    // DR4 and DR5 are other names of DR6 and DR7 unless CR4.DE is set.
-    const isAlias = named === 4 || named === 5;
-    if (named > 7 || (isAlias && (state.cr4 & CR4.de) !== 0)) return access.undefinedOpcode();
     if ((state.dr7 & DR7.gd) !== 0) {
       state.dr6 = (state.dr6 | DR6.bd) >>> 0;
       state.dr7 &= ~DR7.gd;
       return access.raise(VECTOR.db);
     }
-    const register = isAlias ? named + 2 : named;
+    const named = access.reg(record);
+    const register = isAlias(named) ? named + 2 : named;
     const general = access.rm(record);
     const mask = state.codeBits === 64 ? -1n : LOW_32;
     if (instruction === INTERCEPT.movFromDr) {
