@@ -25,6 +25,24 @@ const UNDEFINED_OPCODE_GATES = [
   "undefined opcode whose gate names nothing",
 ];
 
+/** QEMU TCG reads what an instruction changes before it finds that it cannot write it. */
+const READ_FIRST = ["supervisor page: level 3 reads to write", "a locked one"];
+
+/** QEMU TCG leaves bit 0 clear in the error code of a reserved bit. */
+const RESERVED_BITS_32 = [
+  ...["4 MiB: reserved bit", "4 MiB: reserved bit: level 3 writes"],
+  ...["pae: bit 52", "pae: bit 62", "pae: bit 51, beyond the physical addresses"],
+  ...["pae: bit 63 without NXE", "pae: directory's bit 63 without NXE"],
+  ...["2 MiB: reserved bit 13", "2 MiB: reserved bit 20"],
+];
+const RESERVED_BITS_64 = [
+  ...["2 MiB: reserved bit 13", "2 MiB: reserved bit 20"],
+  ...["1 GiB: reserved bit 13", "1 GiB: reserved bit 29", "bit 7 of the top level"],
+  ...["bit 51, beyond the physical addresses", "bit 51 of the top level"],
+  ...["bit 51 of the third level", "bit 51 of the second level"],
+];
+const IMPLICIT_ACCESS = ["smap: a descriptor table in a user page", "smap: a descriptor table in a user page: address"];
+
 export const PROGRAMS: Readonly<Record<string, Program>> = {
   segments32: exits("fault pushes RF"),
   events32: exits("int1"),
@@ -54,6 +72,8 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   shutdown16: { ends: "shutdown", qemuDiffers: [] },
   shutdown32: { ends: "shutdown", qemuDiffers: [] },
   shutdown64: { ends: "shutdown", qemuDiffers: [] },
+  paging32: exits(...READ_FIRST, ...RESERVED_BITS_32, "pae: pointers are not marked"),
+  paging64: exits(...READ_FIRST, ...RESERVED_BITS_64, ...IMPLICIT_ACCESS),
   tasks32: exits("task in the LDT", "task gate to the LDT"),
 };
 
