@@ -74,6 +74,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   shutdown64: { ends: "shutdown", qemuDiffers: [] },
   paging32: exits(...READ_FIRST, ...RESERVED_BITS_32, "pae: pointers are not marked"),
   paging64: exits(...READ_FIRST, ...RESERVED_BITS_64, ...IMPLICIT_ACCESS),
+  transfers64: exits("iretq to an absent ss", "lar of a task gate", "syscall: the mask clears AC"),
   tasks32: exits("task in the LDT", "task gate to the LDT"),
 };
 
