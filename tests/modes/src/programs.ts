@@ -65,6 +65,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
       ["count", "eip", "dr6"].map((part) => `${name}: ${part}`),
     ),
   },
+  faults64: exits("int n whose gate is absent", "int n beyond the table"),
   gates32: exits("gate to conforming code: cs"),
   virtual8086: exits("int n to level 1", "int n to level 1: code"),
   code32: exits(),
