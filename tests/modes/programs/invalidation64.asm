@@ -89,7 +89,7 @@ main:
         call rbx
         CHECK "a global page behind a change of PGE", rax, 1
 
-%ifndef LAX
+        EXACT "invpcid", .not_exact
         ; INVPCID, which QEMU TCG does not have
 %macro DESCRIPTOR 2
         mov rax, %1
@@ -151,7 +151,7 @@ main:
         mov rax, cr4
         and eax, ~0x20000
         mov cr4, rax
-%endif
+.not_exact:
 
         ; protection keys
         xor ecx, ecx

@@ -31,7 +31,7 @@ export class BareMachine {
     this.cpu = cpu;
     cpu.intercepts.fill(0);
     cpu.exceptionBitmap = 0;
-    cpu.onTranslationChange = () => {
+    cpu.onTranslationChange = () =>
       mmu.configure({
         eptPointer: tdp.eptPointer,
         cr0: cpu.cr0,
@@ -40,8 +40,6 @@ export class BareMachine {
         cr4: cpu.cr4,
         efer: cpu.efer,
       });
-      mmu.loadPdptes(Number(BigInt.asIntN(32, cpu.cr3)));
-    };
     cpu.cr0 = 0x11;
     cpu.onTranslationChange();
     cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, FLAT_CODE);

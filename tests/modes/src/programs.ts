@@ -46,6 +46,8 @@ const IMPLICIT_ACCESS = ["smap: a descriptor table in a user page", "smap: a des
 export const PROGRAMS: Readonly<Record<string, Program>> = {
   segments32: exits("fault pushes RF"),
   events32: exits("int1"),
+  invalidation64: exits("code behind invlpg elsewhere in its large page"),
+  pae32: exits(),
   long64: exits("wrfsbase not canonical", "sysenter without cs", "int of level 0"),
   real16: exits("int1"),
   faults32: exits(
