@@ -528,6 +528,8 @@ export class Cpu extends CpuState {
     if (status === DONE) {
       this.#loadsRf = helper === HELPER.interruptReturn;
       if (helper === HELPER.interruptReturn) this.nmiBlocked = false;
+      // Unlike IRET's, SYSRET's TF traps at once, as if behind the SYSCALL.
+      if (helper === HELPER.sysret && (this.flagRest & RFLAGS.tf) !== 0) this.pendingDebug |= DR6.bs;
       if (this.#system.tasks.debugTrap) this.#taskTrap();
       return this.#happened();
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { BACK_ENDS } from "./support/back-ends.ts";
 import { differences } from "./support/compare.ts";
 import { NativeMachine } from "./support/native-machine.ts";
 import { NativeRecords } from "./support/native-record.ts";
@@ -13,10 +14,9 @@ const groupsOf = (vectors: readonly Vector[]): Map<string, Vector[]> => {
   return groups;
 };
 
-const machine = new NativeMachine();
 const [before, ours, native] = [new NativeRecords(1), new NativeRecords(1), new NativeRecords(1)];
 
-function differencesOf(vector: Vector): string[] {
+function differencesOf(machine: NativeMachine, vector: Vector): string[] {
   writeBefore(vector, before, 0);
   native.copy(0, before, 0);
   writeAfter(vector, native, 0);
@@ -24,12 +24,13 @@ function differencesOf(vector: Vector): string[] {
   return differences(vector.form, ours, 0, native, 0).map((text) => `${vector.line}: ${text}`);
 }
 
-for (const file of [...VECTOR_FILES, FOUND_FILE]) {
-  describe(`instructions do what a real processor did: ${file}`, () => {
+describe.each(BACK_ENDS)("instructions do what a real processor did: $name", (backEnd) => {
+  const machine = new NativeMachine({ backEnd });
+  describe.each([...VECTOR_FILES, FOUND_FILE])("%s", (file) => {
     for (const [mnemonic, vectors] of groupsOf(readVectors(file))) {
       it(`${mnemonic}: ${vectors.length} executions`, () => {
-        expect(vectors.flatMap(differencesOf)).toEqual([]);
+        expect(vectors.flatMap((vector) => differencesOf(machine, vector))).toEqual([]);
       });
     }
   });
-}
+});

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BACK_ENDS, type BackEnd } from "../../../packages/cpu-executor/test/support/back-ends.ts";
 import { BareMachine } from "../src/bare-machine.ts";
 import { compareOutputs } from "../src/compare-outputs.ts";
 import { imageOf, PROGRAMS } from "../src/programs.ts";
@@ -19,7 +20,7 @@ const ARGUMENTS = [
 const chosen = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), "likex-oracle-"));
 let unexplained = 0;
-for (const [name, program] of Object.entries(PROGRAMS)) {
+for (const name of Object.keys(PROGRAMS)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
   const image = join(directory, name);
   writeFileSync(image, imageOf(name));
@@ -28,16 +29,20 @@ for (const [name, program] of Object.entries(PROGRAMS)) {
     timeout: SECONDS * 1000,
   });
   if (error !== undefined && !stdout) throw error;
-  const machine = new BareMachine(imageOf(name));
+  for (const backEnd of BACK_ENDS) report(name, backEnd, stdout);
+}
+rmSync(directory, { recursive: true });
+if (unexplained > 0) process.exitCode = 1;
+
+function report(name: string, backEnd: BackEnd, stdout: string): void {
+  const machine = new BareMachine(imageOf(name), backEnd);
   machine.run(INSTRUCTIONS);
-  const result = compareOutputs(machine.output, stdout, program.qemuDiffers);
+  const result = compareOutputs(machine.output, stdout, PROGRAMS[name]?.qemuDiffers ?? []);
   machine.dispose();
   unexplained += result.unexplained.length + result.stale.length;
   console.log(
-    `${name}: ${result.same} lines are the same, ${result.known.length} known to differ, ${result.skipped.length} not asked`,
+    `${name} (${backEnd.name}): ${result.same} lines are the same, ${result.known.length} known to differ, ${result.skipped.length} not asked`,
   );
   for (const line of result.unexplained.slice(0, MOST_LINES)) console.log(`  ${line}`);
   for (const check of result.stale) console.log(`  does not differ: ${check}`);
 }
-rmSync(directory, { recursive: true });
-if (unexplained > 0) process.exitCode = 1;

@@ -1,6 +1,7 @@
-import { Cpu, SEGMENT, STOP } from "@likex/cpu-executor";
+import { type Cpu, SEGMENT, STOP } from "@likex/cpu-executor";
 import { GuestMmu, SPTE_FORMAT, TdpMmu } from "@likex/ept-mmu";
 import { HostMemory } from "@likex/host-memory";
+import type { BackEnd } from "../../../packages/cpu-executor/test/support/back-ends.ts";
 import { entryOf, LOAD_ADDRESS } from "./programs.ts";
 
 const MEGABYTES = 4;
@@ -19,7 +20,7 @@ export class BareMachine {
   /** What was written to port f4h, or -1. */
   exitCode = -1;
 
-  constructor(image: Uint8Array) {
+  constructor(image: Uint8Array, { createCpu }: BackEnd) {
     const { memory } = this;
     const mmu = new GuestMmu(memory);
     const tdp = new TdpMmu(memory, { format: SPTE_FORMAT.likex });
@@ -27,7 +28,7 @@ export class BareMachine {
     for (let frame = 0; frame < (MEGABYTES << 20) / PAGE; frame++)
       tdp.map(frame, base / PAGE + frame, { write: true, execute: true });
     memory.u8.set(image, base + LOAD_ADDRESS);
-    const cpu = Cpu.create({ memory, mmu });
+    const cpu = createCpu({ memory, mmu });
     this.cpu = cpu;
     cpu.intercepts.fill(0);
     cpu.exceptionBitmap = 0;

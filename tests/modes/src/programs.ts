@@ -69,6 +69,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   faults64: exits("int n whose gate is absent", "int n beyond the table"),
   features64: exits("rdseed, or undefined", "linear addresses have 48 bits"),
+  debug64: exits(),
   gates32: exits("gate to conforming code: cs"),
   virtual8086: exits("int n to level 1", "int n to level 1: code"),
   code32: exits(),

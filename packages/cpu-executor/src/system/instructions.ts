@@ -92,9 +92,9 @@ export class SystemInstructions {
       case HELPER.verw:
         return this.#inspect(() => loads.verify(record, "write"), next);
       case HELPER.syscall:
-        this.suppressesTrap = true;
-        return calls.syscall(next);
+        return this.#systemCall(next);
       case HELPER.sysret:
+        this.suppressesTrap = true;
         return calls.sysret(access.operandBytes(record));
       case HELPER.sysenter:
         return calls.sysenter();
@@ -139,6 +139,14 @@ export class SystemInstructions {
       default:
         return access.undefinedOpcode();
     }
+  }
+
+  /** TF counts as it is behind SYSCALL: a mask that clears it keeps the handler from a single step. */
+  #systemCall(next: bigint): number {
+    const { access, calls } = this.#parts;
+    const status = calls.syscall(next);
+    this.suppressesTrap = (access.state.flagRest & RFLAGS.tf) === 0;
+    return status;
   }
 
   #then(status: number, next: bigint): number {

@@ -1,5 +1,6 @@
 import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
-import { ACCESS, CONTEXT, Cpu, MMU_RESULT, SEGMENT, STOP } from "../../src/index.ts";
+import { ACCESS, CONTEXT, type Cpu, MMU_RESULT, SEGMENT, STOP } from "../../src/index.ts";
+import { type BackEnd, INTERPRETER } from "./back-ends.ts";
 import { ldtDescriptor, segmentOfSelector, userGdt } from "./native-descriptors.ts";
 import { CODE_PAGE, DATA_PAGES, LDT, LDT_ENTRIES } from "./native-environment.ts";
 import { FX_BYTES, type NativeRecords, RECORD } from "./native-record.ts";
@@ -36,9 +37,9 @@ interface MachineOptions {
   readonly xcr0: bigint;
   /** Default: present. */
   readonly ldt: "present" | "absent";
+  /** Default: the interpreter. */
+  readonly backEnd: BackEnd;
 }
-
-const DEFAULTS: MachineOptions = { xcr0: 3n, ldt: "present" };
 
 const UNUSABLE = 0x10000;
 const LDT_RIGHTS = 0x82;
@@ -53,7 +54,7 @@ export class NativeMachine {
   #faultLow = 0;
   #faultHigh = 0;
 
-  constructor({ xcr0, ldt }: MachineOptions = DEFAULTS) {
+  constructor({ xcr0 = 3n, ldt = "present", backEnd = INTERPRETER }: Partial<MachineOptions> = {}) {
     for (const page of [CODE_PAGE, ...DATA_PAGES, SYSTEM_PAGE]) this.#frames.set(page, this.#memory.allocateFrame());
     this.#code = this.#frames.get(CODE_PAGE) as HostPhysicalAddress;
     this.#writeTables(this.#frames.get(SYSTEM_PAGE) as number);
@@ -77,7 +78,7 @@ export class NativeMachine {
         return MMU_RESULT.ok;
       },
     };
-    const cpu = Cpu.create({ memory: this.#memory, mmu });
+    const cpu = backEnd.createCpu({ memory: this.#memory, mmu });
     cpu.intercepts.fill(0);
     cpu.cr0 = 0x80050033 | 0;
     cpu.cr4 = 0x50620;

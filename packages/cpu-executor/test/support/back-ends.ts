@@ -1,0 +1,12 @@
+import { Cpu, type CpuOptions } from "../../src/index.ts";
+
+/** A back end of the instruction semantics, as the tests see it that every back end must pass. */
+export interface BackEnd {
+  readonly name: string;
+  readonly createCpu: (options: CpuOptions) => Cpu;
+}
+
+export const INTERPRETER: BackEnd = { name: "interpreter", createCpu: (options) => Cpu.create(options) };
+
+/** Those tests run once for each row. */
+export const BACK_ENDS: readonly BackEnd[] = [INTERPRETER];
