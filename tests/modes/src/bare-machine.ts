@@ -1,4 +1,4 @@
-import { type Cpu, SEGMENT, STOP } from "@likex/cpu-executor";
+import { type Cpu, SEGMENT, STOP, WINDOW } from "@likex/cpu-executor";
 import { GuestMmu, SPTE_FORMAT, TdpMmu } from "@likex/ept-mmu";
 import { HostMemory } from "@likex/host-memory";
 import type { BackEnd } from "../../../packages/cpu-executor/test/support/back-ends.ts";
@@ -8,17 +8,25 @@ const MEGABYTES = 4;
 const PAGE = 4096;
 const CONSOLE = 0xe9;
 const EXIT = 0xf4;
+/** Ask for an external interrupt, the vector written, and for an NMI. */
+const INTERRUPT = 0xf1;
+const NMI = 0xf2;
+const NMI_VECTOR = 2;
+/** Interruption types (SDM Vol 3C, table 24-15). */
+const EVENT_TYPE = { external: 0, nmi: 2 } as const;
 const FLAT_CODE = 0xc09b;
 const FLAT_DATA = 0xc093;
 const LARGEST = { 1: 0xffn, 2: 0xffffn, 4: 0xffff_ffffn } as const;
 
-/** A processor with nothing around it but memory, a console at port e9h and an end at port f4h. */
+/** A processor with nothing around it but memory, a console at port e9h, an end at port f4h, and interrupts. */
 export class BareMachine {
   readonly memory: HostMemory = HostMemory.create({ bytes: (MEGABYTES + 4) << 20 });
   readonly cpu: Cpu;
   output = "";
   /** What was written to port f4h, or -1. */
   exitCode = -1;
+  /** Vector of the interrupt that waits, or -1. */
+  #interrupt = -1;
 
   constructor(image: Uint8Array, { createCpu }: BackEnd) {
     const { memory } = this;
@@ -57,6 +65,7 @@ export class BareMachine {
     while (this.exitCode < 0 && cpu.instructionsRetired < end) {
       const stop = cpu.run(10_000);
       if (stop === STOP.port) this.#port();
+      else if (stop === STOP.window) this.#deliver();
       else if (stop !== STOP.budget) return stop;
     }
     return STOP.budget;
@@ -69,7 +78,23 @@ export class BareMachine {
     if (portIsIn) cpu.setRegister(0, cpu.getRegister(0) | mask);
     else if (port === CONSOLE) this.output += String.fromCharCode(cpu.registerLow(0) & 0xff);
     else if (port === EXIT) this.exitCode = cpu.registerLow(0) & 0xff;
+    else if (port === INTERRUPT) {
+      this.#interrupt = cpu.registerLow(0) & 0xff;
+      cpu.windowRequest |= WINDOW.interrupt;
+    } else if (port === NMI) cpu.windowRequest |= WINDOW.nmi;
     cpu.completeInstruction();
+  }
+
+  #deliver(): void {
+    const { cpu } = this;
+    const event = { errorCode: -1, instructionLength: 0 };
+    if ((cpu.windowRequest & WINDOW.nmi) !== 0 && !cpu.nmiBlocked) {
+      cpu.windowRequest &= ~WINDOW.nmi;
+      cpu.deliverEvent({ ...event, vector: NMI_VECTOR, type: EVENT_TYPE.nmi });
+    } else {
+      cpu.windowRequest &= ~WINDOW.interrupt;
+      cpu.deliverEvent({ ...event, vector: this.#interrupt, type: EVENT_TYPE.external });
+    }
   }
 
   dispose(): void {

@@ -10,6 +10,8 @@ export interface Program {
   readonly ends: "exit" | "shutdown";
   /** Checks in which QEMU TCG does not do what the manual says, though the program asks it: see the README. */
   readonly qemuDiffers: readonly string[];
+  /** It needs interrupts, which the machine behind KVM does not have. */
+  readonly needsInterrupts?: true;
   /** Checks in which the processor does not do what the manual says when KVM carries out its instructions. */
   readonly kvmDiffers?: readonly string[];
 }
@@ -49,6 +51,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   invalidation64: exits("code behind invlpg elsewhere in its large page"),
   pae32: exits(),
   long64: exits("wrfsbase not canonical", "sysenter without cs", "int of level 0"),
+  interrupts32: { ...exits(), needsInterrupts: true },
   real16: exits("int1"),
   faults32: exits(
     "x87 error at the next instruction",
