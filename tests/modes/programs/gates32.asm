@@ -171,7 +171,67 @@ from_286:
         and byte [tss_descriptor + 5], 0xfd
         mov ax, KTSS
         ltr ax
+
+        ; SYSENTER and SYSEXIT
+%macro WRITE_MSR 2
+        mov ecx, %1
+        mov eax, %2
+        xor edx, edx
+        wrmsr
+%endmacro
+        WRITE_MSR 0x174, 0
+        EXACT "sysenter without cs", .no_sysenter
+        FAULT "sysenter without cs", 13, 0, sysenter
+        FAULT "sysexit without cs", 13, 0, sysexit
+.no_sysenter:
+        FAULT "syscall outside 64-bit mode", 6, -1, syscall
+        WRITE_MSR 0x174, KCODE
+        WRITE_MSR 0x175, STACK_TOP - 0x7000
+        WRITE_MSR 0x176, by_sysenter
+        mov ebx, user_sysenter
+        call run_user
+        CHECK "sysexit came back", dword [user_result], 0x5e
         ret
+
+user_sysenter:
+        mov ax, UDATA
+        mov ds, ax
+        mov es, ax
+        FAULT "sysexit at level 3", 13, 0, sysexit
+        stc
+        mov ecx, esp
+        mov edx, .back
+        sysenter
+.back:  setc al
+        movzx eax, al
+        CHECK "sysenter and sysexit keep CF", eax, 1
+        CHECK "sysenter: cs", dword [seen_cs], KCODE
+        CHECK "sysenter: ss", dword [seen_ss], KDATA
+        CHECK "sysenter: esp", dword [seen_esp], STACK_TOP - 0x7000
+        mov eax, [seen_flags]
+        and eax, 0x200
+        CHECK "sysenter: IF", eax, 0
+        mov eax, cs
+        CHECK "sysexit: cs", eax, UCODE
+        mov eax, ss
+        CHECK "sysexit: ss", eax, UDATA
+        CHECK "sysexit: esp", esp, USER_STACK
+        pushfd
+        pop eax
+        and eax, 0x200
+        CHECK "sysexit leaves IF", eax, 0
+        mov dword [user_result], 0x5e
+        int 0x80
+
+by_sysenter:
+        mov [seen_esp], esp
+        pushfd
+        pop dword [seen_flags]
+        mov eax, cs
+        mov [seen_cs], eax
+        mov eax, ss
+        mov [seen_ss], eax
+        sysexit
 
 full_stacks:
         mov dword [tss + 4], STACK_TOP - 0x4000

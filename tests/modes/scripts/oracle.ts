@@ -13,7 +13,21 @@ const INSTRUCTIONS = 20_000_000;
 /** Of each program: one that goes astray can repeat itself for ever. */
 const MOST_LINES = 20;
 const ARGUMENTS = [
-  ...["-accel", "tcg", "-cpu", "max", "-m", "128", "-display", "none", "-serial", "none", "-monitor", "none", "-no-reboot"],
+  ...[
+    "-accel",
+    "tcg",
+    "-cpu",
+    "max",
+    "-m",
+    "128",
+    "-display",
+    "none",
+    "-serial",
+    "none",
+    "-monitor",
+    "none",
+    "-no-reboot",
+  ],
   ...["-debugcon", "stdio", "-device", "isa-debug-exit,iobase=0xf4"],
 ];
 

@@ -64,7 +64,13 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     "exception beyond the table",
   ),
   debug32: {
-    ...exits("dr6 of ones", "execution of a repetition: count", "two at once: dr6", "a step and a write: count", "a step and a write: eip"),
+    ...exits(
+      "dr6 of ones",
+      "execution of a repetition: count",
+      "two at once: dr6",
+      "a step and a write: count",
+      "a step and a write: eip",
+    ),
     // KVM completes port accesses without a look at DR7.
     kvmDiffers: ["in", "out", "the second port of two"].flatMap((name) =>
       ["count", "eip", "dr6"].map((part) => `${name}: ${part}`),
