@@ -78,29 +78,32 @@ export class BlockFinder {
     return block;
   }
 
+  /** An instruction may begin at RIP: it is canonical, or not beyond the limit of CS. */
+  isInCode(): boolean {
+    const { i32, u32 } = this.#memory;
+    const at = (this.#state.contextAddress + CONTEXT.rip) >> 2;
+    const high = i32[at + 1] as number;
+    // Above bit 47 all bits are the same.
+    if (this.#state.codeBits === 64) return high >> 15 === 0 || high >> 15 === -1;
+    return high === 0 && (u32[at] as number) <= this.#state.segmentLimit(SEGMENT.cs);
+  }
+
   /** Where the code at RIP is, or a FETCH code. */
   #locate(): CodeSource | number {
     const source = this.#source;
     const state = this.#state;
-    const { i32, u32 } = this.#memory;
+    const { i32 } = this.#memory;
     const ripAt = (state.contextAddress + CONTEXT.rip) >> 2;
     source.bits = state.codeBits;
+    if (!this.isInCode()) return FETCH.badTarget;
+    const is64 = source.bits === 64;
     source.ripLow = i32[ripAt] as number;
     source.ripHigh = i32[ripAt + 1] as number;
-    if (source.bits === 64) {
-      // Above bit 47 all bits are the same.
-      if (source.ripHigh >> 15 !== 0 && source.ripHigh >> 15 !== -1) return FETCH.badTarget;
-      source.limit = Number.POSITIVE_INFINITY;
-      source.linearLow = source.ripLow;
-      source.linearHigh = source.ripHigh;
-    } else {
-      source.limit = state.segmentLimit(SEGMENT.cs);
-      if (source.ripHigh !== 0 || (u32[ripAt] as number) > source.limit) return FETCH.badTarget;
-      source.linearLow = (state.segmentBaseLow(SEGMENT.cs) + source.ripLow) | 0;
-      source.linearHigh = 0;
-    }
+    source.limit = is64 ? Number.POSITIVE_INFINITY : state.segmentLimit(SEGMENT.cs);
+    source.linearLow = is64 ? source.ripLow : (state.segmentBaseLow(SEGMENT.cs) + source.ripLow) | 0;
+    source.linearHigh = is64 ? source.ripHigh : 0;
     const page = this.#tlb.fetch(source.linearLow, source.linearHigh);
-    if (page <= 0) return FETCH.failed;
+    if (page < 0) return FETCH.failed;
     source.host = page + (source.linearLow & 0xfff);
     return source;
   }
@@ -109,7 +112,7 @@ export class BlockFinder {
     const low = ((this.#source.linearLow & ~0xfff) + 4096) | 0;
     const high = low === 0 ? this.#source.linearHigh + 1 : this.#source.linearHigh;
     const page = this.#tlb.fetch(low, high);
-    return page > 0 ? page : FETCH.failed;
+    return page >= 0 ? page : FETCH.failed;
   }
 }
 

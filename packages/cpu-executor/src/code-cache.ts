@@ -43,7 +43,7 @@ const isOf = (block: CachedBlock, source: CodeSource): boolean =>
   block.ripLow === source.ripLow && block.ripHigh === source.ripHigh && block.bits === source.bits;
 
 /** The block could not be built: what stands at the instruction pointer cannot be fetched, or nothing may be there. */
-export const FETCH = { failed: 0, beyondLimit: -1, tooLong: -2, badTarget: -3 } as const;
+export const FETCH = { failed: -4, beyondLimit: -1, tooLong: -2, badTarget: -3 } as const;
 
 const FRAMES = 64;
 const CAPACITY = FRAMES * 4096;
@@ -166,7 +166,7 @@ export class CodeCache {
       if (status === DECODE_STATUS.truncated) {
         if (count > 0) break;
         const next = source.nextPage();
-        if (next <= 0) return next;
+        if (next < 0) return next;
         this.#crosses = true;
         const here = pageEnd - host;
         this.#crossing.set(u8.subarray(host, pageEnd));

@@ -134,6 +134,9 @@ export class Cpu extends CpuState {
         this.onTranslationChange?.();
         this.#tlb.flush();
       },
+      taskTrap: () => {
+        this.pendingDebug |= DR6.bt;
+      },
     });
   }
 
@@ -260,7 +263,6 @@ export class Cpu extends CpuState {
       const status = tasks.resume(task.selector, task.source, next, external, task.errorCode);
       if (status === STATUS.codeWrite) this.#codeWritten();
       else {
-        if (status === DONE && tasks.debugTrap) this.#taskTrap();
         this.stop.kind = status === DONE ? STOP.budget : this.#stopOf(status);
         return this.stop.kind;
       }
@@ -381,7 +383,15 @@ export class Cpu extends CpuState {
     if (status === STATUS.hot) return this.#hot();
     if (status !== STATUS.lookup) return this.#handle(status);
     if (this.windowRequest !== 0) this.#finder.refresh();
-    return RUNNING;
+    return this.#jumped();
+  }
+
+  /** Goes on where a branch has led, unless none may lead there: then it has not happened, and raises #GP(0). */
+  #jumped(): number {
+    if (this.#finder.isInCode() || !undoBranch(this, this.memory, this.#selector, this.#system.access)) return RUNNING;
+    this.#budget++;
+    this.stop.instructionLength = 0;
+    return this.#raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 
   /**
@@ -422,15 +432,16 @@ export class Cpu extends CpuState {
     const block = this.#finder.temporary(1);
     if (block <= 0) return this.#fetchFailed(block);
     const status = this.#interpreter.run(this.contextAddress, block);
-    const stop = status === STATUS.lookup ? RUNNING : this.#handle(status);
+    const stop = status === STATUS.lookup ? this.#jumped() : this.#handle(status);
     if (this.instructionsRetired === before) return stop;
     if (this.interruptShadow === shadow) this.interruptShadow = 0;
     // A repetition goes on at the same place: it is not complete, and RF keeps its breakpoint quiet.
     if ((flags & RFLAGS.rf) !== 0 && !this.#loadsRf && this.rip !== rip) this.changeFlagRest(RFLAGS.rf, 0);
     const isStepped = (flags & RFLAGS.tf) !== 0 && !this.#system.instructions.suppressesTrap;
     if (stop === RUNNING) this.pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
-    // The budget may end here, but the trap belongs to the instruction that has just happened.
-    return stop === RUNNING && this.pendingDebug !== 0 ? this.#border() : stop;
+    // Where the budget ends here, a delivery is the next run's, but a stop belongs to the instruction that has just happened.
+    const isDue = this.#budget > 0 || this.#isIntercepted(VECTOR.db);
+    return stop === RUNNING && this.pendingDebug !== 0 && isDue ? this.#border() : stop;
   }
 
   #linearRip(): bigint {
@@ -455,7 +466,8 @@ export class Cpu extends CpuState {
     }
     if (status === STATUS.done) return RUNNING;
     this.stop.unblockedNmi = false;
-    if (status === STATUS.budget) return STOP.budget;
+    // What is left may be less than the next block.
+    if (status === STATUS.budget) return this.#budget > 0 ? RUNNING : STOP.budget;
     const record = i32[(this.contextAddress + CONTEXT.stopRecord) >> 2] as number;
     this.#locate(record);
     this.stop.instructionLength = this.memory.u8[record + RECORD.length] as number;
@@ -530,7 +542,6 @@ export class Cpu extends CpuState {
       if (helper === HELPER.interruptReturn) this.nmiBlocked = false;
       // Unlike IRET's, SYSRET's TF traps at once, as if behind the SYSCALL.
       if (helper === HELPER.sysret && (this.flagRest & RFLAGS.tf) !== 0) this.pendingDebug |= DR6.bs;
-      if (this.#system.tasks.debugTrap) this.#taskTrap();
       return this.#happened();
     }
     if (helper === HELPER.interruptReturn && status !== STATUS.codeWrite && this.nmiBlocked) {
@@ -541,11 +552,6 @@ export class Cpu extends CpuState {
     if (delivering >= 0 && status !== STATUS.codeWrite && this.#isIntercepted(VECTOR.df))
       return this.#stopException(delivering, -1, EVENT_TYPE.softwareInterrupt);
     return this.#failed(status);
-  }
-
-  #taskTrap(): void {
-    this.#system.tasks.debugTrap = false;
-    this.pendingDebug |= DR6.bt;
   }
 
   #happened(): number {
@@ -564,8 +570,7 @@ export class Cpu extends CpuState {
   #software(vector: number, type: number, next: bigint): number {
     this.#system.instructions.suppressesTrap = true;
     if (this.#isIntercepted(vector)) return this.#stopException(vector, -1, type);
-    const stop = this.#deliverChain({ vector, type, errorCode: -1, returnRip: next }, "instruction");
-    return stop === RUNNING ? this.#happened() : stop;
+    return this.#deliverChain({ vector, type, errorCode: -1, returnRip: next }, "instruction");
   }
 
   #intercepted(record: number): number {
@@ -631,7 +636,11 @@ export class Cpu extends CpuState {
       const status = this.#deliverOnce(event);
       if (status === DONE) {
         this.interruptShadow = 0;
-        if (failure === "instruction") this.#takeDelivery();
+        if (failure === "instruction") {
+          // INT3 and its like have happened; an exception in the place of one is a delivery as any other.
+          if (event === first && first.type > EVENT_TYPE.exception) this.#happened();
+          else this.#takeDelivery();
+        }
         return RUNNING;
       }
       if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt) {
@@ -664,7 +673,6 @@ export class Cpu extends CpuState {
 
   /** A delivery takes one from the budget, so that no guest can fault for ever, and is no instruction. */
   #takeDelivery(): void {
-    if (this.#budget <= 0) return;
     this.#budget--;
     this.#deliveries++;
   }
@@ -687,7 +695,7 @@ export class Cpu extends CpuState {
     const block = this.#finder.temporary(1);
     if (block <= 0) return this.#fetchFailed(block);
     const status = this.#interpreter.run(this.contextAddress, block);
-    return status === STATUS.lookup || status === STATUS.budget ? RUNNING : this.#handle(status);
+    return status === STATUS.lookup ? this.#jumped() : this.#handle(status);
   }
 
   #codeWritten(): void {
@@ -743,14 +751,7 @@ export class Cpu extends CpuState {
   #fetchFailed(code: number): number {
     this.stop.instructionLength = 0;
     this.stop.unblockedNmi = false;
-    const errorCode = this.isRealMode ? -1 : 0;
-    if (code === FETCH.badTarget && undoBranch(this, this.memory, this.#selector, this.#system.access)) {
-      // The branch is what faults, and it has not happened.
-      this.#budget++;
-      return this.#raise(VECTOR.gp, errorCode);
-    }
-    if (code !== FETCH.failed) return this.#raise(VECTOR.gp, errorCode);
-    return this.#stopped();
+    return code === FETCH.failed ? this.#stopped() : this.#raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 }
 

@@ -267,8 +267,8 @@ export class SoftTlb {
     if (wrong !== 0) return wrong;
     if ((low & 0xfff) + bytes > 4096) return this.#probePages(bytes, low, high);
     const host = this.#translate(low, high, ACCESS.write);
-    if (host > 0 && this.watch?.hasPage(low, high) !== true) this.#memory.i32[at] = host + (low & 0xfff);
-    return host > 0 || host === DEVICE ? 0 : -host;
+    if (host >= 0 && this.watch?.hasPage(low, high) !== true) this.#memory.i32[at] = host + (low & 0xfff);
+    return host >= 0 || host === DEVICE ? 0 : -host;
   }
 
   /** Host address of the page that code at a linear address is fetched from, or the negative of a STATUS. */
@@ -297,18 +297,18 @@ export class SoftTlb {
 
   #probePages(bytes: number, low: number, high: number): number {
     const first = this.#translate(low, high, ACCESS.write);
-    if (first <= 0 && first !== DEVICE) return -first;
+    if (first < 0 && first !== DEVICE) return -first;
     const nextLow = ((low & ~0xfff) + 4096) | 0;
     const nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
     const second = (low & 0xfff) + bytes > 4096 ? this.#translate(nextLow, nextHigh, ACCESS.write) : DEVICE;
-    return second > 0 || second === DEVICE ? 0 : -second;
+    return second >= 0 || second === DEVICE ? 0 : -second;
   }
 
   /** Reads or writes `#scratch`. */
   #access(bytes: number, low: number, high: number, access: number): number {
     if ((low & 0xfff) + bytes > 4096) return this.#accessPages(bytes, low, high, access);
     const host = this.#translate(low, high, access);
-    if (host <= 0) return this.#accessNoPage(host, bytes, low, access);
+    if (host < 0) return this.#accessNoPage(host, bytes, low, access);
     // Byte by byte: a view for so little would cost more than all the rest.
     const { u8 } = this.#memory;
     const from = host + (low & 0xfff);
@@ -330,7 +330,7 @@ export class SoftTlb {
       const count = Math.min(bytes - done, 4096 - (at & 0xfff));
       const host = this.#translate(at, atHigh, access);
       const part = this.#scratch.subarray(done, done + count);
-      if (host > 0) {
+      if (host >= 0) {
         const from = host + (at & 0xfff);
         if (access === ACCESS.write) this.#memory.u8.set(part, from);
         else part.set(this.#memory.u8.subarray(from, from + count));
@@ -363,7 +363,7 @@ export class SoftTlb {
     return STATUS.stopped;
   }
 
-  /** Host page for a data access; 0 < page; DEVICE; or the negative of a STATUS. Fills the TLB. */
+  /** Host page for a data access, 0 or more; DEVICE; or the negative of a STATUS. Fills the TLB. */
   #translate(low: number, high: number, access: number): number {
     const result = this.#mmu.translate(low, high, access | this.#accessBits);
     if (result === MMU_RESULT.mmio) return DEVICE;
@@ -384,7 +384,9 @@ export class SoftTlb {
       return -STATUS.codeWrite;
     }
     const privilege = this.#implicit ? PRIVILEGE.supervisor : this.#privilege;
-    if (privilege === PRIVILEGE.aligned || this.watch?.hasPage(low, high) === true) return host;
+    const isUnfit = host === 0 || privilege === PRIVILEGE.aligned || this.watch?.hasPage(low, high) === true;
+    // Emitted code takes the host address 0 for none.
+    if (isUnfit) return host;
     const pageSize = this.#mmu.pageSize ?? SMALL_PAGE;
     if (pageSize > SMALL_PAGE) this.#largePages.note(low, high, pageSize);
     const isWritable = !watched && (this.#mmu.permissions & ACCESS.write) !== 0;
@@ -434,5 +436,5 @@ const codePage = (linearLow: number): number => (linearLow >>> 12) & (CODE_PAGES
 /** Half of a tag that no canonical address matches. */
 const NO_PAGE = 0x7f7f7f7f;
 
-/** Distinguishes device memory from host pages (> 0) and statuses (<= -2). */
+/** Distinguishes device memory from host pages (>= 0) and statuses (<= -2). */
 const DEVICE = -1;

@@ -33,6 +33,8 @@ export interface SystemOptions {
   readonly random: () => bigint;
   /** CR0, CR3, CR4 or EFER has changed: cached translations and what the Mmu knows of them are out of date. */
   readonly translationChanged: () => void;
+  /** A task switch asks for a debug trap before the next instruction. */
+  readonly taskTrap: () => void;
 }
 
 /** The parts of the processor that work outside emitted code, wired together. */
@@ -50,12 +52,12 @@ export interface System {
 }
 
 export function createSystem(options: SystemOptions): System {
-  const { state, tlb, mmu, memory, model, taskIntercepts, clock, random, translationChanged } = options;
+  const { state, tlb, mmu, memory, model, taskIntercepts, clock, random, translationChanged, taskTrap } = options;
   const access = new SystemAccess(state, tlb, memory);
   const loads = new SegmentLoads(access);
   const translations = new Translations(mmu, tlb, state);
   const control = new ControlRegisters(state, translations, translationChanged);
-  const tasks = new TaskSwitch(access, loads, control, taskIntercepts, translationChanged);
+  const tasks = new TaskSwitch(access, loads, control, taskIntercepts, translationChanged, taskTrap);
   const events = new EventDelivery(access, loads, tasks);
   const far = new FarTransfers(access, loads, tasks);
   const returns = new InterruptReturn(access, loads, far, tasks);

@@ -99,21 +99,23 @@ export class TaskSwitch {
   readonly #control: ControlRegisters;
   readonly #intercepts: TaskIntercepts;
   readonly #translationChanged: () => void;
-  /** The new task's TSS asks for a debug trap before its first instruction. */
-  debugTrap = false;
+  readonly #trap: () => void;
 
+  /** `trap`: the new task's TSS asks for a debug trap before its first instruction. */
   constructor(
     access: SystemAccess,
     loads: SegmentLoads,
     control: ControlRegisters,
     intercepts: TaskIntercepts,
     translationChanged: () => void,
+    trap: () => void,
   ) {
     this.#access = access;
     this.#loads = loads;
     this.#control = control;
     this.#intercepts = intercepts;
     this.#translationChanged = translationChanged;
+    this.#trap = trap;
   }
 
   /** An event through a task gate, with the flags that the old task is left with; what follows the switch is a fault of the new task. */
@@ -310,7 +312,7 @@ export class TaskSwitch {
     });
     state.ripNumber = image.eip;
     state.dr7 &= ~0x155;
-    this.debugTrap = image.debugTrap;
+    if (image.debugTrap) this.#trap();
     // Until each is loaded a register holds its selector and nothing else.
     SELECTOR_ORDER.forEach((register, i) => {
       state.setSegmentRaw(register, image.selectors[i] as number, 0, 0, 0, RIGHTS.unusable);
