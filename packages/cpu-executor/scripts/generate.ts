@@ -25,9 +25,6 @@ const files: Readonly<Record<string, readonly string[]>> = {
   "extension.ts": [
     HEADER,
     "",
-    "/** Handlers in the second module: the last ones by number. */",
-    `export const EXTENSION_HANDLERS = ${plan.extension.length};`,
-    "",
     "/** The second module, base64. */",
     `export const EXTENSION_BYTES: string =\n  ${base64(extension)};`,
     "",

@@ -1,4 +1,4 @@
-import { EXTENSION_BYTES, EXTENSION_HANDLERS } from "../generated/extension.ts";
+import { EXTENSION_BYTES } from "../generated/extension.ts";
 import { INTERPRETER_BYTES, INTERPRETER_KEYS } from "../generated/interpreter.ts";
 
 export interface InterpreterExports {
@@ -47,7 +47,6 @@ export function instantiateInterpreter(
   const loadExtension = (): void => {
     if (isLoaded) return;
     isLoaded = true;
-    exports.handlers.grow(EXTENSION_HANDLERS);
     const module = new WebAssembly.Module(decodeBase64(EXTENSION_BYTES));
     new WebAssembly.Instance(module, { ...imports, interpreter: { handlers: exports.handlers } });
   };

@@ -286,9 +286,9 @@ export function emitInterpreter(plan: InterpreterPlan, variant: InterpreterVaria
   const parts: Parts = { flagFunctions, slow, routines: NO_ROUTINES };
   const leaving = new Set<number>();
   const run = writeRun(module, parts, plan, leaving, variant);
-  // By handler number. The second module makes the table as long as it needs.
+  // By handler number, with places for the second module's; compiled regions come behind.
   const handlers = [...writeRepeats(module, plan.hot, leaving, parts), ...writeSlowFunctions(module, plan.cold, parts)];
-  module.exportTable("handlers", handlers.length);
+  module.exportTable("handlers", handlers.length + plan.extension.length);
   module.elements(handlers);
   module.exportFunction("run", run);
   module.exportFunction("flags", flagFunctions.exported);
