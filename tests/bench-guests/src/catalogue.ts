@@ -95,6 +95,6 @@ export const GUESTS: readonly GuestSpec[] = [
     source: "bench_trap.c",
     options: integer(),
     quick: { n: 100, sum: "78252da1" },
-    measured: { n: 50_000, sum: "fa15aeb3" },
+    measured: { n: 200_000, sum: "dd305bd6" },
   },
 ];
