@@ -10,6 +10,24 @@ export const XSAVE_BYTES: number = FX_BYTES + HEADER_BYTES + YMM_BYTES;
 /** Bits of XCR0 and XSTATE_BV that this processor knows (SDM Vol 1, 13.1). */
 export const XSTATE = { x87: 1, sse: 2, avx: 4 } as const;
 
+/** The two pieces of the context that hold the state: x87 with MXCSR and XCR0, and the vector registers. */
+const PIECES = [
+  { at: FPU.registers, bytes: FPU.cr0 - FPU.registers },
+  { at: FPU.vectors, bytes: FPU.buffer - FPU.vectors },
+] as const;
+const IMAGE_BYTES = PIECES[0].bytes + PIECES[1].bytes;
+
+/** State as FNINIT leaves it, with the reset values of MXCSR and XCR0: for `FpuState.swapIn`. */
+export const createFpuImage = (): Uint8Array => {
+  const image = new Uint8Array(IMAGE_BYTES);
+  const view = new DataView(image.buffer);
+  view.setUint32(FPU.control - FPU.registers, INIT_CONTROL, true);
+  view.setUint32(FPU.mxcsr - FPU.registers, RESET_MXCSR, true);
+  view.setUint32(FPU.xcr0 - FPU.registers, XSTATE.x87, true);
+  return image;
+};
+
+const INIT_CONTROL = 0x37f;
 const RESET_CONTROL = 0x40;
 const RESET_MXCSR = 0x1f80;
 const MXCSR_MASK = 0xffff;
@@ -33,6 +51,23 @@ export class FpuState {
     this.#set32(FPU.tags, 0xff);
     this.#set32(FPU.mxcsr, RESET_MXCSR);
     this.#set32(FPU.xcr0, XSTATE.x87);
+  }
+
+  /** Copies the whole state, XCR0 included, to an image of `createFpuImage`: a layout of its own. */
+  swapOut(image: Uint8Array): void {
+    const { u8 } = this.#memory;
+    let offset = 0;
+    for (const { at, bytes } of PIECES) {
+      image.set(u8.subarray(this.#context + at, this.#context + at + bytes), offset);
+      offset += bytes;
+    }
+  }
+
+  /** Takes the state from such an image. */
+  swapIn(image: Uint8Array): void {
+    const { u8 } = this.#memory;
+    u8.set(image.subarray(0, PIECES[0].bytes), this.#context + PIECES[0].at);
+    u8.set(image.subarray(PIECES[0].bytes), this.#context + PIECES[1].at);
   }
 
   get control(): number {

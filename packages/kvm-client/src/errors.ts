@@ -49,6 +49,8 @@ const HINTS: Readonly<Record<string, string>> = {
     "Addresses and size must be multiples of 4096, the slot below KVM_CAP_NR_MEMSLOTS, and an existing slot keeps its size and its userspaceAddr: to change them delete it first (memorySize 0).",
   "KVM_SET_USER_MEMORY_REGION ENOENT": "There is no VM yet; call createVm() first.",
   "KVM_SET_SREGS EINVAL": "The control registers contradict each other, or set reserved bits of CR4 or EFER.",
+  "KVM_SET_CPUID2 EINVAL":
+    "Set the table before the vCPU's first run, with 48 or 57 bits of linear address in leaf 0x80000008.",
   "KVM_RUN ENOENT": "There is no vCPU yet; call createVcpu() first.",
   "KVM_RUN EFAULT": "The hypervisor could not read or write guest memory; check that the slot's mapping still exists.",
   EBADF: "The file descriptor is closed; use an object only before its close().",

@@ -1,3 +1,4 @@
+export type { CpuidEntry } from "./cpuid.ts";
 export type { KvmDriver, UserMapping } from "./driver.ts";
 export { type KvmCall, KvmClientError, KvmError, KvmUsageError } from "./errors.ts";
 export type * from "./exits.ts";

@@ -1,5 +1,6 @@
 import { KVM_API_VERSION } from "@likex/kvm-abi";
 import { check, request } from "./calls.ts";
+import { type CpuidEntry, readCpuidTable } from "./cpuid.ts";
 import type { KvmDriver } from "./driver.ts";
 import { KvmClientError } from "./errors.ts";
 import { Vm } from "./vm.ts";
@@ -52,6 +53,11 @@ export class Kvm implements KvmDevice {
   /** KVM_GET_VCPU_MMAP_SIZE: bytes of a vCPU's mapping. */
   getVcpuMmapSize(): number {
     return request(this.#driver, this.fd, "KVM_GET_VCPU_MMAP_SIZE", 0, "the size of a vCPU's mapping");
+  }
+
+  /** KVM_GET_SUPPORTED_CPUID: what CPUID may tell a guest here. A vCPU's own APIC id is the caller's to fill in. */
+  getSupportedCpuid(): CpuidEntry[] {
+    return readCpuidTable(this.#driver, this.fd, "KVM_GET_SUPPORTED_CPUID", "the CPUID that a guest may see");
   }
 
   /** KVM_CREATE_VM. */

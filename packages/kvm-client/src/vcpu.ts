@@ -1,5 +1,6 @@
 import { ERRNO, KVM_IOCTL } from "@likex/kvm-abi";
 import { check, request } from "./calls.ts";
+import { type CpuidEntry, encodeCpuidTable, readCpuidTable } from "./cpuid.ts";
 import type { KvmDriver, UserMapping } from "./driver.ts";
 import { KvmError, KvmUsageError } from "./errors.ts";
 import type { VcpuExit } from "./exits.ts";
@@ -97,6 +98,17 @@ export class Vcpu {
     const { cr0, cr4, efer } = sregs;
     const asked = `vCPU ${this.id}, cr0 0x${cr0.toString(16)}, cr4 0x${cr4.toString(16)}, efer 0x${efer.toString(16)}`;
     request(this.#driver, this.fd, "KVM_SET_SREGS", this.#scratch, asked);
+  }
+
+  /** KVM_GET_CPUID2: what CPUID answers, with the bits that follow control registers as they are now. */
+  getCpuid(): CpuidEntry[] {
+    return readCpuidTable(this.#driver, this.fd, "KVM_GET_CPUID2", `vCPU ${this.id}`);
+  }
+
+  /** KVM_SET_CPUID2: what CPUID answers from now on. Before the first {@link run}. @throws KvmUsageError. */
+  setCpuid(entries: readonly CpuidEntry[]): void {
+    const asked = `vCPU ${this.id}, ${entries.length} entries`;
+    request(this.#driver, this.fd, "KVM_SET_CPUID2", encodeCpuidTable(entries), asked);
   }
 
   /** Unmaps the run page and closes the vCPU's file. A second call does nothing. */

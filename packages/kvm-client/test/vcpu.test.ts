@@ -1,7 +1,18 @@
-import { create, ERRNO, KVM_EXIT, KVM_IOCTL, kvm_regs, kvm_run, kvm_sregs, toObject, view } from "@likex/kvm-abi";
+import {
+  create,
+  ERRNO,
+  KVM_EXIT,
+  KVM_IOCTL,
+  kvm_cpuid2,
+  kvm_regs,
+  kvm_run,
+  kvm_sregs,
+  toObject,
+  view,
+} from "@likex/kvm-abi";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Kvm, KvmError, type Regs, type Sregs, type Vcpu } from "../src/index.ts";
+import { Kvm, KvmError, KvmUsageError, type Regs, type Sregs, type Vcpu } from "../src/index.ts";
 import { FakeDriver } from "./fake-driver.ts";
 
 let driver: FakeDriver;
@@ -193,5 +204,40 @@ describe("run", () => {
     vcpu.immediateExit = true;
     expect(run.immediate_exit).toBe(1);
     expect(vcpu.runPage).toBe(driver.runPage);
+  });
+});
+
+describe("CPUID tables", () => {
+  const entry = { function: 7, index: 0, flags: 1, eax: 1, ebx: 0xffff_ffff, ecx: 3, edx: 4 };
+
+  it("are sent with their entries and no more", () => {
+    let sent = new Uint8Array(0);
+    driver.answers.set(KVM_IOCTL.KVM_SET_CPUID2, (argument) => {
+      sent = (argument as Uint8Array).slice();
+      return 0;
+    });
+    vcpu.setCpuid([entry, { ...entry, index: 1 }]);
+    expect(sent).toHaveLength(8 + 2 * 40);
+    const table = view(kvm_cpuid2, sent);
+    expect(table.nent).toBe(2);
+    expect(table.entries[1]).toMatchObject({ ...entry, index: 1 });
+  });
+
+  it("are read whole, with room for as many entries as KVM has", () => {
+    driver.answers.set(KVM_IOCTL.KVM_GET_CPUID2, (argument) => {
+      const table = view(kvm_cpuid2, argument as Uint8Array);
+      expect(table.nent).toBe(256);
+      table.nent = 1;
+      Object.assign(table.entries[0] as object, entry);
+      return 0;
+    });
+    expect(vcpu.getCpuid()).toEqual([entry]);
+  });
+
+  it("of more than 256 entries are refused, and a refused one says what to do", () => {
+    const most = new Array<typeof entry>(257).fill(entry);
+    expect(() => vcpu.setCpuid(most)).toThrow(KvmUsageError);
+    driver.answers.set(KVM_IOCTL.KVM_SET_CPUID2, -ERRNO.EINVAL);
+    expect(() => vcpu.setCpuid([entry])).toThrow(/before the vCPU's first run/);
   });
 });

@@ -8,6 +8,7 @@ export const KVM_MAX_VCPU_IDS = 4096;
 /** What KVM_CHECK_EXTENSION answers; 0 for everything else. Only what works is here. */
 const CAPABILITIES: ReadonlyMap<number, number> = new Map([
   [KVM_CAP.USER_MEMORY, 1],
+  [KVM_CAP.EXT_CPUID, 1],
   [KVM_CAP.NR_VCPUS, 1],
   [KVM_CAP.NR_MEMSLOTS, KVM_USER_MEM_SLOTS],
   [KVM_CAP.SYNC_MMU, 1],

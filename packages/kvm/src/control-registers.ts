@@ -18,9 +18,14 @@ export const CR4 = {
   PSE: 0x10,
   PAE: 0x20,
   PGE: 0x80,
-  SMEP: 0x100000,
+  UMIP: 0x800,
   VMXE: 0x2000,
+  FSGSBASE: 0x10000,
   PCIDE: 0x20000,
+  OSXSAVE: 0x40000,
+  SMEP: 0x100000,
+  SMAP: 0x200000,
+  PKE: 0x400000,
   /** CR4_GUEST_HOST_MASK: the guest owns PVI, TSD, DE, PGE, PCE, OSFXSR, OSXMMEXCPT and FSGSBASE. */
   hostOwned: 0xffff_ffff_fffe_f871n,
   /** MCE and VMXE: set beneath the read shadow. */

@@ -1,12 +1,10 @@
 import type { AddressSpace, HostMemory, HostVirtualAddress } from "@likex/host-memory";
+import { LARGEST_CPUID_BYTES } from "./cpuid-requests.ts";
 import type { Personality } from "./personality.ts";
 import { Processor, type ProcessorOptions } from "./processor.ts";
 import type { TraceSink } from "./trace-events.ts";
 import { UserPointer } from "./user-pointer.ts";
 import type { Vm } from "./vm.ts";
-
-/** Larger than every structure that an ioctl here takes. */
-const POINTER_CAPACITY = 512;
 
 export interface KernelOptions extends ProcessorOptions {
   readonly memory: HostMemory;
@@ -33,7 +31,7 @@ export class Kernel {
     this.#jit = options.jit;
     this.instructionsPerRun = options.instructionsPerRun;
     this.space = options.memory.createAddressSpace();
-    this.pointer = new UserPointer(this.space, POINTER_CAPACITY);
+    this.pointer = new UserPointer(this.space, LARGEST_CPUID_BYTES);
     this.#removeNotifier = this.space.addNotifier({
       invalidate: (start: HostVirtualAddress, end: HostVirtualAddress): void => {
         for (const vm of this.#vms) vm.invalidateUserRange(start, end);

@@ -1,5 +1,6 @@
 import { ERRNO, KVM_API_VERSION, KVM_IOCTL } from "@likex/kvm-abi";
 import { checkExtension } from "./capabilities.ts";
+import { getCpuid2, getSupportedCpuid, setCpuid2 } from "./cpuid-requests.ts";
 import { type FileTable, OpenFile } from "./file.ts";
 import type { Kernel } from "./kernel.ts";
 import { PERSONALITIES } from "./personality.ts";
@@ -37,6 +38,8 @@ export class SystemFile extends OpenFile {
         return checkExtension(argumentValue(argument));
       case KVM_IOCTL.KVM_GET_VCPU_MMAP_SIZE:
         return argumentValue(argument) === 0 ? kvm.runAreaBytes : -ERRNO.EINVAL;
+      case KVM_IOCTL.KVM_GET_SUPPORTED_CPUID:
+        return getSupportedCpuid(this.#kernel, this.#kernel.processor(kvm).supportedCpuid, argument);
       default:
         return -ERRNO.EINVAL;
     }
@@ -101,7 +104,14 @@ export class VcpuFile extends OpenFile {
     if (request === KVM_IOCTL.KVM_RUN) {
       return argument === undefined || argumentValue(argument) === 0 ? runVcpu(this.#vcpu) : -ERRNO.EINVAL;
     }
-    return registerRequest(this.#vcpu, request, argument) ?? -ERRNO.EINVAL;
+    switch (request) {
+      case KVM_IOCTL.KVM_GET_CPUID2:
+        return getCpuid2(this.#vcpu, argument);
+      case KVM_IOCTL.KVM_SET_CPUID2:
+        return setCpuid2(this.#vcpu, argument);
+      default:
+        return registerRequest(this.#vcpu, request, argument) ?? -ERRNO.EINVAL;
+    }
   }
 
   mmap(length: number): UserMapping | number {

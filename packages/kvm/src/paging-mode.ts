@@ -11,11 +11,11 @@ export const writeCr0 = (vmx: Vmx, value: number): void => {
   vmx.vmwriteNumber(VMCS.GUEST_CR0, ((value & CR0.defined & ~(CR0.CD | CR0.NW)) | CR0.NE | CR0.ET) >>> 0);
 };
 
-const CR4_GUEST_OWNED = Number(BigInt.asUintN(32, ~CR4.hostOwned));
-
 /** CR4 as the guest sees it. */
-export const readCr4 = (vmx: Vmx): number =>
-  ((vmx.vmread32(VMCS.GUEST_CR4) & CR4_GUEST_OWNED) | (vmx.vmread32(VMCS.CR4_READ_SHADOW) & ~CR4_GUEST_OWNED)) >>> 0;
+export const readCr4 = (vmx: Vmx): number => {
+  const hostOwned = vmx.vmread32(VMCS.CR4_GUEST_HOST_MASK);
+  return ((vmx.vmread32(VMCS.GUEST_CR4) & ~hostOwned) | (vmx.vmread32(VMCS.CR4_READ_SHADOW) & hostOwned)) >>> 0;
+};
 
 export const writeCr4 = (vmx: Vmx, value: number): void => {
   vmx.vmwriteNumber(VMCS.CR4_READ_SHADOW, value >>> 0);

@@ -55,7 +55,7 @@ const kvm: Personality = {
   wanted: {
     pin: bits(PIN_BASED.externalInterruptExiting, PIN_BASED.nmiExiting),
     cpu: CPU_CONTROLS,
-    cpu2: CPU2_CONTROLS,
+    cpu2: bits(CPU2_CONTROLS, CPU_BASED2.enableRdtscp),
     exit: EXIT_CONTROLS,
     entry: ENTRY_CONTROLS,
   },

@@ -4,6 +4,7 @@ import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { VMCS, VMX_STATUS, Vmx } from "@likex/vmx";
 import { CR4 } from "./control-registers.ts";
 import { adjustControls } from "./controls.ts";
+import { type CpuidTableEntry, supportedCpuid } from "./cpuid-table.ts";
 import { EmulationMmu } from "./emulation-mmu.ts";
 import { EmulatedKvmError } from "./errors.ts";
 import type { Personality } from "./personality.ts";
@@ -20,6 +21,8 @@ export interface LoadedVcpu {
   /** DR0 to DR3. */
   readonly breakpoints: bigint[];
   dr6: number;
+  /** x87, SSE and XCR0: an image of `createFpuImage`. */
+  readonly fpu: Uint8Array;
   /** MSRs that the VMCS does not hold. */
   readonly msrs: MsrValues;
 }
@@ -45,6 +48,8 @@ export class Processor {
   /** Index of RAX's low half in `memory.u32`; register n is 2n further. */
   readonly registerIndex: number;
   readonly trace: TraceSink | undefined;
+  /** What a guest's CPUID may say. */
+  readonly supportedCpuid: readonly CpuidTableEntry[];
   readonly #initialVmcs: readonly VmcsWrite[];
   #vms = 0;
   #vmxonRegion: HostPhysicalAddress | undefined;
@@ -69,6 +74,7 @@ export class Processor {
     });
     this.registerIndex = (this.cpu.contextAddress + CONTEXT.gpr) >>> 2;
     this.controls = adjustControls(this.vmx, personality.wanted);
+    this.supportedCpuid = supportedCpuid(this.controls.cpu2);
     this.#initialVmcs = initialVmcs(personality, this.controls);
   }
 
@@ -120,6 +126,7 @@ export class Processor {
     if (loaded !== undefined) {
       for (let i = 0; i < REGISTER_WORDS; i++) loaded.registers[i] = u32[at + i]!;
       this.#saveControl(loaded);
+      this.cpu.fpu.swapOut(loaded.fpu);
     }
     this.#expect("VMPTRLD", this.vmx.vmptrld(vcpu.vmcs));
     u32.set(vcpu.registers, at);
@@ -132,6 +139,7 @@ export class Processor {
     cpu.dr3 = vcpu.breakpoints[3]!;
     cpu.dr6 = vcpu.dr6;
     cpu.msrs.values = vcpu.msrs;
+    cpu.fpu.swapIn(vcpu.fpu);
     this.#loaded = vcpu;
   }
 

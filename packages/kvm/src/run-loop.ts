@@ -11,6 +11,7 @@ import { completeIn, handleIo } from "./exits/io.ts";
 import { handleMsrRead, handleMsrWrite } from "./exits/msr.ts";
 import { completeStringIn } from "./exits/string-io.ts";
 import { handleTaskSwitch } from "./exits/task-switch.ts";
+import { handleXsetbv } from "./exits/xsetbv.ts";
 import { completeMmioRead, completeMmioWrites } from "./mmio.ts";
 import { RUN } from "./run-area.ts";
 import { PENDING, type Vcpu } from "./vcpu.ts";
@@ -56,6 +57,7 @@ const enterUntilExit = (vcpu: Vcpu): number => {
   let end = cpu.instructionsRetired + kernel.instructionsPerRun;
   let retired = cpu.instructionsRetired;
   let stalled = 0;
+  vcpu.hasEntered = true;
   memory.u32[(vcpu.runArea + RUN.exitReason) >> 2] = KVM_EXIT.UNKNOWN;
   trace?.({ type: "vcpu_run", id: vcpu.id, rip: vmx.vmread(VMCS.GUEST_RIP) ?? 0n });
   for (;;) {
@@ -99,6 +101,8 @@ const handleExit = (vcpu: Vcpu, reason: number): number => {
       return handleMsrRead(vcpu);
     case EXIT_REASON.WRMSR:
       return handleMsrWrite(vcpu);
+    case EXIT_REASON.XSETBV:
+      return handleXsetbv(vcpu);
     case EXIT_REASON.EXCEPTION_OR_NMI:
       return handleException(vcpu);
     case EXIT_REASON.EXTERNAL_INTERRUPT:

@@ -18,11 +18,8 @@ const AT = {
 } as const;
 const BITMAP_BYTES = 32;
 const LARGEST_CR8 = 15n;
-/** Physical addresses are taken for 36 bits wide as long as no CPUID table says otherwise. */
-const PHYSICAL_ADDRESS = 0xf_ffff_ffffn;
-/** IA32_APIC_BASE bits that must be 0: 7:0, 9, x2APIC enable (there is none), and above the physical address. */
-const APIC_BASE_RESERVED = ~(PHYSICAL_ADDRESS & ~0x6ffn);
-const CR3_RESERVED = ~PHYSICAL_ADDRESS;
+/** IA32_APIC_BASE bits that must be 0, beside those above the physical address: 7:0, 9, and x2APIC enable (there is none). */
+const APIC_BASE_RESERVED = 0x6ffn;
 
 /** KVM_GET_SREGS. */
 export const getSregs = (vcpu: Vcpu, out: DataView): void => {
@@ -46,7 +43,7 @@ export const getSregs = (vcpu: Vcpu, out: DataView): void => {
  * Linux, a CR8 above 15 is ignored, and undefined bits of EFER are taken: the next VM entry fails for them.
  */
 export const setSregs = (vcpu: Vcpu, sregs: DataView): number => {
-  if (!isValid(sregs)) return -ERRNO.EINVAL;
+  if (!isValid(vcpu, sregs)) return -ERRNO.EINVAL;
   const { processor } = vcpu.vm;
   const { cpu, vmx } = processor;
   processor.load(vcpu);
@@ -71,21 +68,23 @@ export const setSregs = (vcpu: Vcpu, sregs: DataView): number => {
   return 0;
 };
 
-const isValid = (sregs: DataView): boolean => {
+const isValid = (vcpu: Vcpu, sregs: DataView): boolean => {
   const cr0 = sregs.getBigUint64(AT.cr0, true);
   const cr4 = sregs.getBigUint64(AT.cr4, true);
   const efer = sregs.getBigUint64(AT.efer, true);
   const has = (value: bigint, bit: number): boolean => (value & BigInt(bit)) !== 0n;
-  if (cr0 >> 32n !== 0n || (cr4 & ~BigInt(CR4.defined)) !== 0n) return false;
+  const isPhysical = (value: bigint): boolean => value >> BigInt(vcpu.physicalAddressWidth) === 0n;
+  if (cr0 >> 32n !== 0n || (cr4 & ~BigInt(CR4.defined)) !== 0n || has(cr4, vcpu.reservedCr4)) return false;
   if (has(cr0, CR0.PG) && !has(cr0, CR0.PE)) return false;
   if (has(cr0, CR0.NW) && !has(cr0, CR0.CD)) return false;
   if (has(efer, EFER.LME) && has(cr0, CR0.PG)) {
     if (!has(cr4, CR4.PAE) || !has(efer, EFER.LMA)) return false;
-    if ((sregs.getBigUint64(AT.cr3, true) & CR3_RESERVED) !== 0n) return false;
+    if (!isPhysical(sregs.getBigUint64(AT.cr3, true))) return false;
   } else if (has(efer, EFER.LMA) || sregs.getUint8(CS_L) !== 0) {
     return false;
   }
-  return (sregs.getBigUint64(AT.apicBase, true) & APIC_BASE_RESERVED) === 0n;
+  const apicBase = sregs.getBigUint64(AT.apicBase, true);
+  return (apicBase & APIC_BASE_RESERVED) === 0n && isPhysical(apicBase);
 };
 
 /** Vector of an external interrupt that the next entry will deliver, or -1. */

@@ -13,7 +13,7 @@ export const registerRequest = (vcpu: Vcpu, request: number, argument: IoctlArgu
   const { pointer } = vcpu.vm.kernel;
   switch (request) {
     case KVM_IOCTL.KVM_GET_REGS:
-      pointer.bytes.fill(0);
+      pointer.bytes.fill(0, 0, REGS_BYTES);
       getRegs(vcpu, pointer.view);
       return pointer.copyOut(argument, REGS_BYTES) ? 0 : -ERRNO.EFAULT;
     case KVM_IOCTL.KVM_SET_REGS:
@@ -21,7 +21,7 @@ export const registerRequest = (vcpu: Vcpu, request: number, argument: IoctlArgu
       setRegs(vcpu, pointer.view);
       return 0;
     case KVM_IOCTL.KVM_GET_SREGS:
-      pointer.bytes.fill(0);
+      pointer.bytes.fill(0, 0, SREGS_BYTES);
       getSregs(vcpu, pointer.view);
       return pointer.copyOut(argument, SREGS_BYTES) ? 0 : -ERRNO.EFAULT;
     case KVM_IOCTL.KVM_SET_SREGS:

@@ -1,8 +1,12 @@
-import { createMsrValues, type MsrValues } from "@likex/cpu-executor";
+import { type CpuidState, createFpuImage, createMsrValues, type MsrValues } from "@likex/cpu-executor";
 import type { TdpMmu } from "@likex/ept-mmu";
 import { type HostPhysicalAddress, type HostVirtualAddress, hva } from "@likex/host-memory";
+import { VMCS } from "@likex/vmx";
+import { CR4 } from "./control-registers.ts";
+import { type CpuidTableEntry, physicalWidthOf, reservedCr4Of } from "./cpuid-table.ts";
 import { GPR } from "./gpr.ts";
 import { MmioState } from "./mmio-state.ts";
+import { readCr4 } from "./paging-mode.ts";
 import type { LoadedVcpu } from "./processor.ts";
 import { APIC_BASE, APIC_BASE_NOT_BOOT, RUN } from "./run-area.ts";
 import type { Vm } from "./vm.ts";
@@ -23,8 +27,17 @@ export class Vcpu implements LoadedVcpu {
   apicBase: number;
   readonly breakpoints: bigint[] = [0n, 0n, 0n, 0n];
   dr6 = 0xffff0ff0;
+  readonly fpu: Uint8Array = createFpuImage();
   readonly msrs: MsrValues = createMsrValues();
+  /** What CPUID answers. */
+  cpuid: readonly CpuidTableEntry[] = [];
+  /** Width of physical addresses, as the table tells it. */
+  physicalAddressWidth: number = physicalWidthOf([]);
+  /** CR4 bits that its table takes from the guest; none before a table is set. */
+  reservedCr4 = 0;
   launched = false;
+  /** KVM_RUN has entered the guest: the table cannot change any more. */
+  hasEntered = false;
   /** Host-physical address of the run area: frames in one piece. */
   readonly runArea: HostPhysicalAddress;
   readonly runAreaAddress: HostVirtualAddress;
@@ -69,6 +82,7 @@ export class Vcpu implements LoadedVcpu {
     processor.load(this);
     kernel.trace?.({ type: "vmcs_init", vmcs: this.vmcs });
     processor.initializeVmcs(tdp.eptPointer);
+    if (personality.cpuid === "processor") this.setCpuid(processor.supportedCpuid);
     kernel.trace?.({ type: "mmu_root", rootHpa: tdp.rootHpa, eptPointer: tdp.eptPointer });
     kernel.trace?.({ type: "vcpu_created", id, runHpa: this.runArea });
   }
@@ -81,6 +95,23 @@ export class Vcpu implements LoadedVcpu {
 
   get immediateExit(): boolean {
     return this.vm.kernel.memory.u8[this.runArea + RUN.immediateExit] !== 0;
+  }
+
+  /** Takes a CPUID table, and with it what the guest may do in CR4. */
+  setCpuid(table: readonly CpuidTableEntry[]): void {
+    const { processor } = this.vm;
+    this.cpuid = table;
+    this.physicalAddressWidth = physicalWidthOf(table);
+    this.reservedCr4 = reservedCr4Of(table);
+    processor.load(this);
+    processor.vmx.vmwrite(VMCS.CR4_GUEST_HOST_MASK, CR4.hostOwned | BigInt(this.reservedCr4));
+  }
+
+  /** What CPUID shows beside the table. */
+  cpuidState(): CpuidState {
+    const { processor } = this.vm;
+    processor.load(this);
+    return { cr4: readCr4(processor.vmx), xcr0: processor.cpu.fpu.xcr0 };
   }
 
   destroy(): void {

@@ -1,5 +1,5 @@
 import type { MmioHandler, MmioRange, PortHandler, PortRange } from "@likex/devices";
-import type { VcpuExit } from "@likex/kvm-client";
+import type { CpuidEntry, VcpuExit } from "@likex/kvm-client";
 import type { MultibootModule } from "@likex/loaders";
 import type { Console } from "./console.ts";
 import type { MemorySlot } from "./memory-layout.ts";
@@ -44,6 +44,11 @@ export interface MicroVmConfig {
   readonly memory?: readonly MemorySlot[];
   /** Over what the image's entry sets; a general register that neither names is 0, RFLAGS is 2. */
   readonly registers?: RegisterValues;
+  /**
+   * What the guest's CPUID answers, made from what the driver supports with the vCPU's APIC id filled in. Default: that.
+   * Not on `/dev/rust_kvm`, whose guests always see the processor's own.
+   */
+  readonly cpuid?: (supported: readonly CpuidEntry[]) => readonly CpuidEntry[];
   /** What the guest's output becomes. Default: `serial` on `/dev/kvm`, `likex` on `/dev/rust_kvm`. */
   readonly console?: Console;
   /** Bytes of output that a result keeps. Default 1 MiB. */

@@ -8,6 +8,11 @@ export class InvalidMemorySlotError extends VmmError {
   override readonly name: string = "InvalidMemorySlotError";
 }
 
+/** A CPUID table was given for a device that takes none. */
+export class CpuidUnavailableError extends VmmError {
+  override readonly name: string = "CpuidUnavailableError";
+}
+
 /** Two memory slots share guest-physical addresses, or an identifier. */
 export class OverlappingMemorySlotsError extends VmmError {
   override readonly name: string = "OverlappingMemorySlotsError";

@@ -1,6 +1,7 @@
 /** A virtual machine monitor: builds a microVM from a configuration, wires its devices, and runs it to a stop. */
 
 export type { MmioHandler, MmioRange, PortHandler, PortRange, PortSize } from "@likex/devices";
+export type { CpuidEntry } from "@likex/kvm-client";
 export type {
   ElfImage,
   FlatImage,
@@ -13,6 +14,7 @@ export type {
 } from "./config.ts";
 export type { Console } from "./console.ts";
 export {
+  CpuidUnavailableError,
   DisposedError,
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,

@@ -1,5 +1,6 @@
-import { Kvm, type KvmDevice, type KvmDriver, RustKvm, type UserMapping, type Vcpu, type Vm } from "@likex/kvm-client";
-import type { Personality } from "./config.ts";
+import { Kvm, type KvmDriver, RustKvm, type UserMapping, type Vcpu, type Vm } from "@likex/kvm-client";
+import type { MicroVmConfig } from "./config.ts";
+import { applyCpuid } from "./cpuid.ts";
 import type { MemoryLayout, MemorySlot } from "./memory-layout.ts";
 
 /** Flag of KVM_SET_USER_MEMORY_REGION (Linux Documentation/virt/kvm/api.rst, 4.35). */
@@ -15,13 +16,17 @@ export interface Machine {
 }
 
 /** Opens the device and makes the VM, its memory and its vCPU. What was made of it is closed when a step fails. */
-export function openMachine(driver: KvmDriver, personality: Personality, layout: MemoryLayout): Machine {
+export function openMachine(
+  driver: KvmDriver,
+  { personality = "kvm", cpuid }: MicroVmConfig,
+  layout: MemoryLayout,
+): Machine {
   const undo: (() => void)[] = [];
   const close = (): void => {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) step();
   };
   try {
-    const device: KvmDevice = personality === "kvm" ? Kvm.open(driver) : RustKvm.open(driver);
+    const device = personality === "kvm" ? Kvm.open(driver) : RustKvm.open(driver);
     undo.push(() => device.close());
     const mappings: UserMapping[] = [];
     undo.push(() => {
@@ -32,6 +37,7 @@ export function openMachine(driver: KvmDriver, personality: Personality, layout:
     for (const slot of layout.slots) mappings.push(addSlot(vm, slot));
     const vcpu = vm.createVcpu(0);
     undo.push(() => vcpu.close());
+    if (device instanceof Kvm) applyCpuid(device, vcpu, cpuid);
     return { vcpu, mappings, close };
   } catch (error) {
     close();

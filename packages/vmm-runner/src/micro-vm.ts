@@ -11,6 +11,7 @@ import {
 import type { KvmDriver, Regs, Sregs, VcpuExit } from "@likex/kvm-client";
 import { DEFAULT_MEMORY, DEFAULT_OUTPUT_LIMIT, type MicroVmConfig } from "./config.ts";
 import { consolePorts, DEFAULT_CONSOLE } from "./console.ts";
+import { checkCpuidOption } from "./cpuid.ts";
 import { DisposedError, InvalidLimitError, OutsideMemoryError } from "./errors.ts";
 import { handleMmioExit, handlePortExit } from "./exit-io.ts";
 import { hex } from "./hex.ts";
@@ -57,11 +58,12 @@ export class MicroVm {
   static create(driver: KvmDriver, config: MicroVmConfig): MicroVm {
     const layout = new MemoryLayout(config.memory ?? DEFAULT_MEMORY);
     checkLimit("output limit", config.outputLimit ?? DEFAULT_OUTPUT_LIMIT);
+    checkCpuidOption(config);
     const { segments, entry } = loadImage(config.image, layout.slots);
     for (const { address, memorySize } of segments) layout.findImage(address, memorySize);
     const state = initialState(entry, config.registers ?? {});
     if (state.address !== undefined) layout.checkEntry(state.address);
-    const machine = openMachine(driver, config.personality ?? "kvm", layout);
+    const machine = openMachine(driver, config, layout);
     try {
       const vm = new MicroVm(machine, layout, config);
       if (config.debugExitPort !== undefined) vm.#addDebugExit(config.debugExitPort);

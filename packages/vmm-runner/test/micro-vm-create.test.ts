@@ -4,6 +4,7 @@ import { KvmError } from "@likex/kvm-client";
 import { EmptyImageError } from "@likex/loaders";
 import { describe, expect, it } from "vitest";
 import {
+  CpuidUnavailableError,
   DisposedError,
   EntryOutsideMemoryError,
   ImageOutsideMemoryError,
@@ -47,6 +48,29 @@ describe("MicroVm.create", () => {
     ]);
     expect(driver.memory[0]?.at(-1)).toBe(0x90);
     expect(driver.memory[1]?.[0]).toBe(0xf4);
+  });
+
+  it("tells the guest what the driver supports, with the vCPU's own APIC id", () => {
+    const driver = new ScriptedDriver();
+    driver.supportedCpuid.push({ function: 0xb, edx: 7 });
+    MicroVm.create(driver, { image });
+    expect(driver.cpuid?.nent).toBe(3);
+    expect(driver.cpuid?.entries[1]).toMatchObject({ function: 1, ebx: 0x000b0c0d });
+    expect(driver.cpuid?.entries[2]).toMatchObject({ function: 0xb, edx: 0 });
+  });
+
+  it("lets the configuration change what CPUID answers", () => {
+    const driver = new ScriptedDriver();
+    MicroVm.create(driver, { image, cpuid: (supported) => supported.slice(0, 1) });
+    expect(driver.cpuid?.nent).toBe(1);
+  });
+
+  it("gives no table to /dev/rust_kvm, and refuses one for it", () => {
+    const driver = new ScriptedDriver();
+    MicroVm.create(driver, { image, personality: "rust_kvm" });
+    expect(driver.cpuid).toBeUndefined();
+    const config = { image, personality: "rust_kvm", cpuid: () => [] } as const;
+    expect(() => MicroVm.create(driver, config)).toThrow(CpuidUnavailableError);
   });
 
   it("enters the image with all other registers zero", () => {

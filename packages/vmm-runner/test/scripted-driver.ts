@@ -1,4 +1,14 @@
-import { ERRNO, KVM_EXIT, KVM_IOCTL, kvm_run, kvm_userspace_memory_region, view } from "@likex/kvm-abi";
+import {
+  bytesOf,
+  create,
+  ERRNO,
+  KVM_EXIT,
+  KVM_IOCTL,
+  kvm_cpuid2,
+  kvm_run,
+  kvm_userspace_memory_region,
+  view,
+} from "@likex/kvm-abi";
 import type { KvmDriver, UserMapping } from "@likex/kvm-client";
 
 /** What one KVM_RUN does: fills the run page and returns 0, or returns a negated errno. */
@@ -52,6 +62,12 @@ export class ScriptedDriver implements KvmDriver {
   page: Uint8Array = new Uint8Array(4096);
   regs: Uint8Array = new Uint8Array(144);
   sregs: Uint8Array = new Uint8Array(312);
+  supportedCpuid: { function: number; ebx?: number; edx?: number }[] = [
+    { function: 0 },
+    { function: 1, ebx: 0x0a0b0c0d },
+  ];
+  /** The table that was set. */
+  cpuid: kvm_cpuid2 | undefined;
   files = 0;
   mappings = 0;
   /** A request that is refused, and its errno. */
@@ -92,6 +108,12 @@ export class ScriptedDriver implements KvmDriver {
         return 0;
       case KVM_IOCTL.KVM_GET_SREGS:
         bytes.set(this.sregs);
+        return 0;
+      case KVM_IOCTL.KVM_GET_SUPPORTED_CPUID:
+        bytes.set(bytesOf(create(kvm_cpuid2, { nent: this.supportedCpuid.length, entries: this.supportedCpuid })));
+        return 0;
+      case KVM_IOCTL.KVM_SET_CPUID2:
+        this.cpuid = view(kvm_cpuid2, bytes.slice());
         return 0;
       case KVM_IOCTL.KVM_RUN:
         return (this.#steps.shift() ?? hlt)(this.page);

@@ -4,6 +4,7 @@ import {
   ERRNO,
   errnoName,
   KVM_IOCTL,
+  kvm_cpuid2,
   kvm_regs,
   kvm_run,
   kvm_sregs,
@@ -16,9 +17,10 @@ import {
 import type { KvmDriver, UserMapping } from "@likex/kvm-client";
 import { describeExit, exitData } from "./exit-answer.ts";
 import { fromHex, toHex, toJson } from "./json.ts";
-import type { Case, CaseAnswers, Fields, FileName, Json, Place, Step, Word } from "./steps.ts";
+import type { Case, CaseAnswers, CpuidFields, Fields, FileName, Json, Place, Step, Word } from "./steps.ts";
 
 const VCPU = "vcpu";
+const SYSTEM = "system";
 const VM = "vm";
 
 /** Plays a case on a driver and gives its answers. Whatever the case left open is closed. */
@@ -66,6 +68,18 @@ class Player {
         break;
       case "registers":
         this.#setRegisters(step, kvm_regs, "KVM_GET_REGS", "KVM_SET_REGS");
+        break;
+      case "setCpuid":
+        this.#setCpuid(step);
+        break;
+      case "getCpuid": {
+        const { result, value } = this.#readCpuid(VCPU, "KVM_GET_CPUID2", step.nent);
+        const entries = [...value.entries].slice(0, value.nent).map((entry) => toJson(toObject(entry)));
+        this.#answer(step.ask, "KVM_GET_CPUID2", result, result === 0 ? { nent: value.nent, entries } : {});
+        break;
+      }
+      case "supportedCpuid":
+        this.#answer(step.ask, "", this.#readCpuid(SYSTEM, "KVM_GET_SUPPORTED_CPUID", step.nent).result);
         break;
       case "specialRegisters":
         this.#setRegisters(step, kvm_sregs, "KVM_GET_SREGS", "KVM_SET_SREGS");
@@ -158,6 +172,21 @@ class Player {
     this.#answer(undefined, get, this.#driver.ioctl(fd, KVM_IOCTL[get], bytesOf(value)));
     setFields(value, set);
     this.#answer(ask, put, this.#driver.ioctl(fd, KVM_IOCTL[put], bytesOf(value)));
+  }
+
+  #setCpuid({ table, nent = table.length, ask }: Step & { do: "setCpuid" }): void {
+    const value = create(kvm_cpuid2, { nent, entries: table as CpuidFields[] }, nent);
+    const result = this.#driver.ioctl(this.#fd(VCPU), KVM_IOCTL.KVM_SET_CPUID2, bytesOf(value));
+    this.#answer(ask, "KVM_SET_CPUID2", result);
+  }
+
+  #readCpuid(
+    file: FileName,
+    request: "KVM_GET_CPUID2" | "KVM_GET_SUPPORTED_CPUID",
+    nent: number,
+  ): { result: number; value: kvm_cpuid2 } {
+    const value = create(kvm_cpuid2, { nent }, Math.max(nent, 1));
+    return { result: this.#driver.ioctl(this.#fd(file), KVM_IOCTL[request], bytesOf(value)), value };
   }
 
   /** Bytes that the exit has no room for are left out: what the guest then sees tells. */

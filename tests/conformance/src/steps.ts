@@ -46,6 +46,17 @@ export type Step =
     }
   | { readonly do: "region"; readonly vm?: string; readonly region: Region; readonly ask?: string }
   | { readonly do: "registers"; readonly vcpu?: string; readonly set: Fields; readonly ask?: string }
+  /** KVM_SET_CPUID2; `nent` says another number of entries than there are. */
+  | {
+      readonly do: "setCpuid";
+      readonly table: readonly CpuidFields[];
+      readonly nent?: number;
+      readonly ask?: string;
+    }
+  /** KVM_GET_CPUID2, with room for `nent` entries. */
+  | { readonly do: "getCpuid"; readonly nent: number; readonly ask: string }
+  /** KVM_GET_SUPPORTED_CPUID with room for `nent` entries: the result alone, as processors differ. */
+  | { readonly do: "supportedCpuid"; readonly nent: number; readonly ask: string }
   | { readonly do: "specialRegisters"; readonly vcpu?: string; readonly set: Fields; readonly ask?: string }
   | { readonly do: "write"; readonly mapping: string; readonly at: number; readonly hex: string }
   | {
@@ -59,6 +70,17 @@ export type Step =
   /** Fills the data of the last exit. */
   | { readonly do: "provide"; readonly vcpu?: string; readonly hex: string }
   | { readonly do: "runPage"; readonly vcpu?: string; readonly set: Fields };
+
+/** `struct kvm_cpuid_entry2`; what is left out is 0. */
+export interface CpuidFields {
+  readonly function: number;
+  readonly index?: number;
+  readonly flags?: number;
+  readonly eax?: number;
+  readonly ebx?: number;
+  readonly ecx?: number;
+  readonly edx?: number;
+}
 
 /** `struct kvm_userspace_memory_region`; what is left out is 0. */
 export interface Region {

@@ -1,3 +1,5 @@
+import { CR4 } from "./control-registers.ts";
+
 /** What CPUID returns in four registers, unsigned. */
 export interface CpuidResult {
   readonly eax: number;
@@ -6,10 +8,24 @@ export interface CpuidResult {
   readonly edx: number;
 }
 
-/** A processor model: its CPUID leaves (SDM Vol 2A, CPUID), by leaf or by `leaf:subleaf`. What is absent reads as zeros. */
+/** One leaf, or one subleaf of it, as it reads while no control register says otherwise (see `currentCpuid`). */
+export interface CpuidEntry extends CpuidResult {
+  readonly leaf: number;
+  /** The value of ECX that it answers; undefined: all of them. */
+  readonly subleaf?: number | undefined;
+}
+
+/** A processor model: its CPUID leaves (SDM Vol 2A, CPUID), in ascending order. */
 export interface CpuModel {
   readonly name: string;
-  readonly leaves: Readonly<Record<string, CpuidResult>>;
+  readonly cpuid: readonly CpuidEntry[];
+}
+
+/** The state of a processor that CPUID shows beside its table. */
+export interface CpuidState {
+  readonly cr4: number;
+  /** Low half. */
+  readonly xcr0: number;
 }
 
 const ZEROS: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
@@ -22,20 +38,24 @@ const bits = (...positions: readonly number[]): number => positions.reduce((sum,
 
 const BRAND = "LiKeX emulated x86-64 processor".padEnd(48, "\0");
 
-const brand = (part: number): CpuidResult => {
+const brand = (part: number): CpuidEntry => {
   const at = (index: number): number => text(BRAND.slice(part * 16 + index * 4, part * 16 + index * 4 + 4));
-  return { eax: at(0), ebx: at(1), ecx: at(2), edx: at(3) };
+  return { leaf: 0x80000002 + part, eax: at(0), ebx: at(1), ecx: at(2), edx: at(3) };
 };
 
-/** Leaf 1: VME DE PSE TSC MSR PAE CX8 SEP MTRR PGE CMOV PAT CLFSH; CX16 PCID MOVBE POPCNT RDRAND. */
-const LEAF_1_EDX = bits(1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 15, 16, 19);
-const LEAF_1_ECX = bits(13, 17, 22, 23, 30);
-/** Leaf 7: FSGSBASE TSC_ADJUST SMEP INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; UMIP PKU RDPID. */
-const LEAF_7_EBX = bits(0, 1, 7, 10, 18, 19, 20, 23, 24);
+/** Leaf 1: FPU VME DE PSE TSC MSR PAE CX8 SEP MTRR PGE CMOV PAT CLFSH MMX FXSR SSE SSE2. */
+const LEAF_1_EDX = bits(0, 1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 15, 16, 19, 23, 24, 25, 26);
+/** SSE3 PCLMULQDQ SSSE3 CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE RDRAND. */
+const LEAF_1_ECX = bits(0, 1, 9, 13, 17, 19, 20, 22, 23, 25, 26, 30);
+const OSXSAVE = bits(27);
+/** Leaf 7: FSGSBASE TSC_ADJUST BMI1 SMEP BMI2 INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB SHA; UMIP PKU RDPID. */
+const LEAF_7_EBX = bits(0, 1, 3, 7, 8, 10, 18, 19, 20, 23, 24, 29);
 const LEAF_7_ECX = bits(2, 3, 22);
-const PKU = 1 << 3;
-const OSPKE = 1 << 4;
-const CR4_PKE = 1 << 22;
+const OSPKE = bits(4);
+/** Leaf 0dh: components of XCR0; bytes of the XSAVE area with x87 and SSE, and header; XSAVEOPT and XGETBV with ECX = 1. */
+const XCR0_COMPONENTS = 3;
+const XSAVE_AREA = 576;
+const XSAVE_FEATURES = bits(0, 2);
 /** Leaf 80000001: LAHF LZCNT PREFETCHW; SYSCALL NX 1-GByte pages RDTSCP LM. */
 const EXTENDED_ECX = bits(0, 5, 8);
 const EXTENDED_EDX = bits(11, 20, 26, 27, 29);
@@ -48,23 +68,77 @@ const CLFLUSH_LINE = 8 << 8;
 export const CPU_MODELS: { readonly likex: CpuModel } = {
   likex: {
     name: "likex",
-    leaves: {
-      0: { eax: 7, ebx: text("Genu"), ecx: text("ntel"), edx: text("ineI") },
-      1: { eax: 0x000306c3, ebx: 0x00010000 | CLFLUSH_LINE, ecx: LEAF_1_ECX, edx: LEAF_1_EDX },
-      "7:0": { eax: 0, ebx: LEAF_7_EBX, ecx: LEAF_7_ECX, edx: 0 },
-      2147483648: { eax: 0x80000008, ebx: 0, ecx: 0, edx: 0 },
-      2147483649: { eax: 0, ebx: 0, ecx: EXTENDED_ECX, edx: EXTENDED_EDX },
-      2147483650: brand(0),
-      2147483651: brand(1),
-      2147483652: brand(2),
-      2147483656: { eax: PHYSICAL_BITS | (LINEAR_BITS << 8), ebx: 0, ecx: 0, edx: 0 },
-    },
+    cpuid: [
+      { leaf: 0, eax: 0xd, ebx: text("Genu"), ecx: text("ntel"), edx: text("ineI") },
+      { leaf: 1, eax: 0x000306c3, ebx: 0x00010000 | CLFLUSH_LINE, ecx: LEAF_1_ECX, edx: LEAF_1_EDX },
+      { leaf: 7, subleaf: 0, eax: 0, ebx: LEAF_7_EBX, ecx: LEAF_7_ECX, edx: 0 },
+      { leaf: 0xd, subleaf: 0, eax: XCR0_COMPONENTS, ebx: XSAVE_AREA, ecx: XSAVE_AREA, edx: 0 },
+      { leaf: 0xd, subleaf: 1, eax: XSAVE_FEATURES, ebx: 0, ecx: 0, edx: 0 },
+      { leaf: 0x80000000, eax: 0x80000008, ebx: 0, ecx: 0, edx: 0 },
+      { leaf: 0x80000001, eax: 0, ebx: 0, ecx: EXTENDED_ECX, edx: EXTENDED_EDX },
+      brand(0),
+      brand(1),
+      brand(2),
+      { leaf: 0x80000008, eax: PHYSICAL_BITS | (LINEAR_BITS << 8), ebx: 0, ecx: 0, edx: 0 },
+    ],
   },
 };
 
-/** CPUID of a model for EAX and ECX. Leaf 7 tells whether `cr4` has PKE, where the model has protection keys. */
-export const cpuidOf = (model: CpuModel, leaf: number, subleaf: number, cr4 = 0): CpuidResult => {
-  const result = model.leaves[`${leaf}:${subleaf}`] ?? model.leaves[leaf] ?? ZEROS;
-  const isEnabled = leaf === 7 && subleaf === 0 && (result.ecx & PKU) !== 0 && (cr4 & CR4_PKE) !== 0;
-  return isEnabled ? { ...result, ecx: (result.ecx | OSPKE) >>> 0 } : result;
+const exactCpuid = <E extends CpuidEntry>(entries: readonly E[], leaf: number, subleaf: number): E | undefined =>
+  entries.find((entry) => entry.leaf === leaf && (entry.subleaf === undefined || entry.subleaf === subleaf));
+
+/** Where the ranges of leaves begin: basic, those of hypervisors (one for each 256), extended, and Centaur's. */
+const rangeOf = (leaf: number): number => {
+  if (leaf >= 0x40000000 && leaf <= 0x4fffffff) return (leaf & 0xffffff00) >>> 0;
+  if (leaf >= 0xc0000000) return 0xc0000000;
+  return (leaf & 0x80000000) >>> 0;
+};
+
+const isAmd = ({ ebx, edx, ecx }: CpuidResult): boolean =>
+  (ebx === text("Auth") && edx === text("enti") && ecx === text("cAMD")) ||
+  (ebx === text("Hygo") && edx === text("nGen") && ecx === text("uine"));
+
+/**
+ * The entry that answers a leaf. A leaf above the highest of its range reads as the highest basic leaf (SDM Vol 2A, CPUID,
+ * "If a value entered for CPUID.EAX is higher than the maximum input value"); on AMD's processors it does not.
+ */
+export const findCpuid = <E extends CpuidEntry>(
+  entries: readonly E[],
+  leaf: number,
+  subleaf: number,
+): E | undefined => {
+  const exact = exactCpuid(entries, leaf, subleaf);
+  if (exact !== undefined) return exact;
+  const basic = exactCpuid(entries, 0, 0);
+  if (basic === undefined || isAmd(basic)) return undefined;
+  const range = exactCpuid(entries, rangeOf(leaf), 0);
+  if (range !== undefined && leaf <= range.eax) return undefined;
+  return exactCpuid(entries, basic.eax, subleaf);
+};
+
+/** What an entry reads as with the processor's control registers as they are: OSXSAVE, OSPKE, and the size of the XSAVE area. */
+export const currentCpuid = (entry: CpuidEntry, { cr4, xcr0 }: CpuidState): CpuidResult => {
+  const { leaf, subleaf = 0, eax, ebx, ecx, edx } = entry;
+  if (leaf === 1) return { eax, ebx, ecx: withBit(ecx, OSXSAVE, (cr4 & CR4.osxsave) !== 0), edx };
+  if (leaf === 7 && subleaf === 0) return { eax, ebx, ecx: withBit(ecx, OSPKE, (cr4 & CR4.pke) !== 0), edx };
+  // What is enabled lies at fixed places, of which x87 and SSE are the first.
+  if (leaf === 0xd && subleaf === 0 && (xcr0 & ~XCR0_COMPONENTS) === 0) return { eax, ebx: XSAVE_AREA, ecx, edx };
+  return entry;
+};
+
+const withBit = (value: number, bit: number, isSet: boolean): number => (isSet ? value | bit : value & ~bit) >>> 0;
+
+/** CPUID of a table for EAX and ECX. */
+export const readCpuid = (
+  entries: readonly CpuidEntry[],
+  leaf: number,
+  subleaf: number,
+  state: CpuidState,
+): CpuidResult => {
+  const entry = findCpuid(entries, leaf, subleaf);
+  if (entry !== undefined) return currentCpuid(entry, state);
+  if (leaf !== 0xb && leaf !== 0x1f) return ZEROS;
+  // Topology: of a level that there is not, CL comes back and EDX is the processor's id (SDM Vol 2A, CPUID, leaf 0bh).
+  const level = exactCpuid(entries, leaf, 1);
+  return level === undefined ? ZEROS : { eax: 0, ebx: 0, ecx: subleaf & 0xff, edx: level.edx };
 };

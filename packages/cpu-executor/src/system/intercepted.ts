@@ -2,7 +2,7 @@ import type { CpuState } from "../state.ts";
 import { INTERCEPT } from "../stop.ts";
 import { DONE, type SystemAccess, VECTOR } from "./access.ts";
 import { CONTROL_WRITE, type ControlRegisters, CR4, failControlWrite } from "./control-registers.ts";
-import { type CpuModel, cpuidOf } from "./cpuid.ts";
+import { type CpuModel, readCpuid } from "./cpuid.ts";
 import { DR6, DR7, readDebugRegister, writeDebugRegister } from "./debug-registers.ts";
 import type { DescriptorTables } from "./descriptor-tables.ts";
 import type { Msrs } from "./msrs.ts";
@@ -22,6 +22,7 @@ const PRIVILEGED: ReadonlySet<number> = new Set([
   ...[INTERCEPT.hlt, INTERCEPT.rdmsr, INTERCEPT.wrmsr, INTERCEPT.movToCr, INTERCEPT.movFromCr],
   ...[INTERCEPT.movToDr, INTERCEPT.movFromDr, INTERCEPT.invlpg, INTERCEPT.wbinvd, INTERCEPT.invd],
   ...[INTERCEPT.clts, INTERCEPT.lmsw, INTERCEPT.lgdt, INTERCEPT.lidt, INTERCEPT.lldt, INTERCEPT.ltr],
+  INTERCEPT.xsetbv,
 ]);
 
 /** #UD in real and virtual-8086 mode. */
@@ -76,6 +77,7 @@ export class InterceptedInstructions {
     const isDebug = instruction === INTERCEPT.movToDr || instruction === INTERCEPT.movFromDr;
     if (isDebug && !hasDebugRegister(state, access.reg(record))) return access.undefinedOpcode();
     if (PROTECTED_ONLY.has(instruction) && (state.isRealMode || state.isVirtual8086)) return access.undefinedOpcode();
+    if (instruction === INTERCEPT.xsetbv && (state.cr4 & CR4.osxsave) === 0) return access.undefinedOpcode();
     if (state.cpl === 0) return DONE;
     if (PRIVILEGED.has(instruction)) return access.generalProtection(0);
     if ((state.cr4 & CR4.umip) !== 0 && USER_MODE_PREVENTED.has(instruction)) return access.generalProtection(0);
@@ -164,7 +166,8 @@ export class InterceptedInstructions {
 
   #cpuid(): number {
     const state = this.#state;
-    const { eax, ebx, ecx, edx } = cpuidOf(this.#parts.model, this.#low(RAX), this.#low(RCX), state.cr4);
+    const control = { cr4: state.cr4, xcr0: state.fpu.xcr0 };
+    const { eax, ebx, ecx, edx } = readCpuid(this.#parts.model.cpuid, this.#low(RAX), this.#low(RCX), control);
     state.setRegister(RAX, BigInt(eax));
     state.setRegister(RBX, BigInt(ebx));
     state.setRegister(RCX, BigInt(ecx));
@@ -221,10 +224,9 @@ export class InterceptedInstructions {
   #setExtendedControl(): number {
     const { access } = this.#parts;
     const state = this.#state;
-    if ((state.cr4 & CR4.osxsave) === 0) return access.undefinedOpcode();
     const value = this.#pair();
     const isValid = (value & 1n) !== 0n && (value & ~XCR0_DEFINED) === 0n;
-    if (state.cpl !== 0 || this.#low(RCX) !== 0 || !isValid) return access.generalProtection(0);
+    if (this.#low(RCX) !== 0 || !isValid) return access.generalProtection(0);
     state.xcr0 = value;
     return DONE;
   }

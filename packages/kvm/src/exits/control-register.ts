@@ -126,7 +126,7 @@ const hasLongCode = (vmx: Vmx): boolean => (vmx.vmread32(VMCS.GUEST_CS_AR_BYTES)
 
 const setCr4 = (vcpu: Vcpu, value: number): boolean => {
   const { vmx } = vcpu.vm.processor;
-  if ((value & ~CR4.defined) !== 0) return false;
+  if ((value & (~CR4.defined | vcpu.reservedCr4)) !== 0) return false;
   const efer = vmx.vmread32(VMCS.GUEST_IA32_EFER);
   if ((efer & EFER.LMA) !== 0 && (value & CR4.PAE) === 0) return false;
   // PCIDs begin in IA-32e mode, with PCID 0.

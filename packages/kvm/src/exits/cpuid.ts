@@ -1,4 +1,4 @@
-import { cpuidOf } from "../cpuid-table.ts";
+import { readCpuid } from "@likex/cpu-executor";
 import { GPR } from "../gpr.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { NEXT, skipInstruction } from "./exit.ts";
@@ -9,7 +9,8 @@ export const handleCpuid = (vcpu: Vcpu): number => {
   const { u32 } = kernel.memory;
   const at = processor.registerIndex;
   kernel.trace?.({ type: "handle_cpuid" });
-  const { eax, ebx, ecx, edx } = cpuidOf(processor.personality.cpuid, u32[at + GPR.rax * 2]!);
+  const leaf = u32[at + GPR.rax * 2]!;
+  const { eax, ebx, ecx, edx } = readCpuid(vcpu.cpuid, leaf, u32[at + GPR.rcx * 2]!, vcpu.cpuidState());
   setRegister32(u32, at + GPR.rax * 2, eax);
   setRegister32(u32, at + GPR.rbx * 2, ebx);
   setRegister32(u32, at + GPR.rcx * 2, ecx);

@@ -1,5 +1,6 @@
 import type { Case } from "../steps.ts";
 import { CAPABILITY_CASES } from "./capabilities.ts";
+import { CPUID_CASES } from "./cpuid.ts";
 import { FILE_CASES } from "./files.ts";
 import { MEMORY_REGION_CASES } from "./memory-regions.ts";
 import { MMIO_CASES } from "./mmio.ts";
@@ -18,4 +19,5 @@ export const KVM_CASES: readonly Case[] = [
   ...MMIO_CASES,
   ...STOP_CASES,
   ...MODE_CASES,
+  ...CPUID_CASES,
 ];

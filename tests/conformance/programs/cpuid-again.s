@@ -1,0 +1,4 @@
+.code16
+.intel_syntax noprefix
+cpuid
+hlt
