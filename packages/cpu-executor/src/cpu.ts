@@ -168,6 +168,11 @@ export class Cpu extends CpuState {
     return this.#retired + this.#started - this.#budget - this.#deliveries;
   }
 
+  /** What the last run() left of its budget. */
+  get budgetLeft(): number {
+    return this.#budget;
+  }
+
   /** MSRs that the processor's own operations read, as plain values. */
   get msrState(): MsrState {
     return this.#system.msrs.state;

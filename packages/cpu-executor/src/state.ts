@@ -279,6 +279,21 @@ export class CpuState {
     this.#u32[at + 1] = Math.floor(value / 0x100000000);
   }
 
+  /** Halves of RIP, unsigned. */
+  get ripLow(): number {
+    return this.#u32[(this.contextAddress + CONTEXT.rip) >> 2] as number;
+  }
+
+  get ripHigh(): number {
+    return this.#u32[((this.contextAddress + CONTEXT.rip) >> 2) + 1] as number;
+  }
+
+  setRip(low: number, high: number): void {
+    const at = (this.contextAddress + CONTEXT.rip) >> 2;
+    this.#u32[at] = low;
+    this.#u32[at + 1] = high;
+  }
+
   get rflags(): bigint {
     return BigInt(this.rflagsNumber);
   }

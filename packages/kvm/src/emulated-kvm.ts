@@ -2,7 +2,7 @@ import type { CpuOptions } from "@likex/cpu-executor";
 import { HostMemory, OutOfHostMemoryError } from "@likex/host-memory";
 import { ERRNO, ioctlName, KVM_IOCTL } from "@likex/kvm-abi";
 import { InvalidOptionError } from "./errors.ts";
-import { FileTable } from "./file.ts";
+import { FileTable, type OpenFile } from "./file.ts";
 import { Kernel } from "./kernel.ts";
 import { SystemFile } from "./kvm-files.ts";
 import { PERSONALITIES } from "./personality.ts";
@@ -12,6 +12,8 @@ import { AnonymousMapping, type UserMapping } from "./user-mapping.ts";
 import type { IoctlArgument } from "./user-pointer.ts";
 
 const PAGE = 4096;
+/** Read once: the request of every exit. */
+const { KVM_RUN } = KVM_IOCTL;
 
 /** Options of {@link EmulatedKvm.create}. */
 export interface EmulatedKvmOptions {
@@ -76,6 +78,7 @@ export class EmulatedKvm {
     const file = this.#files.find(fd);
     if (file === undefined) return -ERRNO.EBADF;
     const { trace } = this.#kernel;
+    if (request === KVM_RUN && trace === undefined) return runFile(file, argument);
     // LiKeX's log names this request when it is done.
     const isCreateVm = request === KVM_IOCTL.KVM_CREATE_VM;
     if (trace !== undefined && !isCreateVm) trace({ type: "ioctl", name: ioctlName(request), fd });
@@ -122,3 +125,12 @@ export class EmulatedKvm {
     this.#kernel.dispose();
   }
 }
+
+const runFile = (file: OpenFile, argument: IoctlArgument): number => {
+  try {
+    return file.run(argument);
+  } catch (error) {
+    if (error instanceof OutOfHostMemoryError) return -ERRNO.ENOMEM;
+    throw error;
+  }
+};

@@ -1,3 +1,4 @@
+import { KVM_IOCTL } from "@likex/kvm-abi";
 import type { UserMapping } from "./user-mapping.ts";
 import type { IoctlArgument } from "./user-pointer.ts";
 
@@ -10,6 +11,11 @@ export abstract class OpenFile {
 
   /** Takes a request as unsigned 32 bits. Returns 0 or more, or the negated errno. */
   abstract ioctl(request: number, argument: IoctlArgument): number;
+
+  /** KVM_RUN, the one request that is worth a way of its own. */
+  run(argument: IoctlArgument): number {
+    return this.ioctl(KVM_IOCTL.KVM_RUN, argument);
+  }
 
   /** Maps `length` bytes (a multiple of 4096) from offset 0, or returns the negated errno. */
   abstract mmap(length: number): UserMapping | number;

@@ -101,10 +101,9 @@ export class VcpuFile extends OpenFile {
   }
 
   ioctl(request: number, argument: IoctlArgument): number {
-    if (request === KVM_IOCTL.KVM_RUN) {
-      return argument === undefined || argumentValue(argument) === 0 ? runVcpu(this.#vcpu) : -ERRNO.EINVAL;
-    }
     switch (request) {
+      case KVM_IOCTL.KVM_RUN:
+        return this.run(argument);
       case KVM_IOCTL.KVM_GET_CPUID2:
         return getCpuid2(this.#vcpu, argument);
       case KVM_IOCTL.KVM_SET_CPUID2:
@@ -112,6 +111,10 @@ export class VcpuFile extends OpenFile {
       default:
         return registerRequest(this.#vcpu, request, argument) ?? -ERRNO.EINVAL;
     }
+  }
+
+  override run(argument: IoctlArgument): number {
+    return argument === 0 || argumentValue(argument) === 0 ? runVcpu(this.#vcpu) : -ERRNO.EINVAL;
   }
 
   mmap(length: number): UserMapping | number {

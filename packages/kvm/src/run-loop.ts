@@ -5,7 +5,7 @@ import { handleCpuid } from "./exits/cpuid.ts";
 import { handleDebugRegister } from "./exits/debug-register.ts";
 import { handleEptViolation } from "./exits/ept-violation.ts";
 import { handleException } from "./exits/exception.ts";
-import { failEntry, internalErrorUnexpectedExit, NEXT, RFLAGS_IF, reinjectInterruptedEvent } from "./exits/exit.ts";
+import { failEntry, internalErrorUnexpectedExit, NEXT, reinjectInterruptedEvent } from "./exits/exit.ts";
 import { handleHlt, handleIdleHint } from "./exits/hlt.ts";
 import { completeIn, handleIo } from "./exits/io.ts";
 import { handleMsrRead, handleMsrWrite } from "./exits/msr.ts";
@@ -21,16 +21,26 @@ const INSTRUCTIONS_PER_ENTRY = 1 << 30;
 const STALLED_EXITS = 100;
 const BLOCKED_BY_STI_OR_MOV_SS = 3;
 
+// Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
+const { EINVAL, EINTR } = ERRNO;
+const { VM_EXIT_REASON, GUEST_INTERRUPTIBILITY_INFO } = VMCS;
+const { IO_INSTRUCTION } = EXIT_REASON;
+const { succeed: SUCCEED } = VMX_STATUS;
+const { UNKNOWN } = KVM_EXIT;
+const { resume: RESUME } = NEXT;
+const { none: NONE_PENDING } = PENDING;
+const { validRegs, immediateExit, exitReason, ifFlag, readyForInterruptInjection, cr8, apicBase } = RUN;
+const ENTRY_FAILURE = EXIT_REASON_ENTRY_FAILURE;
+
 /** KVM_RUN: 0 for an exit to the VMM, or the negated errno. */
 export const runVcpu = (vcpu: Vcpu): number => {
-  const { vm } = vcpu;
-  const { memory } = vm.kernel;
-  if (memory.u32[(vcpu.runArea + RUN.validRegs) >> 2] !== 0) return -ERRNO.EINVAL;
-  vm.processor.load(vcpu);
-  const completed = vcpu.pending === PENDING.none ? NEXT.resume : complete(vcpu);
-  let result: number = -ERRNO.EINTR;
-  if (completed !== NEXT.resume) result = completed;
-  else if (memory.u8[vcpu.runArea + RUN.immediateExit] === 0) result = enterUntilExit(vcpu);
+  const { memory, runArea } = vcpu;
+  if (memory.u32[(runArea + validRegs) >> 2] !== 0) return -EINVAL;
+  vcpu.vm.processor.load(vcpu);
+  const completed = vcpu.pending === NONE_PENDING ? RESUME : complete(vcpu);
+  let result: number = -EINTR;
+  if (completed !== RESUME) result = completed;
+  else if (memory.u8[runArea + immediateExit] === 0) result = enterUntilExit(vcpu);
   saveRunState(vcpu);
   return result;
 };
@@ -52,29 +62,34 @@ const complete = (vcpu: Vcpu): number => {
 
 const enterUntilExit = (vcpu: Vcpu): number => {
   const { kernel, processor } = vcpu.vm;
-  const { vmx, cpu } = processor;
-  const { trace, memory } = kernel;
-  let end = cpu.instructionsRetired + kernel.instructionsPerRun;
-  let retired = cpu.instructionsRetired;
+  const { vmx, trace, memory } = vcpu;
+  const { cpu } = processor;
+  const isLimited = kernel.instructionsPerRun !== Number.POSITIVE_INFINITY;
+  let end = isLimited ? cpu.instructionsRetired + kernel.instructionsPerRun : kernel.instructionsPerRun;
+  let retired = -1;
   let stalled = 0;
   vcpu.hasEntered = true;
-  memory.u32[(vcpu.runArea + RUN.exitReason) >> 2] = KVM_EXIT.UNKNOWN;
-  trace?.({ type: "vcpu_run", id: vcpu.id, rip: vmx.vmread(VMCS.GUEST_RIP) ?? 0n });
+  memory.u32[(vcpu.runArea + exitReason) >> 2] = UNKNOWN;
+  if (trace !== undefined) trace({ type: "vcpu_run", id: vcpu.id, rip: vmx.vmread(VMCS.GUEST_RIP) ?? 0n });
   for (;;) {
-    const left = end - cpu.instructionsRetired;
-    if (left <= 0) return interrupted(vcpu);
-    const budget = Math.min(left, INSTRUCTIONS_PER_ENTRY);
+    let budget = INSTRUCTIONS_PER_ENTRY;
+    if (isLimited) {
+      const left = end - cpu.instructionsRetired;
+      if (left <= 0) return interrupted(vcpu);
+      if (left < budget) budget = left;
+    }
     const status = vcpu.launched ? vmx.vmresume(budget) : vmx.vmlaunch(budget);
-    if (status !== VMX_STATUS.succeed) {
+    if (status !== SUCCEED) {
       const error = status === VMX_STATUS.failValid ? vmx.vmread32(VMCS.VM_INSTRUCTION_ERROR) : 0;
       return failEntry(vcpu, error);
     }
-    const reason = vmx.vmread32(VMCS.VM_EXIT_REASON);
-    if (reason >= EXIT_REASON_ENTRY_FAILURE) return failEntry(vcpu, reason);
+    const reason = vmx.vmread32(VM_EXIT_REASON);
+    if (reason >= ENTRY_FAILURE) return failEntry(vcpu, reason);
     vcpu.launched = true;
-    const next = handleExit(vcpu, reason);
-    if (trace !== undefined && next >= 0) trace({ type: "handled", next: next === NEXT.resume ? "resume" : "user" });
-    if (next !== NEXT.resume) return next;
+    const next = reason === IO_INSTRUCTION ? handleIo(vcpu) : handleExit(vcpu, reason);
+    if (trace !== undefined && next >= 0) trace({ type: "handled", next: next === RESUME ? "resume" : "user" });
+    if (next !== RESUME) return next;
+    if (!isLimited) continue;
     // A guest that only faults retires nothing: after a while each of its exits counts as an instruction.
     stalled = cpu.instructionsRetired === retired ? stalled + 1 : 0;
     retired = cpu.instructionsRetired;
@@ -85,8 +100,6 @@ const enterUntilExit = (vcpu: Vcpu): number => {
 /** Returns NEXT.resume, NEXT.user, or the negated errno of KVM_RUN. */
 const handleExit = (vcpu: Vcpu, reason: number): number => {
   switch (reason) {
-    case EXIT_REASON.IO_INSTRUCTION:
-      return handleIo(vcpu);
     case EXIT_REASON.EPT_VIOLATION:
       return handleEptViolation(vcpu);
     case EXIT_REASON.HLT:
@@ -139,14 +152,13 @@ const interrupted = (vcpu: Vcpu): number => {
 
 /** The fields of kvm_run that every return from KVM_RUN sets. */
 const saveRunState = (vcpu: Vcpu): void => {
-  const { vmx } = vcpu.vm.processor;
-  const { u8, u32 } = vcpu.vm.kernel.memory;
-  const area = vcpu.runArea;
-  const interruptFlag = (vmx.vmread32(VMCS.GUEST_RFLAGS) & RFLAGS_IF) !== 0;
-  const shadow = vmx.vmread32(VMCS.GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS;
-  u8[area + RUN.ifFlag] = interruptFlag ? 1 : 0;
-  u8[area + RUN.readyForInterruptInjection] = interruptFlag && shadow === 0 ? 1 : 0;
-  u32[(area + RUN.cr8) >> 2] = vcpu.cr8;
-  u32[(area + RUN.apicBase) >> 2] = vcpu.apicBase;
-  u32[(area + RUN.apicBase + 4) >> 2] = Math.floor(vcpu.apicBase / 0x1_0000_0000);
+  const { vmx, memory, runArea } = vcpu;
+  const { u8, u32 } = memory;
+  const { interruptFlag } = vmx;
+  const shadow = vmx.vmread32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS;
+  u8[runArea + ifFlag] = interruptFlag ? 1 : 0;
+  u8[runArea + readyForInterruptInjection] = interruptFlag && shadow === 0 ? 1 : 0;
+  u32[(runArea + cr8) >> 2] = vcpu.cr8;
+  u32[(runArea + apicBase) >> 2] = vcpu.apicBaseLow;
+  u32[(runArea + apicBase + 4) >> 2] = vcpu.apicBaseHigh;
 };

@@ -27,7 +27,7 @@ export class RustKvmFile extends OpenFile {
   ioctl(request: number, argument: IoctlArgument): number {
     switch (request) {
       case KVM_IOCTL.KVM_RUN:
-        return this.#vcpu === undefined ? -ERRNO.ENOENT : runVcpu(this.#vcpu);
+        return this.run();
       case KVM_IOCTL.KVM_CREATE_VM:
         if (this.#vm !== undefined) return -ERRNO.EEXIST;
         this.#vm = new Vm(this.#kernel, PERSONALITIES.rust_kvm);
@@ -45,6 +45,10 @@ export class RustKvmFile extends OpenFile {
       default:
         return -ERRNO.EINVAL;
     }
+  }
+
+  override run(): number {
+    return this.#vcpu === undefined ? -ERRNO.ENOENT : runVcpu(this.#vcpu);
   }
 
   mmap(length: number): UserMapping | number {

@@ -33,7 +33,7 @@ export const getSregs = (vcpu: Vcpu, out: DataView): void => {
   out.setBigUint64(AT.cr4, BigInt(readCr4(vmx)), true);
   out.setBigUint64(AT.cr8, BigInt(vcpu.cr8), true);
   out.setBigUint64(AT.efer, vmx.vmread(VMCS.GUEST_IA32_EFER) ?? 0n, true);
-  out.setBigUint64(AT.apicBase, BigInt(vcpu.apicBase), true);
+  out.setBigUint64(AT.apicBase, vcpu.apicBase, true);
   const vector = pendingInterrupt(vmx);
   if (vector >= 0) out.setUint8(AT.interruptBitmap + (vector >> 3), 1 << (vector & 7));
 };
@@ -52,7 +52,7 @@ export const setSregs = (vcpu: Vcpu, sregs: DataView): number => {
   vmx.vmwrite(VMCS.GUEST_CR3, sregs.getBigUint64(AT.cr3, true));
   const cr8 = sregs.getBigUint64(AT.cr8, true);
   if (cr8 <= LARGEST_CR8) vcpu.cr8 = Number(cr8);
-  vcpu.apicBase = Number(sregs.getBigUint64(AT.apicBase, true));
+  vcpu.apicBase = sregs.getBigUint64(AT.apicBase, true);
   const efer = sregs.getBigUint64(AT.efer, true);
   vmx.vmwrite(VMCS.GUEST_IA32_EFER, efer);
   followLongMode(vmx, Number(efer & 0xffff_ffffn));

@@ -1,7 +1,7 @@
 import { type CpuidState, createFpuImage, createMsrValues, type MsrValues } from "@likex/cpu-executor";
 import type { TdpMmu } from "@likex/ept-mmu";
-import { type HostPhysicalAddress, type HostVirtualAddress, hva } from "@likex/host-memory";
-import { VMCS } from "@likex/vmx";
+import { type HostMemory, type HostPhysicalAddress, type HostVirtualAddress, hva } from "@likex/host-memory";
+import { VMCS, type Vmx } from "@likex/vmx";
 import { CR4 } from "./control-registers.ts";
 import { type CpuidTableEntry, physicalWidthOf, reservedCr4Of } from "./cpuid-table.ts";
 import { GPR } from "./gpr.ts";
@@ -9,6 +9,7 @@ import { MmioState } from "./mmio-state.ts";
 import { readCr4 } from "./paging-mode.ts";
 import type { LoadedVcpu } from "./processor.ts";
 import { APIC_BASE, APIC_BASE_NOT_BOOT, RUN } from "./run-area.ts";
+import type { TraceSink } from "./trace-events.ts";
 import type { Vm } from "./vm.ts";
 
 /** What KVM_RUN must finish before the guest goes on: the exit that the VMM has just answered. */
@@ -18,13 +19,20 @@ export const PENDING = { none: 0, in: 1, stringIn: 2, mmioRead: 3, mmioWrites: 4
 export class Vcpu implements LoadedVcpu {
   readonly vm: Vm;
   readonly id: number;
+  // What each exit needs of the VM's processor, at hand.
+  readonly memory: HostMemory;
+  readonly vmx: Vmx;
+  readonly trace: TraceSink | undefined;
+  /** Index of RAX's low half in `memory.u32` while the vCPU is loaded. */
+  readonly registerIndex: number;
   readonly vmcs: HostPhysicalAddress;
   readonly registers: Uint32Array = new Uint32Array(32);
   cr2 = 0n;
   pkru = 0;
   cr8 = 0;
-  /** IA32_APIC_BASE: below 2^36. */
-  apicBase: number;
+  /** Halves of IA32_APIC_BASE, unsigned. */
+  apicBaseLow: number;
+  apicBaseHigh = 0;
   readonly breakpoints: bigint[] = [0n, 0n, 0n, 0n];
   dr6 = 0xffff0ff0;
   readonly fpu: Uint8Array = createFpuImage();
@@ -41,6 +49,8 @@ export class Vcpu implements LoadedVcpu {
   /** Host-physical address of the run area: frames in one piece. */
   readonly runArea: HostPhysicalAddress;
   readonly runAreaAddress: HostVirtualAddress;
+  /** Host-physical address of the data of port exits. */
+  readonly ioData: number;
   readonly runBytes: Uint8Array;
   /** PENDING.*, with the details of a port exit. */
   pending: number = PENDING.none;
@@ -61,7 +71,11 @@ export class Vcpu implements LoadedVcpu {
     const { personality } = processor;
     this.vm = vm;
     this.id = id;
-    this.apicBase = id === 0 ? APIC_BASE : APIC_BASE_NOT_BOOT;
+    this.memory = kernel.memory;
+    this.vmx = processor.vmx;
+    this.trace = kernel.trace;
+    this.registerIndex = processor.registerIndex;
+    this.apicBaseLow = id === 0 ? APIC_BASE : APIC_BASE_NOT_BOOT;
     const mapping = kernel.space.map({ length: personality.runAreaBytes, backing: "contiguous" });
     this.runAreaAddress = hva(mapping.address);
     let vmcs: HostPhysicalAddress | undefined;
@@ -76,6 +90,7 @@ export class Vcpu implements LoadedVcpu {
     }
     this.vmcs = vmcs;
     this.runArea = mapping.hpa as HostPhysicalAddress;
+    this.ioData = this.runArea + personality.ioDataOffset;
     this.runBytes = kernel.memory.u8.subarray(this.runArea, this.runArea + personality.runAreaBytes);
     kernel.trace?.({ type: "controls", controls: processor.controls });
     this.registers[GPR.rdx * 2] = personality.reset.rdx;
@@ -91,6 +106,15 @@ export class Vcpu implements LoadedVcpu {
   get mmio(): MmioState {
     this.#mmio ??= new MmioState();
     return this.#mmio;
+  }
+
+  get apicBase(): bigint {
+    return (BigInt(this.apicBaseHigh) << 32n) | BigInt(this.apicBaseLow);
+  }
+
+  set apicBase(value: bigint) {
+    this.apicBaseLow = Number(value & 0xffff_ffffn);
+    this.apicBaseHigh = Number(value >> 32n);
   }
 
   get immediateExit(): boolean {

@@ -28,7 +28,7 @@ export class MicroVm {
   readonly #layout: MemoryLayout;
   readonly #ports = new PortBus();
   readonly #mmio = new MmioBus();
-  readonly #buses: readonly PortBus[];
+  readonly #console: PortBus;
   readonly #outputLimit: number;
   readonly #onOutput: ((bytes: Uint8Array) => void) | undefined;
   readonly #onExit: ((exit: VcpuExit) => void) | undefined;
@@ -45,7 +45,7 @@ export class MicroVm {
     this.#onOutput = config.onOutput;
     this.#onExit = config.onExit;
     const console = config.console ?? DEFAULT_CONSOLE[config.personality ?? "kvm"];
-    this.#buses = [this.#ports, consolePorts(console, (bytes) => this.#write(bytes))];
+    this.#console = consolePorts(console, (bytes) => this.#write(bytes));
   }
 
   /**
@@ -164,7 +164,7 @@ export class MicroVm {
   #handle(exit: VcpuExit): Stop | undefined {
     switch (exit.reason) {
       case "io":
-        handlePortExit(exit, this.#buses);
+        handlePortExit(exit, this.#ports, this.#console);
         return undefined;
       case "mmio":
         if (exit.data.length === 0) return { reason: "deviceMemory", physAddr: exit.physAddr, isWrite: exit.isWrite };

@@ -25,10 +25,12 @@ export const DIRTY = {
   checkGuest: 0x80000,
   /** RIP alone was written: the one check that runs for each instruction a hypervisor skips. */
   checkRip: 0x100000,
+  /** What the processor stops at. */
+  intercepts: 0x200000,
   /** All groups of guest state, and all checks. */
   state: 0xffff,
   checks: 0x1f0000,
-  all: 0x1fffff,
+  all: 0x3fffff,
 } as const;
 
 const CHECK_ALL = DIRTY.checkControls | DIRTY.checkInjection | DIRTY.checkHost | DIRTY.checkGuest;
@@ -65,11 +67,12 @@ const GROUPS: Partial<Record<VmcsFieldName, number>> = {
   VM_ENTRY_INTR_INFO: INJECTION,
   VM_ENTRY_EXCEPTION_ERROR_CODE: INJECTION,
   VM_ENTRY_INSTRUCTION_LEN: INJECTION,
-  // Read when they matter, and any value is valid.
-  EXCEPTION_BITMAP: 0,
-  PAGE_FAULT_ERROR_CODE_MASK: 0,
-  PAGE_FAULT_ERROR_CODE_MATCH: 0,
-  CR0_GUEST_HOST_MASK: 0,
+  // Any value is valid.
+  EXCEPTION_BITMAP: DIRTY.intercepts,
+  PAGE_FAULT_ERROR_CODE_MASK: DIRTY.intercepts,
+  PAGE_FAULT_ERROR_CODE_MATCH: DIRTY.intercepts,
+  CR0_GUEST_HOST_MASK: DIRTY.intercepts,
+  // Read when they matter, too.
   CR4_GUEST_HOST_MASK: 0,
   CR0_READ_SHADOW: 0,
   CR4_READ_SHADOW: 0,
@@ -93,4 +96,4 @@ const groupOf = (field: VmcsField): number => {
 };
 
 /** DIRTY bits that a write to a field sets, by index in VMCS_FIELDS. */
-export const DIRTIED: readonly number[] = VMCS_FIELDS.map(groupOf);
+export const DIRTIED: Int32Array = Int32Array.from(VMCS_FIELDS, groupOf);

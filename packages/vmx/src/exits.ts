@@ -1,24 +1,30 @@
 import { INTERRUPTION_INFO, VM_EXIT } from "./controls.ts";
 import { VmxAbortError } from "./errors.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
-import type { ResumeFlag } from "./guest-state.ts";
+import type { GuestState, ResumeFlag } from "./guest-state.ts";
 import type { MsrFile } from "./msrs.ts";
 import { EXIT_REASON } from "./numbers.ts";
 import type { VmxTraceSink } from "./trace.ts";
+import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F, VMCS_REGION } from "./vmcs-fields.ts";
 
+const { exited: EXITED } = OUTCOME;
 /** VMX-abort indicators (SDM Vol 3C, "VMX Aborts"). */
 const ABORT = { savingGuestMsrs: 1, loadingHostMsrs: 4 } as const;
 
 /** Records VM exits: saves guest state and fills in the exit-information fields (SDM Vol 3C, "VM Exits"). */
 export class Exits {
   readonly #guest: Guest;
+  readonly #vmcs: Vmcs;
+  readonly #state: GuestState;
   readonly #msrs: MsrFile;
   readonly #trace: VmxTraceSink | undefined;
   readonly #interruptVector: number;
 
   constructor(guest: Guest, msrs: MsrFile, interruptVector: number, trace: VmxTraceSink | undefined) {
     this.#guest = guest;
+    this.#vmcs = guest.vmcs;
+    this.#state = guest.state;
     this.#msrs = msrs;
     this.#interruptVector = interruptVector;
     this.#trace = trace;
@@ -28,19 +34,19 @@ export class Exits {
    * Saves guest state and sets the fields that every exit has. Exits with more to tell set it afterwards, before `finish`.
    */
   begin(reason: number, qualification: number, instructionLength: number, resumeFlag: ResumeFlag): void {
-    const { vmcs, state } = this.#guest;
-    state.save(resumeFlag);
-    vmcs.recordExit(reason, qualification, instructionLength);
-    vmcs.setLow(F.VM_ENTRY_INTR_INFO, vmcs.low(F.VM_ENTRY_INTR_INFO) & ~INTERRUPTION_INFO.valid);
+    this.#state.leave(resumeFlag);
+    this.#vmcs.recordExit(reason, qualification, instructionLength);
   }
 
   /** What follows the saving of guest state. */
   finish(): number {
-    const { vmcs } = this.#guest;
-    if (vmcs.low(F.VM_EXIT_MSR_STORE_COUNT) !== 0) this.#storeMsrs();
-    if (vmcs.low(F.VM_EXIT_MSR_LOAD_COUNT) !== 0) this.#loadMsrs();
+    if (this.#vmcs.hasExitMsrs) {
+      const { vmcs } = this.#guest;
+      if (vmcs.low(F.VM_EXIT_MSR_STORE_COUNT) !== 0) this.#storeMsrs();
+      if (vmcs.low(F.VM_EXIT_MSR_LOAD_COUNT) !== 0) this.#loadMsrs();
+    }
     if (this.#trace !== undefined) this.#tell(this.#trace);
-    return OUTCOME.exited;
+    return EXITED;
   }
 
   /** An exit with nothing but reason, qualification and instruction length. */

@@ -8,7 +8,7 @@ import {
   PIN_BASED,
   VM_ENTRY,
 } from "./controls.ts";
-import { checkGuestSegments } from "./guest-segment-checks.ts";
+import { ACCESS_RIGHTS, checkGuestSegments } from "./guest-segment-checks.ts";
 import { CR0_NW_CD, EFER, isCanonical, isFixed, isPatValid } from "./host-checks.ts";
 import { VECTOR } from "./numbers.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
@@ -138,10 +138,13 @@ const checkRipAndRflags = (context: CheckContext): string => {
   return OK;
 };
 
+/** True when the guest that is entered is in 64-bit mode. */
+export const isGuest64Bit = (context: CheckContext): boolean =>
+  isIa32eGuest(context) && (context.vmcs.low(F.GUEST_CS_AR_BYTES) & ACCESS_RIGHTS.l) !== 0;
+
 export const checkGuestRip = (context: CheckContext): string => {
   const { vmcs } = context;
-  const is64Bit = isIa32eGuest(context) && (vmcs.low(F.GUEST_CS_AR_BYTES) & (1 << 13)) !== 0;
-  return (is64Bit ? isCanonical(vmcs, F.GUEST_RIP) : vmcs.high(F.GUEST_RIP) === 0) ? OK : "guest RIP";
+  return (isGuest64Bit(context) ? isCanonical(vmcs, F.GUEST_RIP) : vmcs.high(F.GUEST_RIP) === 0) ? OK : "guest RIP";
 };
 
 /** Type of the event to be injected, -1 if none. */

@@ -2,14 +2,17 @@ import { secondaryControls } from "./control-checks.ts";
 import { CPU_BASED2, INTERRUPTIBILITY, VM_ENTRY, VM_EXIT } from "./controls.ts";
 import { DIRTY } from "./dirty.ts";
 import { CR4 } from "./guest-checks.ts";
-import { SEGMENTS } from "./guest-segment-checks.ts";
+import { ACCESS_RIGHTS, SEGMENTS } from "./guest-segment-checks.ts";
 import { EFER } from "./host-checks.ts";
 import type { MmuConfiguration, VmxCpu, VmxMmu } from "./processor.ts";
 import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
+import { SLOT } from "./vmcs-slots.ts";
 
 const RSP = 4;
 const CS = 1;
+/** Bits of a linear address with 4-level paging. */
+const CANONICAL_BITS = 48;
 const CR0_ET = 0x10;
 const CR0_PG = 0x80000000;
 /** VM entry leaves ET, NW, CD and the reserved bits 15:6, 17, 28:19 of CR0 as they were (SDM Vol 3C, "Loading Guest Control Registers"). */
@@ -20,6 +23,15 @@ const RFLAGS_RF = 0x10000;
  * an instruction did, else as it is.
  */
 export type ResumeFlag = "set" | "clear" | "keep";
+// Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
+const {
+  GUEST_RIP,
+  GUEST_INTERRUPTIBILITY_INFO: INTERRUPTIBILITY_INFO,
+  GUEST_ACTIVITY_STATE: ACTIVITY,
+  GUEST_PENDING_DBG_EXCEPTIONS: PENDING_DEBUG,
+} = F;
+const { processor: PROCESSOR } = SLOT;
+const { nmi: BLOCKED_NMI } = INTERRUPTIBILITY;
 /** DR7 bits 12, 14, 15 are always 0 and bit 10 is always 1. */
 const DR7_ZERO = 0xd000;
 const DR7_ONE = 0x400;
@@ -32,6 +44,15 @@ export class GuestState {
   readonly #configuration: MmuConfiguration = { eptPointer: 0, cr0: 0, cr3Low: 0, cr3High: 0, cr4: 0, efer: 0 };
   /** ACTIVITY_STATE.*. */
   activity = 0;
+  /** The last exit has saved debug exceptions, which come before the guest's next instruction. */
+  hasPendingDebug = false;
+  /**
+   * Whether an exit leaves in the processor what only a few hypervisor handlers look at: `settle` then brings it to the
+   * VMCS before somebody reads it there, or loads the processor.
+   */
+  isLazy = false;
+  /** What the exit that left state in the processor says of RF. */
+  #resumeFlag: ResumeFlag = "keep";
   // 64-bit registers as the VMCS holds them, so that an exit stores only those that changed.
   #cr3 = 0n;
   #gdtrBase = 0n;
@@ -47,10 +68,7 @@ export class GuestState {
   load(dirty: number): void {
     const cpu = this.#cpu;
     const vmcs = this.#vmcs;
-    if (dirty & DIRTY.rip) {
-      if (vmcs.high(F.GUEST_RIP) < 0x200000) cpu.ripNumber = vmcs.number(F.GUEST_RIP);
-      else cpu.rip = vmcs.wide(F.GUEST_RIP);
-    }
+    if (dirty & DIRTY.rip) cpu.setRip(vmcs.low(F.GUEST_RIP), vmcs.high(F.GUEST_RIP));
     if (dirty & DIRTY.rsp) cpu.setRegister(RSP, vmcs.wide(F.GUEST_RSP));
     if (dirty & DIRTY.rflags) cpu.rflagsNumber = vmcs.low(F.GUEST_RFLAGS);
     if (dirty & DIRTY.control) this.#loadControlRegisters();
@@ -164,13 +182,66 @@ export class GuestState {
     cpu.flushTlb();
   }
 
-  /** Saves guest state; `resumeFlag` says what becomes of RF. */
+  /**
+   * Loads RIP into a processor that holds all the other guest state; false where VM entry refuses RIP (SDM Vol 3C, "Checks
+   * on Guest RIP, RFLAGS, and SSP").
+   */
+  loadRip(): boolean {
+    const low = this.#vmcs.low(GUEST_RIP);
+    const high = this.#vmcs.high(GUEST_RIP);
+    if (high !== 0) {
+      const upper = (high | 0) >> (CANONICAL_BITS - 33);
+      if (!this.is64Bit || (upper !== 0 && upper !== -1)) return false;
+    }
+    this.#cpu.setRip(low, high);
+    return true;
+  }
+
+  /** The processor is in 64-bit mode. */
+  get is64Bit(): boolean {
+    return (this.#cpu.efer & EFER.lma) !== 0 && (this.#cpu.segmentAccessRights(CS) & ACCESS_RIGHTS.l) !== 0;
+  }
+
+  /** Saves guest state at an exit; `resumeFlag` says what becomes of RF. */
+  leave(resumeFlag: ResumeFlag): void {
+    this.hasPendingDebug = this.#cpu.pendingDebug !== 0;
+    if (!this.isLazy || this.hasPendingDebug) {
+      this.save(resumeFlag);
+      return;
+    }
+    this.#saveInstructionState();
+    this.#resumeFlag = resumeFlag;
+    this.#vmcs.guard = PROCESSOR;
+  }
+
+  /** Brings what the last exit left in the processor to the VMCS. */
+  settle(): void {
+    if (this.#vmcs.guard !== SLOT.processor) return;
+    this.#vmcs.guard = 0;
+    this.#saveRegisters(this.#resumeFlag);
+  }
+
+  /** Saves guest state. */
   save(resumeFlag: ResumeFlag): void {
+    this.#vmcs.guard = 0;
+    this.#saveInstructionState();
+    this.#saveRegisters(resumeFlag);
+  }
+
+  /** What each instruction changes: fields that a hypervisor reads at nearly every exit. */
+  #saveInstructionState(): void {
     const cpu = this.#cpu;
     const vmcs = this.#vmcs;
-    const rip = cpu.ripNumber;
-    if (rip < Number.MAX_SAFE_INTEGER) vmcs.setNumber(F.GUEST_RIP, rip);
-    else vmcs.setWide(F.GUEST_RIP, cpu.rip);
+    vmcs.setPair(GUEST_RIP, cpu.ripLow, cpu.ripHigh);
+    vmcs.setLow(INTERRUPTIBILITY_INFO, cpu.interruptShadow | (cpu.nmiBlocked ? BLOCKED_NMI : 0));
+    vmcs.setLow(ACTIVITY, this.activity);
+    vmcs.setPair(PENDING_DEBUG, cpu.pendingDebug, 0);
+    cpu.pendingDebug = 0;
+  }
+
+  #saveRegisters(resumeFlag: ResumeFlag): void {
+    const cpu = this.#cpu;
+    const vmcs = this.#vmcs;
     vmcs.setWide(F.GUEST_RSP, cpu.getRegister(RSP));
     const flags = cpu.rflagsNumber;
     const saved = resumeFlag === "set" ? flags | RFLAGS_RF : resumeFlag === "clear" ? flags & ~RFLAGS_RF : flags;
@@ -191,10 +262,6 @@ export class GuestState {
     const entry = vmcs.low(F.VM_ENTRY_CONTROLS);
     const long = cpu.efer & EFER.lma ? VM_ENTRY.ia32eModeGuest : 0;
     vmcs.setLow(F.VM_ENTRY_CONTROLS, (entry & ~VM_ENTRY.ia32eModeGuest) | long);
-    vmcs.setLow(F.GUEST_INTERRUPTIBILITY_INFO, cpu.interruptShadow | (cpu.nmiBlocked ? INTERRUPTIBILITY.nmi : 0));
-    vmcs.setLow(F.GUEST_ACTIVITY_STATE, this.activity);
-    vmcs.setPair(F.GUEST_PENDING_DBG_EXCEPTIONS, cpu.pendingDebug, 0);
-    cpu.pendingDebug = 0;
   }
 
   #savePdptes(): void {

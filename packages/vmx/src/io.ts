@@ -2,6 +2,7 @@ import { CPU_BASED } from "./controls.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
 import { EXIT_REASON } from "./numbers.ts";
+import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
 /** The I/O ports that a guest reaches when its controls let a port access through. */
@@ -17,16 +18,23 @@ const RSI = 6;
 const RDI = 7;
 const ES = 0;
 const QUALIFICATION = { in: 8, string: 16, rep: 32, immediate: 64 } as const;
+// Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
+const { in: IS_IN, immediate: IS_IMMEDIATE } = QUALIFICATION;
+const { IO_INSTRUCTION } = EXIT_REASON;
+const { useIoBitmaps: USE_IO_BITMAPS, unconditionalIoExiting: UNCONDITIONAL_IO_EXITING } = CPU_BASED;
+const { CPU_BASED_VM_EXEC_CONTROL: CONTROLS } = F;
 const LARGEST = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
 
 /** IN, OUT, INS and OUTS (SDM Vol 3C, "I/O bitmaps" and "Exit Qualification for I/O Instructions"). */
 export class Io {
   readonly #guest: Guest;
+  readonly #vmcs: Vmcs;
   readonly #exits: Exits;
   readonly #ports: VmxPorts | undefined;
 
   constructor(guest: Guest, exits: Exits, ports: VmxPorts | undefined) {
     this.#guest = guest;
+    this.#vmcs = guest.vmcs;
     this.#exits = exits;
     this.#ports = ports;
   }
@@ -39,19 +47,18 @@ export class Io {
     const { stop } = this.#guest.cpu;
     if (!stop.portIsString && !this.#isIntercepted(stop.port, stop.portSize)) return this.#access();
     let qualification = (stop.portSize - 1) | (stop.port << 16);
-    if (stop.portIsIn) qualification |= QUALIFICATION.in;
+    if (stop.portIsIn) qualification |= IS_IN;
     if (stop.portIsString) qualification |= QUALIFICATION.string;
     if (stop.portIsRep) qualification |= QUALIFICATION.rep;
-    if (stop.portIsImmediate) qualification |= QUALIFICATION.immediate;
-    this.#exits.begin(EXIT_REASON.IO_INSTRUCTION, qualification, stop.instructionLength, "clear");
+    if (stop.portIsImmediate) qualification |= IS_IMMEDIATE;
+    this.#exits.begin(IO_INSTRUCTION, qualification, stop.instructionLength, "clear");
     if (stop.portIsString) this.#describeString();
     return this.#exits.finish();
   }
 
   #isIntercepted(port: number, size: number): boolean {
-    const { vmcs } = this.#guest;
-    const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
-    if ((controls & CPU_BASED.useIoBitmaps) === 0) return (controls & CPU_BASED.unconditionalIoExiting) !== 0;
+    const controls = this.#vmcs.low(CONTROLS);
+    if ((controls & USE_IO_BITMAPS) === 0) return (controls & UNCONDITIONAL_IO_EXITING) !== 0;
     // An access that wraps around the 16-bit port space exits.
     if (port + size > 0x10000) return true;
     for (let at = port; at < port + size; at++) if (this.#bitmapBit(at)) return true;

@@ -3,12 +3,18 @@ import { ACTIVITY_STATE, CPU_BASED, INTERRUPTIBILITY, INTERRUPTION_INFO, INTERRU
 import type { Events } from "./events.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
+import type { GuestState } from "./guest-state.ts";
 import { EFER } from "./host-checks.ts";
 import type { Instructions } from "./instructions.ts";
 import type { Io } from "./io.ts";
 import { EXIT_REASON, VECTOR } from "./numbers.ts";
+import type { VmxCpu } from "./processor.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
+// Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
+const { budget: BUDGET_STOP, window: WINDOW_STOP, port: PORT_STOP } = STOP;
+const { exited: EXITED } = OUTCOME;
+const { active: ACTIVE } = ACTIVITY_STATE;
 const RFLAGS_TF = 0x100;
 const RFLAGS_IF = 0x200;
 const DR6_BS = 1 << 14;
@@ -23,13 +29,21 @@ const WINDOWS = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting;
 /** Runs the guest from a successful entry to the next VM exit. */
 export class NonRoot {
   readonly #guest: Guest;
+  readonly #cpu: VmxCpu;
+  readonly #state: GuestState;
   readonly #exits: Exits;
   readonly #events: Events;
   readonly #instructions: Instructions;
   readonly #io: Io;
 
+  /** Controls of the last `run`. */
+  #stepping = 0;
+  #windows = 0;
+
   constructor(guest: Guest, exits: Exits, events: Events, instructions: Instructions, io: Io) {
     this.#guest = guest;
+    this.#cpu = guest.cpu;
+    this.#state = guest.state;
     this.#exits = exits;
     this.#events = events;
     this.#instructions = instructions;
@@ -41,27 +55,34 @@ export class NonRoot {
     const { cpu, vmcs } = this.#guest;
     if (this.#enter() === OUTCOME.exited) return;
     const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
-    const stepping = controls & CPU_BASED.monitorTrapFlag;
     const windows = controls & WINDOWS;
+    this.#stepping = controls & CPU_BASED.monitorTrapFlag;
+    this.#windows = windows;
     cpu.windowRequest =
       (windows & CPU_BASED.interruptWindowExiting ? WINDOW.interrupt : 0) |
       (windows & CPU_BASED.nmiWindowExiting ? WINDOW.nmi : 0);
+    this.resume(budget);
+  }
+
+  /** As `run`, under the controls of the last one, where nothing comes before the guest's first instruction. */
+  resume(budget: number): void {
+    const cpu = this.#cpu;
+    const stepping = this.#stepping;
+    const windows = this.#windows;
     let left = budget;
     for (;;) {
       if (windows !== 0 && this.#windowOpen(windows)) return;
-      if (left <= 0 || this.#guest.state.activity !== ACTIVITY_STATE.active) {
+      if (left <= 0 || this.#state.activity !== ACTIVE) {
         this.#exits.externalInterrupt();
         return;
       }
-      const before = cpu.instructionsRetired;
-      const stop = cpu.run(stepping === 0 ? left : 1);
-      left -= cpu.instructionsRetired - before;
-      if (stop === STOP.window) continue;
-      if (stop === STOP.budget) {
-        // The processor counts the events that it delivers by itself, too.
-        left = stepping === 0 ? 0 : left - (cpu.instructionsRetired === before ? 1 : 0);
-      } else {
-        if (this.#handle(stop) === OUTCOME.exited) return;
+      const slice = stepping === 0 ? left : 1;
+      const stop = cpu.run(slice);
+      // The processor counts the events that it delivers by itself, too.
+      left -= slice - cpu.budgetLeft;
+      if (stop === WINDOW_STOP) continue;
+      if (stop !== BUDGET_STOP) {
+        if (stop === PORT_STOP ? this.#port() === EXITED : this.#handle(stop) === EXITED) return;
         // What is carried out here counts as one instruction, so that every path uses up the budget.
         left--;
       }
@@ -116,11 +137,14 @@ export class NonRoot {
     return false;
   }
 
+  #port(): number {
+    const outcome = this.#io.handle();
+    return outcome === EXITED ? EXITED : this.#advanceAfter(outcome);
+  }
+
   #handle(stop: number): number {
     const { cpu } = this.#guest;
     switch (stop) {
-      case STOP.port:
-        return this.#advanceAfter(this.#io.handle());
       case STOP.instruction:
         return this.#advanceAfter(this.#instructions.handle());
       case STOP.exception:

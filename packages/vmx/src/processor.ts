@@ -102,11 +102,18 @@ export interface VmxCpu {
   readonly stop: VmxStopDetails;
   run(budget: number): number;
   readonly instructionsRetired: number;
+  /** What the last run() left of its budget. */
+  readonly budgetLeft: number;
   getRegister(index: number): bigint;
   setRegister(index: number, value: bigint): void;
   rip: bigint;
-  ripNumber: number;
+  /** Halves of RIP, unsigned. */
+  readonly ripLow: number;
+  readonly ripHigh: number;
+  setRip(low: number, high: number): void;
   rflagsNumber: number;
+  /** The RFLAGS bits that are not arithmetic: IF and TF among them. */
+  readonly flagRest: number;
   setSegmentRaw(
     index: number,
     selector: number,

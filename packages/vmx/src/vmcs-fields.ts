@@ -77,13 +77,3 @@ export const VMCS_OFFSET: Readonly<Record<VmcsFieldName, number>> = Object.fromE
 
 /** Highest index of any encoding: what IA32_VMX_VMCS_ENUM reports in bits 9:1. */
 export const VMCS_HIGHEST_INDEX: number = Math.max(...VMCS_FIELDS.map((field) => (field.encoding >> 1) & 0x1ff));
-
-/** Encodings fit 15 bits: a table indexed by encoding, with -1 where there is no field. */
-const byEncoding: Int16Array = new Int16Array(0x8000).fill(-1);
-for (const [index, field] of VMCS_FIELDS.entries()) {
-  byEncoding[field.encoding] = index;
-  if (field.access.includes("high")) byEncoding[field.encoding | 1] = index;
-}
-
-/** Index in VMCS_FIELDS of an encoding, access type included; -1 if there is no such component. */
-export const fieldIndexOf = (encoding: number): number => byEncoding[encoding] ?? -1;

@@ -1,11 +1,13 @@
-import { type CheckContext, isEptPointerValid } from "./control-checks.ts";
+import { type CheckContext, isEptPointerValid, secondaryControls } from "./control-checks.ts";
 import { ControlRegisters } from "./control-registers.ts";
+import { CPU_BASED2 } from "./controls.ts";
 import { DIRTIED, DIRTY } from "./dirty.ts";
 import { ENTRY_CHECK, EntryChecks } from "./entry-checks.ts";
 import { InvalidBudgetError, NoCurrentVmcsError, NotInVmxOperationError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { Exits } from "./exits.ts";
 import type { Guest } from "./guest.ts";
+import { isGuest64Bit } from "./guest-checks.ts";
 import { GuestState } from "./guest-state.ts";
 import { Instructions } from "./instructions.ts";
 import { setExceptionIntercepts, setIntercepts } from "./intercepts.ts";
@@ -17,12 +19,21 @@ import type { VmxCpu, VmxMemory, VmxMmu } from "./processor.ts";
 import { type Capabilities, capabilitiesOf, VMX_MSR, type VmxMsrName, type VmxProfile } from "./profile.ts";
 import type { VmxTraceSink } from "./trace.ts";
 import { Vmcs } from "./vmcs.ts";
-import { fieldIndexOf, VMCS_FIELDS, VMCS_OFFSET, VMCS_REGION } from "./vmcs-fields.ts";
+import { VMCS_OFFSET, VMCS_REGION } from "./vmcs-fields.ts";
+import { SLOT, slotOfEncoding } from "./vmcs-slots.ts";
 
 const NO_POINTER = -1;
 const LARGEST_BUDGET = 0x7fffffff;
 /** LOCAL_TIMER_VECTOR of Linux. */
 const TIMER_VECTOR = 0xec;
+const RFLAGS_IF = 0x200;
+const NO_LINK = 0xffffffff;
+// Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
+const { GUEST_RIP } = VMCS_OFFSET;
+const { indexShift: INDEX_SHIFT, processor: PROCESSOR } = SLOT;
+const { succeed: SUCCEED } = VMX_STATUS;
+/** What a VMWRITE of RIP sets: all that a hypervisor changes when it skips an instruction. */
+const RIP_WRITTEN = DIRTY.rip | DIRTY.checkRip;
 const ENTRY_WITH_INVALID_GUEST_STATE = EXIT_REASON_ENTRY_FAILURE + EXIT_REASON.ENTRY_FAILURE_GUEST_STATE;
 const ENTRY_WITH_FAILED_MSR_LOAD = EXIT_REASON_ENTRY_FAILURE + EXIT_REASON.ENTRY_FAILURE_MSR_LOADING;
 
@@ -65,11 +76,19 @@ export class Vmx {
   #session = 0;
   /** DIRTY bits of the current VMCS. */
   #dirty: number = DIRTY.all;
+  /**
+   * While nothing but RIP is dirty, an entry does not need more than RIP: the last one found all that it loads in order, and
+   * nothing that it must read again each time.
+   */
+  #isRepeatable = false;
+  /** SLOT.readOnly where such components cannot be written. */
+  readonly #readOnly: number;
 
   constructor(options: VmxOptions) {
     const { cpu, memory, mmu, profile, trace } = options;
     this.#profile = profile;
     this.#capabilities = capabilitiesOf(profile);
+    this.#readOnly = this.#capabilities.vmwriteToReadOnly ? 0 : SLOT.readOnly;
     this.#memory = memory;
     this.#trace = trace;
     this.#cpu = cpu;
@@ -129,7 +148,7 @@ export class Vmx {
   vmxoff(): number {
     this.#requireVmxOperation("vmxoff");
     this.#vmxonPointer = 0;
-    this.#vmcs.base = 0;
+    this.#makeCurrent(0);
     this.#trace?.({ type: "vmxoff" });
     return VMX_STATUS.succeed;
   }
@@ -140,7 +159,7 @@ export class Vmx {
     if (!this.#isRegion(region)) return this.#fail("vmclear", VM_INSTRUCTION_ERROR.VMCLEAR_INVALID_ADDRESS);
     if (region === this.#vmxonPointer) return this.#fail("vmclear", VM_INSTRUCTION_ERROR.VMCLEAR_VMXON_POINTER);
     if (region < this.#memory.bytes) this.#memory.u32[(region + VMCS_REGION.launchState) / 4] = 0;
-    if (region === this.#vmcs.base) this.#vmcs.base = 0;
+    if (region === this.#vmcs.base) this.#makeCurrent(0);
     this.#trace?.({ type: "vmclear", vmcs: region });
     return VMX_STATUS.succeed;
   }
@@ -153,7 +172,7 @@ export class Vmx {
     if (this.#context.readPhysical32(region) !== this.#capabilities.revision)
       return this.#fail("vmptrld", VM_INSTRUCTION_ERROR.VMPTRLD_INCORRECT_REVISION);
     if (region !== this.#vmcs.base) {
-      this.#vmcs.base = region;
+      this.#makeCurrent(region);
       this.#dirty = DIRTY.all;
     }
     this.#trace?.({ type: "vmptrld", vmcs: region });
@@ -168,49 +187,62 @@ export class Vmx {
 
   /** VMREAD; undefined after VMfail (no current VMCS, or no such component). */
   vmread(encoding: number): bigint | undefined {
-    const index = this.#component("vmread", encoding);
-    if (index < 0) return undefined;
-    const field = VMCS_FIELDS[index]!;
-    return (encoding & 1) === 0 ? this.#vmcs.read(field) : BigInt(this.#vmcs.readHigh(field));
+    const slot = slotOfEncoding(encoding);
+    if ((slot === 0 || (slot & this.#vmcs.guard) !== 0) && !this.#prepare("vmread", slot)) return undefined;
+    return this.#vmcs.read(slot);
   }
 
   /** VMREAD of bits 31:0, unsigned; 0 after VMfail. */
   vmread32(encoding: number): number {
-    const index = this.#component("vmread", encoding);
-    if (index < 0) return 0;
-    const field = VMCS_FIELDS[index]!;
-    if ((encoding & 1) !== 0) return this.#vmcs.readHigh(field);
-    return field.bytes === 2 ? this.#vmcs.word(field.offset) : this.#vmcs.low(field.offset);
+    const slot = slotOfEncoding(encoding);
+    if ((slot === 0 || (slot & this.#vmcs.guard) !== 0) && !this.#prepare("vmread", slot)) return 0;
+    return this.#vmcs.read32(slot);
   }
 
   /** VMREAD as a number, exact below 2^53; 0 after VMfail. */
   vmreadNumber(encoding: number): number {
-    const index = this.#component("vmread", encoding);
-    if (index < 0) return 0;
-    const field = VMCS_FIELDS[index]!;
-    return (encoding & 1) === 0 ? this.#vmcs.readNumber(field) : this.#vmcs.readHigh(field);
+    const slot = slotOfEncoding(encoding);
+    if ((slot === 0 || (slot & this.#vmcs.guard) !== 0) && !this.#prepare("vmread", slot)) return 0;
+    return this.#vmcs.readNumber(slot);
   }
 
   /** VMWRITE; bits beyond the field's width are ignored. */
   vmwrite(encoding: number, value: bigint): number {
-    const index = this.#writable(encoding);
-    if (index < 0) return this.#lastFailure;
-    const field = VMCS_FIELDS[index]!;
-    if ((encoding & 1) === 0) this.#vmcs.write(field, value);
-    else this.#vmcs.writeHigh(field, Number(BigInt.asUintN(32, value)));
-    this.#dirty |= DIRTIED[index]!;
+    const slot = slotOfEncoding(encoding);
+    if ((slot === 0 || (slot & this.#writeGuard) !== 0) && !this.#prepareWrite(slot)) return this.#lastFailure;
+    this.#vmcs.write(slot, value);
+    this.#dirty |= DIRTIED[slot >>> INDEX_SHIFT]!;
     return VMX_STATUS.succeed;
   }
 
   /** VMWRITE of an integer from 0 to 2^53-1, without a bigint. */
   vmwriteNumber(encoding: number, value: number): number {
-    const index = this.#writable(encoding);
-    if (index < 0) return this.#lastFailure;
-    const field = VMCS_FIELDS[index]!;
-    if ((encoding & 1) === 0) this.#vmcs.writeNumber(field, value);
-    else this.#vmcs.writeHigh(field, value);
-    this.#dirty |= DIRTIED[index]!;
+    const slot = slotOfEncoding(encoding);
+    if ((slot === 0 || (slot & this.#writeGuard) !== 0) && !this.#prepareWrite(slot)) return this.#lastFailure;
+    this.#vmcs.writeNumber(slot, value);
+    this.#dirty |= DIRTIED[slot >>> INDEX_SHIFT]!;
     return VMX_STATUS.succeed;
+  }
+
+  /** RFLAGS.IF of the current VMCS. A VMREAD of GUEST_RFLAGS has the processor put all of the flags together first. */
+  get interruptFlag(): boolean {
+    const vmcs = this.#vmcs;
+    if ((vmcs.guard & PROCESSOR) !== 0) return (this.#cpu.flagRest & RFLAGS_IF) !== 0;
+    return (vmcs.low(VMCS_OFFSET.GUEST_RFLAGS) & RFLAGS_IF) !== 0;
+  }
+
+  /** VMREAD and VMWRITE of GUEST_RIP, `bytes` on as an instruction pointer counts: outside 64-bit mode it has 32 bits. */
+  advanceRip(bytes: number): void {
+    this.#requireCurrent("advanceRip");
+    const vmcs = this.#vmcs;
+    const low = vmcs.low(GUEST_RIP) + bytes;
+    vmcs.setLow(GUEST_RIP, low);
+    this.#dirty |= RIP_WRITTEN;
+    if (low <= 0xffffffff && vmcs.high(GUEST_RIP) === 0) return;
+    this.#state.settle();
+    const carry = low > 0xffffffff ? 1 : 0;
+    const high = isGuest64Bit(this.#context) ? vmcs.high(GUEST_RIP) + carry : 0;
+    vmcs.setPair(GUEST_RIP, low, high);
   }
 
   /**
@@ -227,6 +259,12 @@ export class Vmx {
 
   /** VMRESUME; as VMLAUNCH, for a VMCS that was launched. */
   vmresume(budget: number): number {
+    const repeats = this.#isRepeatable && (this.#dirty & ~RIP_WRITTEN) === 0 && !this.#state.hasPendingDebug;
+    if (repeats && isBudget(budget) && this.#state.loadRip()) {
+      this.#dirty = 0;
+      this.#nonRoot.resume(budget);
+      return SUCCEED;
+    }
     this.#requireVmxOperation("vmresume");
     requireBudget(budget);
     if (this.#vmcs.base === 0) return this.#failInvalid("vmresume");
@@ -253,8 +291,10 @@ export class Vmx {
   /** Brings the processor's guest state up to date with the current VMCS, for software that emulates instructions on it. */
   loadGuestState(): void {
     this.#requireCurrent("loadGuestState");
+    this.#state.settle();
     this.#state.load(this.#dirty);
     this.#dirty &= ~DIRTY.state;
+    this.#isRepeatable = false;
   }
 
   /** Saves the processor's guest state to the current VMCS. Fields written since the last entry or loadGuestState win over it. */
@@ -266,6 +306,8 @@ export class Vmx {
 
   #enter(instruction: "vmlaunch" | "vmresume", budget: number): number {
     const vmcs = this.#vmcs;
+    this.#isRepeatable = false;
+    this.#state.settle();
     const failed = this.#checks.check(this.#dirty);
     if (failed !== ENTRY_CHECK.passed) {
       if (failed === ENTRY_CHECK.controls)
@@ -290,6 +332,11 @@ export class Vmx {
     this.#trace?.({ type: "vmentry", launched: vmcs.launched, rip: vmcs.wide(VMCS_OFFSET.GUEST_RIP) });
     vmcs.launched = true;
     vmcs.session = this.#session;
+    const usesEpt = (secondaryControls(vmcs) & CPU_BASED2.enableEpt) !== 0;
+    this.#isRepeatable =
+      this.#trace === undefined && usesEpt && msrs === 0 && vmcs.low(VMCS_OFFSET.VMCS_LINK_POINTER) === NO_LINK;
+    // Whoever reads a trace looks at the region itself.
+    this.#state.isLazy = this.#isRepeatable;
     this.#nonRoot.run(budget);
     return VMX_STATUS.succeed;
   }
@@ -301,23 +348,37 @@ export class Vmx {
 
   #lastFailure = 0;
 
-  /** Index in VMCS_FIELDS, or -1 after VMfail. */
-  #component(instruction: string, encoding: number): number {
+  /** The long way to a component: false after VMfail, else its field in the VMCS holds what it should. */
+  #prepare(instruction: string, slot: number): boolean {
     if (this.#vmcs.base === 0) {
       this.#requireVmxOperation(instruction);
       this.#lastFailure = this.#failInvalid(instruction);
-      return -1;
+      return false;
     }
-    const index = fieldIndexOf(encoding);
-    if (index < 0) this.#lastFailure = this.#fail(instruction, VM_INSTRUCTION_ERROR.UNSUPPORTED_COMPONENT);
-    return index;
+    if (slot === 0) {
+      this.#lastFailure = this.#fail(instruction, VM_INSTRUCTION_ERROR.UNSUPPORTED_COMPONENT);
+      return false;
+    }
+    this.#state.settle();
+    return true;
   }
 
-  #writable(encoding: number): number {
-    const index = this.#component("vmwrite", encoding);
-    if (index < 0 || VMCS_FIELDS[index]!.kind !== "readonly" || this.#capabilities.vmwriteToReadOnly) return index;
+  get #writeGuard(): number {
+    return this.#vmcs.guard | this.#readOnly;
+  }
+
+  #prepareWrite(slot: number): boolean {
+    if (!this.#prepare("vmwrite", slot)) return false;
+    if ((slot & this.#readOnly) === 0) return true;
     this.#lastFailure = this.#fail("vmwrite", VM_INSTRUCTION_ERROR.VMWRITE_READ_ONLY_COMPONENT);
-    return -1;
+    return false;
+  }
+
+  /** Makes a region the current VMCS, or with 0 none; what the processor still holds of the one before goes to its region. */
+  #makeCurrent(region: number): void {
+    this.#state.settle();
+    this.#isRepeatable = false;
+    this.#vmcs.base = region;
   }
 
   /** VMfail: VMfailValid with a current VMCS, else VMfailInvalid. */
@@ -350,7 +411,10 @@ export class Vmx {
   }
 }
 
+/** An integer from 1 to LARGEST_BUDGET. */
+const isBudget = (budget: number): boolean => (budget | 0) === budget && budget > 0;
+
 const requireBudget = (budget: number): void => {
-  if (!Number.isInteger(budget) || budget < 1 || budget > LARGEST_BUDGET)
+  if (!isBudget(budget))
     throw new InvalidBudgetError(`budget ${budget} is not an integer from 1 to ${LARGEST_BUDGET} instructions.`);
 };

@@ -63,6 +63,7 @@ export class FakeCpu implements VmxCpu {
     accessRights: 0,
   }));
   instructionsRetired = 0;
+  budgetLeft = 0;
   rip = 0n;
   rflagsNumber = 2;
   gdtrBase = 0n;
@@ -108,9 +109,11 @@ export class FakeCpu implements VmxCpu {
   run(budget: number): number {
     this.budgets.push(budget);
     const step = this.script.shift();
-    if (step !== undefined) return step(this);
-    this.instructionsRetired += budget;
-    return STOP.budget;
+    const before = this.instructionsRetired;
+    const stop = step === undefined ? STOP.budget : step(this);
+    if (stop === STOP.budget && this.instructionsRetired === before) this.instructionsRetired += budget;
+    this.budgetLeft = budget - (this.instructionsRetired - before);
+    return stop;
   }
 
   deliverEvent(event: VmxEvent): number {
@@ -118,12 +121,20 @@ export class FakeCpu implements VmxCpu {
     return this.deliveries.shift()?.(this) ?? STOP.budget;
   }
 
-  get ripNumber(): number {
-    return Number(this.rip);
+  get ripLow(): number {
+    return Number(this.rip & 0xffff_ffffn);
   }
 
-  set ripNumber(value: number) {
-    this.rip = BigInt(value);
+  get ripHigh(): number {
+    return Number(this.rip >> 32n);
+  }
+
+  setRip(low: number, high: number): void {
+    this.rip = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  }
+
+  get flagRest(): number {
+    return this.rflagsNumber & ~0x8d7;
   }
 
   getRegister(index: number): bigint {

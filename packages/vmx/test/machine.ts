@@ -66,6 +66,8 @@ export class Machine {
   readonly mmu: FakeMmu = new FakeMmu();
   readonly memory: FakeMemory = new FakeMemory();
   readonly events: VmxTraceEvent[] = [];
+  /** Whether machines get a sink by default: without one an exit leaves guest state in the processor (untraced.test.ts). */
+  static trace: "events" | "none" = "events";
   readonly vmx: Vmx;
   readonly #revision: number;
 
@@ -77,7 +79,7 @@ export class Machine {
       mmu: this.mmu,
       memory: this.memory,
       profile,
-      trace: (event) => this.events.push(event),
+      ...(Machine.trace === "events" ? { trace: (event: VmxTraceEvent) => this.events.push(event) } : {}),
       ...options,
     });
     for (const region of [VMXON_REGION, VMCS_A, VMCS_B]) this.memory.u32[region / 4] = this.#revision;

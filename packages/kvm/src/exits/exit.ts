@@ -7,11 +7,12 @@ import type { Vcpu } from "../vcpu.ts";
 /** What an exit handler returns when it does not return a negated errno. */
 export const NEXT = { user: 0, resume: 1 } as const;
 
-export const RFLAGS_IF = 0x200;
 export const RFLAGS_RF = 0x10000;
 const BLOCKED_BY_STI_OR_MOV_SS = 3;
 const CS_LONG = 1 << 13;
 const EFER_LMA = 1 << 10;
+
+const { GUEST_INTERRUPTIBILITY_INFO } = VMCS;
 
 /** Whether the guest is in 64-bit mode. */
 export const isLongMode = (vmx: Vmx): boolean =>
@@ -24,20 +25,12 @@ export const skipInstruction = (vcpu: Vcpu): void => {
 
 /** Moves RIP `bytes` further, as the end of an instruction does. */
 export const advance = (vcpu: Vcpu, bytes: number): void => {
-  const { vmx } = vcpu.vm.processor;
-  const rip = vmx.vmreadNumber(VMCS.GUEST_RIP) + bytes;
-  if (rip < 0x1_0000_0000) vmx.vmwriteNumber(VMCS.GUEST_RIP, rip);
-  else advanceWide(vmx, bytes);
-  const interruptibility = vmx.vmread32(VMCS.GUEST_INTERRUPTIBILITY_INFO);
+  const { vmx } = vcpu;
+  vmx.advanceRip(bytes);
+  const interruptibility = vmx.vmread32(GUEST_INTERRUPTIBILITY_INFO);
   if ((interruptibility & BLOCKED_BY_STI_OR_MOV_SS) !== 0) {
     vmx.vmwriteNumber(VMCS.GUEST_INTERRUPTIBILITY_INFO, interruptibility & ~BLOCKED_BY_STI_OR_MOV_SS);
   }
-};
-
-/** Above 4 GiB a number may not be exact; and outside 64-bit mode RIP has 32 bits. */
-const advanceWide = (vmx: Vmx, bytes: number): void => {
-  const rip = (vmx.vmread(VMCS.GUEST_RIP) ?? 0n) + BigInt(bytes);
-  vmx.vmwrite(VMCS.GUEST_RIP, BigInt.asUintN(isLongMode(vmx) ? 64 : 32, rip));
 };
 
 /** Has the next VM entry deliver a hardware exception to the guest; real mode takes no error code. */

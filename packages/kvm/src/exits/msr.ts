@@ -50,7 +50,7 @@ const readMsr = (vcpu: Vcpu, index: number): bigint | undefined => {
   const field = VMCS_MSRS.get(index);
   if (field !== undefined) return vmx.vmread(field);
   if (index === IA32_EFER) return vmx.vmread(VMCS.GUEST_IA32_EFER);
-  if (index === IA32_APIC_BASE) return BigInt(vcpu.apicBase);
+  if (index === IA32_APIC_BASE) return vcpu.apicBase;
   if (index === IA32_TSC) return BigInt(cpu.instructionsRetired);
   return cpu.msrs.read(index);
 };
@@ -59,7 +59,7 @@ const writeMsr = (vcpu: Vcpu, index: number, value: bigint): boolean => {
   const { vmx, cpu } = vcpu.vm.processor;
   if (index === IA32_EFER) return writeEfer(vmx, value);
   // The local APIC is not here, so its page cannot be moved.
-  if (index === IA32_APIC_BASE) return value === BigInt(vcpu.apicBase);
+  if (index === IA32_APIC_BASE) return value === vcpu.apicBase;
   if (!cpu.msrs.write(index, value)) return false;
   const field = VMCS_MSRS.get(index);
   if (field !== undefined) vmx.vmwrite(field, value);
