@@ -165,12 +165,7 @@ export class Cpu extends CpuState {
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */
   get instructionsRetired(): number {
-    return this.#retired + this.#started - this.#budget - this.#deliveries;
-  }
-
-  /** What the last run() left of its budget. */
-  get budgetLeft(): number {
-    return this.#budget;
+    return this.#retired + this.#started - this.budgetLeft - this.#deliveries;
   }
 
   /** MSRs that the processor's own operations read, as plain values. */
@@ -222,12 +217,12 @@ export class Cpu extends CpuState {
   /** Runs at most `budget` instructions (1..2^31-1), of which each delivery of an event takes one, and returns why it stopped (STOP.*). */
   run(budget: number): number {
     this.#started = budget;
-    this.#budget = budget;
+    this.budgetLeft = budget;
     this.#deliveries = 0;
     if (this.#breakpoints.update()) this.#watchBreakpoints();
     const stop = this.#runLoop();
     this.#retired = this.instructionsRetired;
-    this.#started = this.#budget;
+    this.#started = this.budgetLeft;
     this.#deliveries = 0;
     this.stop.kind = stop;
     return stop;
@@ -295,14 +290,6 @@ export class Cpu extends CpuState {
     if ((this.flagRest & RFLAGS.rf) !== 0) this.changeFlagRest(RFLAGS.rf, 0);
   }
 
-  get #budget(): number {
-    return this.memory.i32[(this.contextAddress + CONTEXT.budget) >> 2] as number;
-  }
-
-  set #budget(value: number) {
-    this.memory.i32[(this.contextAddress + CONTEXT.budget) >> 2] = value;
-  }
-
   /** A SplitMix64 step: the same sequence in every run. */
   #nextRandom(): bigint {
     const mix = (value: bigint, shift: bigint, factor: bigint): bigint =>
@@ -338,7 +325,7 @@ export class Cpu extends CpuState {
   #runLoop(): number {
     this.#finder.refresh();
     for (;;) {
-      if (this.#budget <= 0) return STOP.budget;
+      if (this.budgetLeft <= 0) return STOP.budget;
       this.#tlb.setPrivilege(this.#privilege());
       let stop = this.#border();
       if (stop === RUNNING) {
@@ -371,17 +358,17 @@ export class Cpu extends CpuState {
     const block = this.#finder.find();
     if (block <= 0) return this.#fetchFailed(block);
     // Only the slice's part of the budget is in the context: instructionsRetired stays right for whoever asks meanwhile.
-    const held = Math.max(0, this.#budget - SLICE);
-    this.#budget -= held;
+    const held = Math.max(0, this.budgetLeft - SLICE);
+    this.budgetLeft -= held;
     this.#started -= held;
     let status = this.#interpreter.run(this.contextAddress, block);
-    this.#budget += held;
+    this.budgetLeft += held;
     this.#started += held;
     if (status === STATUS.budget) {
       if (this.#jit?.isWaiting === true) this.#jit.compile();
       if (held > 0) return RUNNING;
-      if (this.#budget === 0) return STOP.budget;
-      const rest = this.#finder.temporary(this.#budget);
+      if (this.budgetLeft === 0) return STOP.budget;
+      const rest = this.#finder.temporary(this.budgetLeft);
       if (rest <= 0) return this.#fetchFailed(rest);
       status = this.#interpreter.run(this.contextAddress, rest);
     }
@@ -394,7 +381,7 @@ export class Cpu extends CpuState {
   /** Goes on where a branch has led, unless none may lead there: then it has not happened, and raises #GP(0). */
   #jumped(): number {
     if (this.#finder.isInCode() || !undoBranch(this, this.memory, this.#selector, this.#system.access)) return RUNNING;
-    this.#budget++;
+    this.budgetLeft++;
     this.stop.instructionLength = 0;
     return this.#raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
@@ -445,7 +432,7 @@ export class Cpu extends CpuState {
     const isStepped = (flags & RFLAGS.tf) !== 0 && !this.#system.instructions.suppressesTrap;
     if (stop === RUNNING) this.pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
     // Where the budget ends here, a delivery is the next run's, but a stop belongs to the instruction that has just happened.
-    const isDue = this.#budget > 0 || this.#isIntercepted(VECTOR.db);
+    const isDue = this.budgetLeft > 0 || this.#isIntercepted(VECTOR.db);
     return stop === RUNNING && this.pendingDebug !== 0 && isDue ? this.#border() : stop;
   }
 
@@ -472,7 +459,7 @@ export class Cpu extends CpuState {
     if (status === STATUS.done) return RUNNING;
     this.stop.unblockedNmi = false;
     // What is left may be less than the next block.
-    if (status === STATUS.budget) return this.#budget > 0 ? RUNNING : STOP.budget;
+    if (status === STATUS.budget) return this.budgetLeft > 0 ? RUNNING : STOP.budget;
     const record = i32[(this.contextAddress + CONTEXT.stopRecord) >> 2] as number;
     this.#locate(record);
     this.stop.instructionLength = this.memory.u8[record + RECORD.length] as number;
@@ -560,7 +547,7 @@ export class Cpu extends CpuState {
   }
 
   #happened(): number {
-    this.#budget--;
+    this.budgetLeft--;
     return RUNNING;
   }
 
@@ -678,7 +665,7 @@ export class Cpu extends CpuState {
 
   /** A delivery takes one from the budget, so that no guest can fault for ever, and is no instruction. */
   #takeDelivery(): void {
-    this.#budget--;
+    this.budgetLeft--;
     this.#deliveries++;
   }
 

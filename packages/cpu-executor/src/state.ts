@@ -14,6 +14,18 @@ export interface SegmentRegister {
   readonly accessRights: number;
 }
 
+// Copies: compilers load a field of an imported object anew at each use, and know a constant of the file.
+const {
+  rip: RIP,
+  budget: BUDGET,
+  flagRest: FLAG_REST,
+  segmentRegisters: SEGMENT_REGISTERS,
+  segmentBases: SEGMENT_BASES,
+  gpr: GPR,
+} = CONTEXT;
+const { cr0: AT_CR0, cr4: AT_CR4 } = FPU;
+const { cs: CS, ss: SS } = SEGMENT;
+const { vm: VM } = RFLAGS;
 const ACCESS_L = 1 << 13;
 const ACCESS_DB = 1 << 14;
 const UNUSABLE = 1 << 16;
@@ -72,7 +84,7 @@ export class CpuState {
     this.cr0 = 0x60000010;
     this.cr4 = 0;
     this.#slot(SEGMENT_SLOT.flat, 0, 0, -1, -1);
-    for (let i = 0; i < 6; i++) this.setSegmentRaw(i, 0, 0, 0, 0xffff, i === SEGMENT.cs ? 0x9b : 0x93);
+    for (let i = 0; i < 6; i++) this.setSegmentRaw(i, 0, 0, 0, 0xffff, i === CS ? 0x9b : 0x93);
     this.setSegmentRaw(SEGMENT.ldtr, 0, 0, 0, 0xffff, 0x82);
     this.setSegmentRaw(SEGMENT.tr, 0, 0, 0, 0xffff, 0x8b);
     this.rflagsNumber = RFLAGS.fixed;
@@ -82,22 +94,22 @@ export class CpuState {
 
   /** Control registers are kept in the context, where instructions look whether they may use the floating-point unit. */
   get cr0(): number {
-    return this.#u32[(this.contextAddress + FPU.cr0) >> 2] as number;
+    return this.#u32[(this.contextAddress + AT_CR0) >> 2] as number;
   }
 
   set cr0(value: number) {
     const modeChanges = ((value ^ this.cr0) & CR0_PE) !== 0;
-    this.#u32[(this.contextAddress + FPU.cr0) >> 2] = value;
+    this.#u32[(this.contextAddress + AT_CR0) >> 2] = value;
     this.#updateSseFault();
     if (modeChanges) this.refreshSegments();
   }
 
   get cr4(): number {
-    return this.#u32[(this.contextAddress + FPU.cr4) >> 2] as number;
+    return this.#u32[(this.contextAddress + AT_CR4) >> 2] as number;
   }
 
   set cr4(value: number) {
-    this.#u32[(this.contextAddress + FPU.cr4) >> 2] = value;
+    this.#u32[(this.contextAddress + AT_CR4) >> 2] = value;
     this.#updateSseFault();
   }
 
@@ -220,78 +232,72 @@ export class CpuState {
 
   /** General register 0..15 in hardware order. */
   getRegister(index: number): bigint {
-    return this.#u64[(this.contextAddress + CONTEXT.gpr + index * 8) >> 3] as bigint;
+    return this.#u64[(this.contextAddress + GPR + index * 8) >> 3] as bigint;
   }
 
   setRegister(index: number, value: bigint): void {
-    this.#u64[(this.contextAddress + CONTEXT.gpr + index * 8) >> 3] = value;
+    this.#u64[(this.contextAddress + GPR + index * 8) >> 3] = value;
   }
 
   /** Low 32 bits of a general register. */
   registerLow(index: number): number {
-    return this.#u32[(this.contextAddress + CONTEXT.gpr + index * 8) >> 2] as number;
+    return this.#u32[(this.contextAddress + GPR + index * 8) >> 2] as number;
   }
 
   /** Bits 63:32 of a general register, as int32. */
   registerHigh(index: number): number {
-    return this.#i32[(this.contextAddress + CONTEXT.gpr + index * 8 + 4) >> 2] as number;
+    return this.#i32[(this.contextAddress + GPR + index * 8 + 4) >> 2] as number;
   }
 
   /** Sets a general register from two int32. */
   setRegisterPair(index: number, low: number, high: number): void {
-    const at = (this.contextAddress + CONTEXT.gpr + index * 8) >> 2;
+    const at = (this.contextAddress + GPR + index * 8) >> 2;
     this.#i32[at] = low;
     this.#i32[at + 1] = high;
   }
 
   /** RIP as two int32. */
   get ripLow(): number {
-    return this.#i32[(this.contextAddress + CONTEXT.rip) >> 2] as number;
+    return this.#i32[(this.contextAddress + RIP) >> 2] as number;
   }
 
   get ripHigh(): number {
-    return this.#i32[(this.contextAddress + CONTEXT.rip + 4) >> 2] as number;
+    return this.#i32[(this.contextAddress + RIP + 4) >> 2] as number;
   }
 
   setRipPair(low: number, high: number): void {
-    const at = (this.contextAddress + CONTEXT.rip) >> 2;
+    const at = (this.contextAddress + RIP) >> 2;
     this.#i32[at] = low;
     this.#i32[at + 1] = high;
   }
 
   get rip(): bigint {
-    return this.#u64[(this.contextAddress + CONTEXT.rip) >> 3] as bigint;
+    return this.#u64[(this.contextAddress + RIP) >> 3] as bigint;
   }
 
   set rip(value: bigint) {
-    this.#u64[(this.contextAddress + CONTEXT.rip) >> 3] = value;
+    this.#u64[(this.contextAddress + RIP) >> 3] = value;
   }
 
   /** RIP as a number: exact below 2^53. */
   get ripNumber(): number {
-    const at = (this.contextAddress + CONTEXT.rip) >> 2;
+    const at = (this.contextAddress + RIP) >> 2;
     return (this.#u32[at + 1] as number) * 0x100000000 + (this.#u32[at] as number);
   }
 
   set ripNumber(value: number) {
-    const at = (this.contextAddress + CONTEXT.rip) >> 2;
+    const at = (this.contextAddress + RIP) >> 2;
     this.#u32[at] = value >>> 0;
     this.#u32[at + 1] = Math.floor(value / 0x100000000);
   }
 
-  /** Halves of RIP, unsigned. */
-  get ripLow(): number {
-    return this.#u32[(this.contextAddress + CONTEXT.rip) >> 2] as number;
+  /** Instructions that may still be executed: what the last run() left of its budget. */
+  get budgetLeft(): number {
+    return this.#i32[(this.contextAddress + BUDGET) >> 2] as number;
   }
 
-  get ripHigh(): number {
-    return this.#u32[((this.contextAddress + CONTEXT.rip) >> 2) + 1] as number;
-  }
-
-  setRip(low: number, high: number): void {
-    const at = (this.contextAddress + CONTEXT.rip) >> 2;
-    this.#u32[at] = low;
-    this.#u32[at + 1] = high;
+  set budgetLeft(value: number) {
+    this.#i32[(this.contextAddress + BUDGET) >> 2] = value;
   }
 
   get rflags(): bigint {
@@ -310,23 +316,23 @@ export class CpuState {
   set rflagsNumber(value: number) {
     const at = this.contextAddress;
     const rest = value & ~ARITHMETIC_FLAGS & ~RFLAGS.fixed;
-    const modeChanges = ((rest ^ this.flagRest) & RFLAGS.vm) !== 0;
+    const modeChanges = ((rest ^ this.flagRest) & VM) !== 0;
     this.#i32[(at + CONTEXT.flagOperation) >> 2] = FLAG_KIND.explicit;
     // Both halves by number: a bigint would cost more than all the rest.
     this.#i32[(at + CONTEXT.flagSource) >> 2] = value & ARITHMETIC_FLAGS;
     this.#i32[(at + CONTEXT.flagSource + 4) >> 2] = 0;
-    this.#i32[(at + CONTEXT.flagRest) >> 2] = rest;
+    this.#i32[(at + FLAG_REST) >> 2] = rest;
     if (modeChanges) this.refreshSegments();
   }
 
   /** The RFLAGS bits that are not arithmetic. */
   get flagRest(): number {
-    return this.#i32[(this.contextAddress + CONTEXT.flagRest) >> 2] as number;
+    return this.#i32[(this.contextAddress + FLAG_REST) >> 2] as number;
   }
 
   /** Sets and clears RFLAGS bits that are not arithmetic; not VM. */
   changeFlagRest(clear: number, set: number): void {
-    this.#i32[(this.contextAddress + CONTEXT.flagRest) >> 2] = (this.flagRest & ~clear) | set;
+    this.#i32[(this.contextAddress + FLAG_REST) >> 2] = (this.flagRest & ~clear) | set;
   }
 
   getSegment(index: number): SegmentRegister {
@@ -399,7 +405,7 @@ export class CpuState {
   }
 
   #deriveCodeBits(): 16 | 32 | 64 {
-    const rights = this.segmentAccessRights(SEGMENT.cs);
+    const rights = this.segmentAccessRights(CS);
     if ((this.efer & EFER_LMA) !== 0 && (rights & ACCESS_L) !== 0) return 64;
     return (rights & ACCESS_DB) !== 0 ? 32 : 16;
   }
@@ -409,7 +415,7 @@ export class CpuState {
   }
 
   get isVirtual8086(): boolean {
-    return (this.flagRest & RFLAGS.vm) !== 0 && !this.isRealMode;
+    return (this.flagRest & VM) !== 0 && !this.isRealMode;
   }
 
   /** IA-32e mode: 64-bit or compatibility. */
@@ -419,7 +425,7 @@ export class CpuState {
 
   /** Current privilege level: SS.DPL in every mode, as VMX keeps it (SDM Vol 3C, "Guest Register State"). */
   get cpl(): number {
-    return (this.segmentAccessRights(SEGMENT.ss) >> 5) & 3;
+    return (this.segmentAccessRights(SS) >> 5) & 3;
   }
 
   get iopl(): number {
@@ -434,9 +440,9 @@ export class CpuState {
     const bits = this.#deriveCodeBits();
     this.#codeBits = bits;
     const isAll = changed === undefined || bits !== before;
-    if (isAll || changed === SEGMENT.ss) {
-      this.#copySlot(bits === 64 ? SEGMENT_SLOT.flat : SEGMENT.ss, SEGMENT_SLOT.stack);
-      const stackBits = bits === 64 ? 64 : (this.segmentAccessRights(SEGMENT.ss) & ACCESS_DB) !== 0 ? 32 : 16;
+    if (isAll || changed === SS) {
+      this.#copySlot(bits === 64 ? SEGMENT_SLOT.flat : SS, SEGMENT_SLOT.stack);
+      const stackBits = bits === 64 ? 64 : (this.segmentAccessRights(SS) & ACCESS_DB) !== 0 ? 32 : 16;
       this.#i32[(this.contextAddress + CONTEXT.stackShift) >> 2] = 64 - stackBits;
     }
     if (isAll || changed === SEGMENT.es)
@@ -495,10 +501,10 @@ export class CpuState {
   }
 
   #segmentAt(index: number): number {
-    return (this.contextAddress + CONTEXT.segmentRegisters + index * 16) >> 2;
+    return (this.contextAddress + SEGMENT_REGISTERS + index * 16) >> 2;
   }
 
   #baseAt(index: number): number {
-    return (this.contextAddress + CONTEXT.segmentBases + index * 8) >> 2;
+    return (this.contextAddress + SEGMENT_BASES + index * 8) >> 2;
   }
 }

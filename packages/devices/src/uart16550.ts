@@ -10,6 +10,18 @@ export interface Uart16550Options {
   readonly interrupt?: InterruptLine;
 }
 
+// Copies: compilers load a field of an imported object anew at each use, and know a constant of the file.
+const {
+  data: DATA,
+  interruptEnable: INTERRUPT_ENABLE,
+  interruptIdentification: INTERRUPT_IDENTIFICATION,
+  lineControl: LINE_CONTROL,
+  lineStatus: LINE_STATUS,
+  modemControl: MODEM_CONTROL,
+  modemStatus: MODEM_STATUS,
+  scratch: SCRATCH,
+} = REGISTER;
+const { none: NO_REQUEST } = IIR;
 const FIFO_BYTES = 16;
 /** The other end is there and ready: clear to send, data set ready, carrier. */
 const MODEM_READY = MSR.cts | MSR.dsr | MSR.carrier;
@@ -44,7 +56,7 @@ export class Uart16550 implements ByteRegisters {
 
   /** Bytes that {@link receive} takes before one would be lost. */
   get room(): number {
-    return this.#capacity - this.#count;
+    return this.#capacity() - this.#count;
   }
 
   /** A character from the other end. Without room it is lost (FIFO) or replaces the one before (no FIFO): overrun. */
@@ -67,32 +79,32 @@ export class Uart16550 implements ByteRegisters {
 
   #read(offset: number): number {
     switch (offset) {
-      case REGISTER.data:
-        return this.#isDivisorLatch ? this.#divisor & 0xff : this.#pop();
-      case REGISTER.interruptEnable:
-        return this.#isDivisorLatch ? this.#divisor >>> 8 : this.#interruptEnable;
-      case REGISTER.interruptIdentification: {
+      case DATA:
+        return this.#isDivisorLatch() ? this.#divisor & 0xff : this.#pop();
+      case INTERRUPT_ENABLE:
+        return this.#isDivisorLatch() ? this.#divisor >>> 8 : this.#interruptEnable;
+      case INTERRUPT_IDENTIFICATION: {
         const identification = this.#identify();
         // Reading the register takes back the transmitter's request if it is the one that is shown (8.5).
         if (identification === IIR.transmitterEmpty) this.#transmitterRequests = false;
-        return identification | (this.#hasFifos ? IIR.fifosEnabled : 0);
+        return identification | (this.#hasFifos() ? IIR.fifosEnabled : 0);
       }
-      case REGISTER.lineControl:
+      case LINE_CONTROL:
         return this.#lineControl;
-      case REGISTER.modemControl:
+      case MODEM_CONTROL:
         return this.#modemControl;
-      case REGISTER.lineStatus: {
+      case LINE_STATUS: {
         const dataReady = this.#count > 0 ? LSR.dataReady : 0;
         const status = dataReady | this.#lineErrors | LSR.transmitterHoldingEmpty | LSR.transmitterEmpty;
         this.#lineErrors = 0;
         return status;
       }
-      case REGISTER.modemStatus: {
+      case MODEM_STATUS: {
         const status = this.#modemStatus;
         this.#modemStatus &= MODEM_LEVELS;
         return status;
       }
-      case REGISTER.scratch:
+      case SCRATCH:
         return this.#scratch;
       default:
         return 0xff;
@@ -101,25 +113,25 @@ export class Uart16550 implements ByteRegisters {
 
   #write(offset: number, value: number): void {
     switch (offset) {
-      case REGISTER.data:
-        if (this.#isDivisorLatch) this.#divisor = (this.#divisor & 0xff00) | value;
+      case DATA:
+        if (this.#isDivisorLatch()) this.#divisor = (this.#divisor & 0xff00) | value;
         else this.#send(value);
         return;
-      case REGISTER.interruptEnable:
-        if (this.#isDivisorLatch) this.#divisor = (this.#divisor & 0xff) | (value << 8);
+      case INTERRUPT_ENABLE:
+        if (this.#isDivisorLatch()) this.#divisor = (this.#divisor & 0xff) | (value << 8);
         else this.#setInterruptEnable(value & IER.mask);
         return;
-      case REGISTER.interruptIdentification:
+      case INTERRUPT_IDENTIFICATION:
         this.#setFifoControl(value);
         return;
-      case REGISTER.lineControl:
+      case LINE_CONTROL:
         this.#lineControl = value;
         return;
-      case REGISTER.modemControl:
+      case MODEM_CONTROL:
         this.#modemControl = value & MCR.mask;
         this.#setModemLevels();
         return;
-      case REGISTER.scratch:
+      case SCRATCH:
         this.#scratch = value;
         return;
       default:
@@ -170,45 +182,46 @@ export class Uart16550 implements ByteRegisters {
     }
     this.#lineErrors |= LSR.overrun;
     // Without FIFOs the new character takes the place of the old one; with them the shift register's is lost (8.3).
-    if (!this.#hasFifos) this.#received[this.#head] = byte;
+    if (!this.#hasFifos()) this.#received[this.#head] = byte;
   }
 
   #pop(): number {
     const byte = this.#received[this.#head] as number;
     if (this.#count === 0) return byte;
     this.#count -= 1;
-    if (this.#hasFifos) this.#head = (this.#head + 1) % FIFO_BYTES;
+    if (this.#hasFifos()) this.#head = (this.#head + 1) % FIFO_BYTES;
     return byte;
   }
 
   #identify(): number {
     const enabled = this.#interruptEnable;
+    if (enabled === 0) return NO_REQUEST;
     if ((enabled & IER.lineStatus) !== 0 && this.#lineErrors !== 0) return IIR.lineStatus;
     if ((enabled & IER.receivedData) !== 0 && this.#count > 0) {
-      return this.#count >= this.#trigger ? IIR.receivedData : IIR.characterTimeout;
+      return this.#count >= this.#trigger() ? IIR.receivedData : IIR.characterTimeout;
     }
     if ((enabled & IER.transmitterEmpty) !== 0 && this.#transmitterRequests) return IIR.transmitterEmpty;
     if ((enabled & IER.modemStatus) !== 0 && (this.#modemStatus & ~MODEM_LEVELS) !== 0) return IIR.modemStatus;
-    return IIR.none;
+    return NO_REQUEST;
   }
 
   #update(): void {
-    this.#interrupt?.drive(this.#identify() !== IIR.none);
+    this.#interrupt?.drive(this.#identify() !== NO_REQUEST);
   }
 
-  get #isDivisorLatch(): boolean {
+  #isDivisorLatch(): boolean {
     return (this.#lineControl & LCR.divisorLatch) !== 0;
   }
 
-  get #hasFifos(): boolean {
+  #hasFifos(): boolean {
     return (this.#fifoControl & FCR.enable) !== 0;
   }
 
-  get #capacity(): number {
-    return this.#hasFifos ? FIFO_BYTES : 1;
+  #capacity(): number {
+    return this.#hasFifos() ? FIFO_BYTES : 1;
   }
 
-  get #trigger(): number {
-    return this.#hasFifos ? (TRIGGER_LEVELS[this.#fifoControl >>> FCR.triggerShift] as number) : 1;
+  #trigger(): number {
+    return this.#hasFifos() ? (TRIGGER_LEVELS[this.#fifoControl >>> FCR.triggerShift] as number) : 1;
   }
 }

@@ -27,6 +27,10 @@ const OFFSET = {
   mmioIsWrite: offsetOf(kvm_run, "mmio.is_write"),
 };
 
+// Copies: compilers load a field of an imported object anew at each use, and know a constant of the file.
+const { IO, MMIO, HLT, INTR, SHUTDOWN, IRQ_WINDOW_OPEN } = KVM_EXIT;
+const { IN } = KVM_EXIT_IO;
+
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -81,17 +85,17 @@ export class RunPage {
   decode(): VcpuExit {
     const reason = this.#view.getUint32(OFFSET.exitReason, true);
     switch (reason) {
-      case KVM_EXIT.IO:
+      case IO:
         return this.#decodeIo();
-      case KVM_EXIT.MMIO:
+      case MMIO:
         return this.#decodeMmio();
-      case KVM_EXIT.HLT:
+      case HLT:
         return RunPage.#plain.hlt;
-      case KVM_EXIT.INTR:
+      case INTR:
         return RunPage.#plain.intr;
-      case KVM_EXIT.SHUTDOWN:
+      case SHUTDOWN:
         return RunPage.#plain.shutdown;
-      case KVM_EXIT.IRQ_WINDOW_OPEN:
+      case IRQ_WINDOW_OPEN:
         return RunPage.#plain.irqWindowOpen;
       case KVM_EXIT.FAIL_ENTRY:
         return { reason: "failEntry", hardwareEntryFailureReason: this.#u64(0) } satisfies FailEntryExit;
@@ -128,7 +132,7 @@ export class RunPage {
     const io = this.#io;
     const size = this.#bytes[OFFSET.ioSize]!;
     const count = this.#view.getUint32(OFFSET.ioCount, true);
-    io.direction = this.#bytes[OFFSET.ioDirection] === KVM_EXIT_IO.IN ? "in" : "out";
+    io.direction = this.#bytes[OFFSET.ioDirection] === IN ? "in" : "out";
     io.port = this.#view.getUint16(OFFSET.ioPort, true);
     io.size = size;
     io.count = count;

@@ -119,8 +119,11 @@ export class Processor {
 
   /** Makes the vCPU's VMCS current and its general registers the processor's. */
   load(vcpu: LoadedVcpu): void {
+    if (this.#loaded !== vcpu) this.#exchange(vcpu);
+  }
+
+  #exchange(vcpu: LoadedVcpu): void {
     const loaded = this.#loaded;
-    if (loaded === vcpu) return;
     const { u32 } = this.memory;
     const at = this.registerIndex;
     if (loaded !== undefined) {

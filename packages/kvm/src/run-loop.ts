@@ -36,7 +36,7 @@ const ENTRY_FAILURE = EXIT_REASON_ENTRY_FAILURE;
 export const runVcpu = (vcpu: Vcpu): number => {
   const { memory, runArea } = vcpu;
   if (memory.u32[(runArea + validRegs) >> 2] !== 0) return -EINVAL;
-  vcpu.vm.processor.load(vcpu);
+  vcpu.processor.load(vcpu);
   const completed = vcpu.pending === NONE_PENDING ? RESUME : complete(vcpu);
   let result: number = -EINTR;
   if (completed !== RESUME) result = completed;
@@ -61,11 +61,11 @@ const complete = (vcpu: Vcpu): number => {
 };
 
 const enterUntilExit = (vcpu: Vcpu): number => {
-  const { kernel, processor } = vcpu.vm;
   const { vmx, trace, memory } = vcpu;
-  const { cpu } = processor;
-  const isLimited = kernel.instructionsPerRun !== Number.POSITIVE_INFINITY;
-  let end = isLimited ? cpu.instructionsRetired + kernel.instructionsPerRun : kernel.instructionsPerRun;
+  const { cpu } = vcpu.processor;
+  const { instructionsPerRun } = vcpu.vm.kernel;
+  const isLimited = instructionsPerRun !== Number.POSITIVE_INFINITY;
+  let end = isLimited ? cpu.instructionsRetired + instructionsPerRun : instructionsPerRun;
   let retired = -1;
   let stalled = 0;
   vcpu.hasEntered = true;

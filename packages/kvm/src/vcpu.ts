@@ -7,7 +7,7 @@ import { type CpuidTableEntry, physicalWidthOf, reservedCr4Of } from "./cpuid-ta
 import { GPR } from "./gpr.ts";
 import { MmioState } from "./mmio-state.ts";
 import { readCr4 } from "./paging-mode.ts";
-import type { LoadedVcpu } from "./processor.ts";
+import type { LoadedVcpu, Processor } from "./processor.ts";
 import { APIC_BASE, APIC_BASE_NOT_BOOT, RUN } from "./run-area.ts";
 import type { TraceSink } from "./trace-events.ts";
 import type { Vm } from "./vm.ts";
@@ -20,6 +20,7 @@ export class Vcpu implements LoadedVcpu {
   readonly vm: Vm;
   readonly id: number;
   // What each exit needs of the VM's processor, at hand.
+  readonly processor: Processor;
   readonly memory: HostMemory;
   readonly vmx: Vmx;
   readonly trace: TraceSink | undefined;
@@ -71,6 +72,7 @@ export class Vcpu implements LoadedVcpu {
     const { personality } = processor;
     this.vm = vm;
     this.id = id;
+    this.processor = processor;
     this.memory = kernel.memory;
     this.vmx = processor.vmx;
     this.trace = kernel.trace;

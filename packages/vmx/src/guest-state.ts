@@ -68,7 +68,7 @@ export class GuestState {
   load(dirty: number): void {
     const cpu = this.#cpu;
     const vmcs = this.#vmcs;
-    if (dirty & DIRTY.rip) cpu.setRip(vmcs.low(F.GUEST_RIP), vmcs.high(F.GUEST_RIP));
+    if (dirty & DIRTY.rip) cpu.setRipPair(vmcs.low(F.GUEST_RIP), vmcs.high(F.GUEST_RIP));
     if (dirty & DIRTY.rsp) cpu.setRegister(RSP, vmcs.wide(F.GUEST_RSP));
     if (dirty & DIRTY.rflags) cpu.rflagsNumber = vmcs.low(F.GUEST_RFLAGS);
     if (dirty & DIRTY.control) this.#loadControlRegisters();
@@ -85,22 +85,22 @@ export class GuestState {
       this.activity = vmcs.low(F.GUEST_ACTIVITY_STATE);
     }
     if (dirty & (DIRTY.control | (DIRTY.segment << CS))) this.contextChanged();
-    if (this.#usesPae) this.#loadPdptes(dirty);
+    if (this.#usesPae()) this.#loadPdptes(dirty);
   }
 
   /** PAE paging is in use. */
-  get #usesPae(): boolean {
+  #usesPae(): boolean {
     const { cr0, cr4, efer } = this.#cpu;
     return (cr0 & CR0_PG) !== 0 && (cr4 & CR4.pae) !== 0 && (efer & EFER.lma) === 0;
   }
 
-  get #usesEpt(): boolean {
+  #usesEpt(): boolean {
     return (secondaryControls(this.#vmcs) & CPU_BASED2.enableEpt) !== 0;
   }
 
   /** The PDPTE registers: with EPT from the VMCS, else from memory at every entry (SDM Vol 3C, "Loading Page-Directory-Pointer-Table Entries"). */
   #loadPdptes(dirty: number): void {
-    if (!this.#usesEpt) {
+    if (!this.#usesEpt()) {
       // The entry's checks have read the same entries, so this does not fail.
       this.#mmu.loadPdptes(Number(BigInt.asIntN(32, this.#cpu.cr3)));
       this.#cpu.flushTlb();
@@ -163,7 +163,7 @@ export class GuestState {
     const cpu = this.#cpu;
     const vmcs = this.#vmcs;
     const configuration = this.#configuration;
-    configuration.eptPointer = this.#usesEpt ? vmcs.number(F.EPT_POINTER) : 0;
+    configuration.eptPointer = this.#usesEpt() ? vmcs.number(F.EPT_POINTER) : 0;
     configuration.cr0 = cpu.cr0;
     configuration.cr3Low = Number(BigInt.asIntN(32, cpu.cr3));
     configuration.cr3High = Number(cpu.cr3 >> 32n) | 0;
@@ -193,7 +193,7 @@ export class GuestState {
       const upper = (high | 0) >> (CANONICAL_BITS - 33);
       if (!this.is64Bit || (upper !== 0 && upper !== -1)) return false;
     }
-    this.#cpu.setRip(low, high);
+    this.#cpu.setRipPair(low, high);
     return true;
   }
 
@@ -252,7 +252,7 @@ export class GuestState {
       this.#cr3 = cpu.cr3;
       vmcs.setWide(F.GUEST_CR3, cpu.cr3);
     }
-    if (this.#usesPae && this.#usesEpt) this.#savePdptes();
+    if (this.#usesPae() && this.#usesEpt()) this.#savePdptes();
     this.#saveSegments();
     this.#saveTables();
     const exit = vmcs.low(F.VM_EXIT_CONTROLS);

@@ -107,10 +107,10 @@ export interface VmxCpu {
   getRegister(index: number): bigint;
   setRegister(index: number, value: bigint): void;
   rip: bigint;
-  /** Halves of RIP, unsigned. */
+  /** RIP as two int32. */
   readonly ripLow: number;
   readonly ripHigh: number;
-  setRip(low: number, high: number): void;
+  setRipPair(low: number, high: number): void;
   rflagsNumber: number;
   /** The RFLAGS bits that are not arithmetic: IF and TF among them. */
   readonly flagRest: number;

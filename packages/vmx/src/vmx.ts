@@ -1,6 +1,6 @@
 import { type CheckContext, isEptPointerValid, secondaryControls } from "./control-checks.ts";
 import { ControlRegisters } from "./control-registers.ts";
-import { CPU_BASED2 } from "./controls.ts";
+import { CPU_BASED2, INTERRUPTIBILITY } from "./controls.ts";
 import { DIRTIED, DIRTY } from "./dirty.ts";
 import { ENTRY_CHECK, EntryChecks } from "./entry-checks.ts";
 import { InvalidBudgetError, NoCurrentVmcsError, NotInVmxOperationError } from "./errors.ts";
@@ -29,7 +29,8 @@ const TIMER_VECTOR = 0xec;
 const RFLAGS_IF = 0x200;
 const NO_LINK = 0xffffffff;
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
-const { GUEST_RIP } = VMCS_OFFSET;
+const { GUEST_RIP, GUEST_INTERRUPTIBILITY_INFO: INTERRUPTIBILITY_INFO } = VMCS_OFFSET;
+const BLOCKED_BY_STI_OR_MOV_SS = INTERRUPTIBILITY.sti | INTERRUPTIBILITY.movSs;
 const { indexShift: INDEX_SHIFT, processor: PROCESSOR } = SLOT;
 const { succeed: SUCCEED } = VMX_STATUS;
 /** What a VMWRITE of RIP sets: all that a hypervisor changes when it skips an instruction. */
@@ -209,7 +210,8 @@ export class Vmx {
   /** VMWRITE; bits beyond the field's width are ignored. */
   vmwrite(encoding: number, value: bigint): number {
     const slot = slotOfEncoding(encoding);
-    if ((slot === 0 || (slot & this.#writeGuard) !== 0) && !this.#prepareWrite(slot)) return this.#lastFailure;
+    if ((slot === 0 || (slot & (this.#vmcs.guard | this.#readOnly)) !== 0) && !this.#prepareWrite(slot))
+      return this.#lastFailure;
     this.#vmcs.write(slot, value);
     this.#dirty |= DIRTIED[slot >>> INDEX_SHIFT]!;
     return VMX_STATUS.succeed;
@@ -218,7 +220,8 @@ export class Vmx {
   /** VMWRITE of an integer from 0 to 2^53-1, without a bigint. */
   vmwriteNumber(encoding: number, value: number): number {
     const slot = slotOfEncoding(encoding);
-    if ((slot === 0 || (slot & this.#writeGuard) !== 0) && !this.#prepareWrite(slot)) return this.#lastFailure;
+    if ((slot === 0 || (slot & (this.#vmcs.guard | this.#readOnly)) !== 0) && !this.#prepareWrite(slot))
+      return this.#lastFailure;
     this.#vmcs.writeNumber(slot, value);
     this.#dirty |= DIRTIED[slot >>> INDEX_SHIFT]!;
     return VMX_STATUS.succeed;
@@ -231,13 +234,21 @@ export class Vmx {
     return (vmcs.low(VMCS_OFFSET.GUEST_RFLAGS) & RFLAGS_IF) !== 0;
   }
 
-  /** VMREAD and VMWRITE of GUEST_RIP, `bytes` on as an instruction pointer counts: outside 64-bit mode it has 32 bits. */
-  advanceRip(bytes: number): void {
-    this.#requireCurrent("advanceRip");
+  /**
+   * What software writes after it has carried out the guest's instruction of `bytes` bytes: GUEST_RIP, which has 32 bits
+   * outside 64-bit mode, and the end of blocking by STI or MOV SS.
+   */
+  completeInstruction(bytes: number): void {
+    this.#requireCurrent("completeInstruction");
     const vmcs = this.#vmcs;
+    const blocking = vmcs.low(INTERRUPTIBILITY_INFO);
     const low = vmcs.low(GUEST_RIP) + bytes;
     vmcs.setLow(GUEST_RIP, low);
     this.#dirty |= RIP_WRITTEN;
+    if ((blocking & BLOCKED_BY_STI_OR_MOV_SS) !== 0) {
+      vmcs.setLow(INTERRUPTIBILITY_INFO, blocking & ~BLOCKED_BY_STI_OR_MOV_SS);
+      this.#dirty |= DIRTY.nonRegister | DIRTY.checkGuest;
+    }
     if (low <= 0xffffffff && vmcs.high(GUEST_RIP) === 0) return;
     this.#state.settle();
     const carry = low > 0xffffffff ? 1 : 0;
@@ -361,10 +372,6 @@ export class Vmx {
     }
     this.#state.settle();
     return true;
-  }
-
-  get #writeGuard(): number {
-    return this.#vmcs.guard | this.#readOnly;
   }
 
   #prepareWrite(slot: number): boolean {

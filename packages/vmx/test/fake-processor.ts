@@ -122,14 +122,14 @@ export class FakeCpu implements VmxCpu {
   }
 
   get ripLow(): number {
-    return Number(this.rip & 0xffff_ffffn);
+    return Number(BigInt.asIntN(32, this.rip));
   }
 
   get ripHigh(): number {
-    return Number(this.rip >> 32n);
+    return Number(BigInt.asIntN(32, this.rip >> 32n));
   }
 
-  setRip(low: number, high: number): void {
+  setRipPair(low: number, high: number): void {
     this.rip = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
   }
 

@@ -171,18 +171,31 @@ describe("an entry after nothing but RIP was written", () => {
   });
 });
 
-describe("advanceRip", () => {
+describe("completeInstruction", () => {
   it("counts in the width of the instruction pointer", () => {
     const machine = Machine.ready().enter(exit);
     machine.write("GUEST_RIP", 0xffff_ffffn);
-    machine.vmx.advanceRip(2);
+    machine.vmx.completeInstruction(2);
     expect(machine.read("GUEST_RIP")).toBe(1n);
     const long = { VM_ENTRY_CONTROLS: 0xd3ffn, GUEST_CS_AR_BYTES: 0xa09bn };
     const wide = Machine.ready({}, { ...long, GUEST_RIP: 0xffff_ffffn });
-    wide.vmx.advanceRip(2);
+    wide.vmx.completeInstruction(2);
     expect(wide.read("GUEST_RIP")).toBe(0x1_0000_0001n);
     wide.write("GUEST_RIP", 0xffff_ffff_ffff_ffffn);
-    wide.vmx.advanceRip(2);
+    wide.vmx.completeInstruction(2);
     expect(wide.read("GUEST_RIP")).toBe(1n);
+  });
+
+  it("ends blocking by STI and MOV SS, and leaves that of NMIs", () => {
+    const machine = Machine.ready({}, { GUEST_RFLAGS: 0x202n }).enter((cpu) => {
+      cpu.interruptShadow = 1;
+      cpu.nmiBlocked = true;
+      return stopOnPort({ port: 0x80 })(cpu);
+    });
+    expect(machine.number("GUEST_INTERRUPTIBILITY_INFO")).toBe(9);
+    machine.vmx.completeInstruction(1);
+    expect(machine.number("GUEST_INTERRUPTIBILITY_INFO")).toBe(8);
+    machine.enter();
+    expect([machine.cpu.interruptShadow, machine.cpu.nmiBlocked]).toEqual([0, true]);
   });
 });

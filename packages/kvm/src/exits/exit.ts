@@ -8,11 +8,8 @@ import type { Vcpu } from "../vcpu.ts";
 export const NEXT = { user: 0, resume: 1 } as const;
 
 export const RFLAGS_RF = 0x10000;
-const BLOCKED_BY_STI_OR_MOV_SS = 3;
 const CS_LONG = 1 << 13;
 const EFER_LMA = 1 << 10;
-
-const { GUEST_INTERRUPTIBILITY_INFO } = VMCS;
 
 /** Whether the guest is in 64-bit mode. */
 export const isLongMode = (vmx: Vmx): boolean =>
@@ -24,14 +21,7 @@ export const skipInstruction = (vcpu: Vcpu): void => {
 };
 
 /** Moves RIP `bytes` further, as the end of an instruction does. */
-export const advance = (vcpu: Vcpu, bytes: number): void => {
-  const { vmx } = vcpu;
-  vmx.advanceRip(bytes);
-  const interruptibility = vmx.vmread32(GUEST_INTERRUPTIBILITY_INFO);
-  if ((interruptibility & BLOCKED_BY_STI_OR_MOV_SS) !== 0) {
-    vmx.vmwriteNumber(VMCS.GUEST_INTERRUPTIBILITY_INFO, interruptibility & ~BLOCKED_BY_STI_OR_MOV_SS);
-  }
-};
+export const advance = (vcpu: Vcpu, bytes: number): void => vcpu.vmx.completeInstruction(bytes);
 
 /** Has the next VM entry deliver a hardware exception to the guest; real mode takes no error code. */
 export const injectException = (vmx: Vmx, vector: number, errorCode?: number): void => {

@@ -2,7 +2,7 @@ import { KVM_EXIT, KVM_EXIT_IO } from "@likex/kvm-abi";
 import { VMCS } from "@likex/vmx";
 import { RUN } from "../run-area.ts";
 import { PENDING, type Vcpu } from "../vcpu.ts";
-import { advance, NEXT } from "./exit.ts";
+import { NEXT } from "./exit.ts";
 import { handleStringIo } from "./string-io.ts";
 
 /** Exit qualification of an I/O instruction (SDM Vol 3C, table "Exit Qualification for I/O Instructions"). */
@@ -40,7 +40,7 @@ export const handleIo = (vcpu: Vcpu): number => {
   if (size === 1) memory.u8[ioData] = rax;
   else if (size === 2) memory.u16[ioData >> 1] = rax;
   else memory.u32[ioData >> 2] = rax;
-  advance(vcpu, length);
+  vmx.completeInstruction(length);
   return exitIo(vcpu, OUT, port, size, 1);
 };
 
@@ -74,6 +74,6 @@ export const completeIn = (vcpu: Vcpu): number => {
     u32[registerIndex] = u32[ioData >> 2]!;
     u32[registerIndex + 1] = 0;
   }
-  advance(vcpu, vcpu.ioInstructionLength);
+  vmx.completeInstruction(vcpu.ioInstructionLength);
   return RESUME;
 };
