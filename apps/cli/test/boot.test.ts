@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { elfFile, kernelFile } from "./kernels.ts";
 import { runHere } from "./run-here.ts";
-import { likex, programFile } from "./run-likex.ts";
+import { command, inTerminal, likex, programFile } from "./run-likex.ts";
 
 const timeout = 60_000;
 /** mov dx, 3f8h; mov al, '!'; out dx, al */
@@ -9,6 +10,15 @@ const PRINT = "66ba f803 b021 ee";
 /** mov al, 21h; out 0f4h, al; hlt */
 const EXIT_21 = "b021 e6f4 f4";
 /** Prints the command line: mov esi, [ebx+16]; mov dx, 3f8h; next: lodsb; test al, al; jz end; out dx, al; jmp next; end: hlt */
+/**
+ * Sends back what it receives, each byte one higher, to the first blank: mov edx, 3fdh; wait: in al, dx; test al, 1; jz wait;
+ * mov dl, 0f8h; in al, dx; cmp al, ' '; je end; inc al; out dx, al; mov dl, 0fdh; jmp wait; end: hlt
+ */
+const ECHO = "bafd030000 ec a801 74fb b2f8 ec 3c20 7407 fec0 ee b2fd ebec f4";
+/** Whether the UART has received something: mov edx, 3fdh; in al, dx; and al, 1; out 0f4h, al */
+const HAS_INPUT = "bafd030000 ec 2401 e6f4";
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+
 const PRINT_COMMAND_LINE = "8b7310 66baf803 ac 84c0 7403 ee ebf8 f4";
 
 describe.concurrent("likex boot", () => {
@@ -75,6 +85,35 @@ describe.concurrent("likex boot", () => {
 
   it("says nothing of the output with --serial none", { timeout }, async () => {
     expect(await likex(["boot", kernelFile(`${PRINT} f4`), "--serial", "none"])).toMatchObject({ code: 0, stdout: "" });
+  });
+
+  it("gives the guest standard input, and nothing of it when there is none or it is not to", { timeout }, async () => {
+    const stdin = new TextEncoder().encode("HAL ");
+    expect(await likex(["boot", kernelFile(ECHO)], { stdin })).toMatchObject({ code: 0, stdout: "IBM" });
+    expect(await likex(["boot", kernelFile(HAS_INPUT)], { stdin })).toMatchObject({ code: 3 });
+    expect(await likex(["boot", kernelFile(HAS_INPUT), "--input", "none"], { stdin })).toMatchObject({ code: 1 });
+    expect(await likex(["boot", kernelFile(HAS_INPUT)])).toMatchObject({ code: 1 });
+    expect(await likex(["boot", kernelFile(`${PRINT} ${HAS_INPUT}`)], { keepsStdinOpen: true })).toMatchObject({
+      code: 1,
+      stdout: "!",
+    });
+  });
+
+  it.skipIf(!hasScript)("reads keys of a terminal as they are typed, and gives it back", { timeout }, async () => {
+    const line = [...command("boot", kernelFile(`${PRINT} ${ECHO}`))].map((word) => `'${word}'`).join(" ");
+    // The terminal's settings before and after, with likex between them.
+    const text = await inTerminal(`stty -g; ${line}; echo; stty -g`, "!", "HAL ");
+    const [before, output, after] = text.split(/\r?\n/);
+    expect(output).toBe("!IBM");
+    expect(after).toBe(before);
+  });
+
+  it.skipIf(!hasScript)("ends by Ctrl-C at a terminal, which it gives back, with 130", { timeout }, async () => {
+    const line = [...command("boot", kernelFile(`${PRINT} ebfe`))].map((word) => `'${word}'`).join(" ");
+    const text = await inTerminal(`trap : INT; stty -g; ${line}; echo " $?"; stty -g`, "!", "\u0003");
+    const [before, output, after] = text.split(/\r?\n/);
+    expect(output).toMatch(/^!.* 130$/);
+    expect(after).toBe(before);
   });
 
   it("ends by Ctrl-C while the guest runs", { timeout }, async () => {

@@ -54,9 +54,9 @@ export class Uart16550 implements ByteRegisters {
     this.#interrupt = interrupt;
   }
 
-  /** Bytes that {@link receive} takes before one would be lost. */
+  /** Bytes that {@link receive} takes before one would be lost: none in loop-back, which disconnects the line. */
   get room(): number {
-    return this.#capacity() - this.#count;
+    return (this.#modemControl & MCR.loop) !== 0 ? 0 : this.#space();
   }
 
   /** A character from the other end. Without room it is lost (FIFO) or replaces the one before (no FIFO): overrun. */
@@ -175,7 +175,7 @@ export class Uart16550 implements ByteRegisters {
   }
 
   #push(byte: number): void {
-    if (this.room > 0) {
+    if (this.#space() > 0) {
       this.#received[(this.#head + this.#count) % FIFO_BYTES] = byte;
       this.#count += 1;
       return;
@@ -217,8 +217,8 @@ export class Uart16550 implements ByteRegisters {
     return (this.#fifoControl & FCR.enable) !== 0;
   }
 
-  #capacity(): number {
-    return this.#hasFifos() ? FIFO_BYTES : 1;
+  #space(): number {
+    return (this.#hasFifos() ? FIFO_BYTES : 1) - this.#count;
   }
 
   #trigger(): number {

@@ -186,6 +186,7 @@ describe("loop-back of the 16550", () => {
   it("gives the transmitter's characters to the receiver and nothing to the line, nor the line's to the guest", () => {
     const { uart, sent } = withFifos(0);
     uart.writeByte(REGISTER.modemControl, MCR.loop);
+    expect(uart.room).toBe(0);
     uart.writeByte(REGISTER.data, 0x55);
     uart.receive(0x66);
     expect(readAll(uart)).toEqual([0x55]);

@@ -1,7 +1,7 @@
 import type { MmioHandler, MmioRange, PortHandler, PortRange } from "@likex/devices";
 import type { CpuidEntry, VcpuExit } from "@likex/kvm-client";
 import type { MultibootModule } from "@likex/loaders";
-import type { Console } from "./console.ts";
+import type { Console, InputSource } from "./console.ts";
 import type { MemorySlot } from "./memory-layout.ts";
 import type { RegisterValues } from "./registers.ts";
 
@@ -51,6 +51,11 @@ export interface MicroVmConfig {
   readonly cpuid?: (supported: readonly CpuidEntry[]) => readonly CpuidEntry[];
   /** What the guest's output becomes. Default: `serial` on `/dev/kvm`, `likex` on `/dev/rust_kvm`. */
   readonly console?: Console;
+  /**
+   * What the other end of the `serial` console's line sends: asked for the next byte when the guest reads a register of the
+   * UART that has room for it. Default: nothing.
+   */
+  readonly input?: InputSource;
   /** Bytes of output that a result keeps. Default 1 MiB. */
   readonly outputLimit?: number;
   /** Told each piece of output as it comes. The bytes are valid during the call. */

@@ -1,4 +1,11 @@
-import { byteRegisterPorts, PortBus, type PortHandler, UART16550_PORTS, Uart16550 } from "@likex/devices";
+import {
+  type ByteRegisters,
+  byteRegisterPorts,
+  PortBus,
+  type PortHandler,
+  UART16550_PORTS,
+  Uart16550,
+} from "@likex/devices";
 import type { Personality } from "./config.ts";
 
 /**
@@ -17,7 +24,34 @@ const COM1 = 0x3f8;
 
 type Sink = (bytes: Uint8Array) => void;
 
-function serial(sink: Sink): PortHandler {
+/** The next byte for the guest, 0 to 255; below 0 there is none now. */
+export type InputSource = () => number;
+
+/** A UART whose line is asked for what has arrived each time that the guest looks at a register: it looks where it waits. */
+class FedUart implements ByteRegisters {
+  readonly #uart: Uart16550;
+  readonly #input: InputSource;
+
+  constructor(uart: Uart16550, input: InputSource) {
+    this.#uart = uart;
+    this.#input = input;
+  }
+
+  readByte(offset: number): number {
+    while (this.#uart.room > 0) {
+      const byte = this.#input();
+      if (byte < 0) break;
+      this.#uart.receive(byte & 0xff);
+    }
+    return this.#uart.readByte(offset);
+  }
+
+  writeByte(offset: number, value: number): void {
+    this.#uart.writeByte(offset, value);
+  }
+}
+
+function serial(sink: Sink, input: InputSource | undefined): PortHandler {
   const piece = new Uint8Array(1);
   const uart = new Uart16550({
     transmit: (byte) => {
@@ -25,7 +59,7 @@ function serial(sink: Sink): PortHandler {
       sink(piece);
     },
   });
-  return byteRegisterPorts(uart, COM1, UART16550_PORTS);
+  return byteRegisterPorts(input === undefined ? uart : new FedUart(uart, input), COM1, UART16550_PORTS);
 }
 
 function likex(sink: Sink): PortHandler {
@@ -40,9 +74,9 @@ function likex(sink: Sink): PortHandler {
 }
 
 /** The console's ports; a device of the configuration on the same port goes before it. */
-export function consolePorts(console: Console, sink: Sink): PortBus {
+export function consolePorts(console: Console, sink: Sink, input: InputSource | undefined): PortBus {
   const bus = new PortBus();
-  if (console === "serial") bus.add({ first: COM1, last: COM1 + UART16550_PORTS - 1 }, serial(sink));
+  if (console === "serial") bus.add({ first: COM1, last: COM1 + UART16550_PORTS - 1 }, serial(sink, input));
   else if (console === "likex") bus.add({ first: 0, last: 0xffff }, likex(sink));
   return bus;
 }

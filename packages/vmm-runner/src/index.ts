@@ -12,7 +12,7 @@ export type {
   Personality,
   PortDevice,
 } from "./config.ts";
-export type { Console } from "./console.ts";
+export type { Console, InputSource } from "./console.ts";
 export {
   CpuidUnavailableError,
   DisposedError,

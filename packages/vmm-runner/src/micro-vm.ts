@@ -45,7 +45,7 @@ export class MicroVm {
     this.#onOutput = config.onOutput;
     this.#onExit = config.onExit;
     const console = config.console ?? DEFAULT_CONSOLE[config.personality ?? "kvm"];
-    this.#console = consolePorts(console, (bytes) => this.#write(bytes));
+    this.#console = consolePorts(console, (bytes) => this.#write(bytes), config.input);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { EmulatedKvm } from "@likex/kvm";
+import type { KvmDriver } from "@likex/kvm-client";
 import { hasMultibootHeader, isElf } from "@likex/loaders";
 import { type Image, MicroVm } from "@likex/vmm-runner";
 import { type Command, Option } from "commander";
@@ -6,6 +7,7 @@ import { createCommand, writeJson } from "../command.ts";
 import { type DriverName, openDriver } from "../drivers.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT_CODE } from "../exit-codes.ts";
+import { type GuestInput, openGuestInput } from "../input/guest-input.ts";
 import { parseLimit, parseSize } from "../input/numbers.ts";
 import { readProgramFile } from "../input/program-file.ts";
 import type { Terminal } from "../terminal.ts";
@@ -31,14 +33,17 @@ The kernel starts in 32-bit protected mode as multiboot 1 says: paging off, flat
 information structure. An ELF file without a multiboot header starts the same way, with all registers 0.
 It finds a 16550 UART at port 0x3f8, whose output goes to stdout as it comes, and a debug-exit device at port 0xf4:
 a write of N ends the machine, and likex, with exit code (N * 2 + 1) modulo 256. HLT ends it with exit code 0.
+The UART receives standard input: from a terminal each key as it is typed, except for those that send signals (Ctrl-C).
+There is no interrupt controller yet, so the guest has to look for it.
 Other exit codes: likex help exit-codes. Nothing bounds the run unless a limit is given, on the real device 10 seconds
-without an exit; Ctrl-C ends it.`;
+without an exit; Ctrl-C ends it with exit code 130.`;
 
 /** The options of `likex boot` as parsed. */
 interface BootFlags {
   readonly append?: string;
   readonly memory: number;
   readonly serial: "stdout" | "none";
+  readonly input: "stdin" | "none";
   readonly kvm: DriverName;
   readonly exitLimit: number;
   readonly instructionLimit: number;
@@ -63,6 +68,11 @@ export function bootCommand(terminal: Terminal, setExitCode: (code: number) => v
         .choices(["stdout", "none"])
         .default("stdout"),
     )
+    .addOption(
+      new Option("-i, --input <from>", "where the serial port's input comes from")
+        .choices(["stdin", "none"])
+        .default("stdin"),
+    )
     .addOption(new Option("-k, --kvm <driver>", "who runs the guest").choices(["emulated", "host"]).default("emulated"))
     .addOption(
       new Option("--exit-limit <count>", "exits to the VMM after which to give up")
@@ -81,7 +91,7 @@ export function bootCommand(terminal: Terminal, setExitCode: (code: number) => v
     });
 }
 
-function boot(file: string, flags: BootFlags, { output, errors }: Terminal): StopReport {
+function boot(file: string, flags: BootFlags, terminal: Terminal): StopReport {
   const image = readImage(file, flags.append);
   const driver = openDriver({
     name: flags.kvm,
@@ -90,12 +100,29 @@ function boot(file: string, flags: BootFlags, { output, errors }: Terminal): Sto
     instructionLimit: flags.instructionLimit,
     trace: undefined,
   });
+  // The image itself may be what standard input has.
+  const input = flags.input === "stdin" && file !== "-" ? openGuestInput() : undefined;
+  try {
+    return runToEnd(driver, image, flags, terminal, input);
+  } finally {
+    input?.close();
+  }
+}
+
+function runToEnd(
+  driver: KvmDriver,
+  image: Image,
+  flags: BootFlags,
+  { output, errors }: Terminal,
+  input: GuestInput | undefined,
+): StopReport {
   const recorder = new RunRecorder(() => (driver instanceof EmulatedKvm ? driver.instructionsRetired : undefined));
   const vm = MicroVm.create(driver, {
     image,
     memory: [{ slot: 0, guestAddress: 0, size: flags.memory }],
     console: "serial",
     debugExitPort: DEBUG_EXIT_PORT,
+    ...(input === undefined ? {} : { input: input.next }),
     ...(flags.json === true || flags.serial === "none" ? {} : { onOutput: (piece) => output.write(piece) }),
     ...(flags.stats === true ? { onExit: (exit) => recorder.count(exit.reason) } : {}),
   });
