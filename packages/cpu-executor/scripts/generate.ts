@@ -3,9 +3,12 @@ import { fileURLToPath } from "node:url";
 import { emitExtension } from "../src/interpreter/extension.ts";
 import { emitInterpreter } from "../src/interpreter/module.ts";
 import { interpreterPlan } from "../src/plan.ts";
+import { factsOf } from "../src/semantics/facts.ts";
+import { SEMANTICS } from "../src/semantics/index.ts";
 
 /** Writes src/generated from the instruction table, the semantics and the routines; with --check only compares. */
-const plan = interpreterPlan({ fuse: "compare-and-branch" });
+const facts = factsOf(SEMANTICS);
+const plan = interpreterPlan({ fuse: "compare-and-branch", facts });
 const interpreter = emitInterpreter(plan);
 const extension = emitExtension(plan);
 const base64 = (bytes: Uint8Array): string => JSON.stringify(Buffer.from(bytes).toString("base64"));
@@ -27,6 +30,16 @@ const files: Readonly<Record<string, readonly string[]>> = {
     "",
     "/** The second module, base64. */",
     `export const EXTENSION_BYTES: string =\n  ${base64(extension)};`,
+    "",
+  ],
+  "instruction-facts.ts": [
+    HEADER,
+    'import type { InstructionFacts } from "../instruction-facts.ts";',
+    "",
+    "/** FACT bits of every instruction that has semantics. */",
+    "export const INSTRUCTION_FACTS: InstructionFacts = {",
+    ...Object.entries(facts).map(([name, bits]) => `  ${/^\w+$/.test(name) ? name : JSON.stringify(name)}: ${bits},`),
+    "};",
     "",
   ],
 };

@@ -1,8 +1,9 @@
 import { FORMS } from "@likex/x86-decoder";
 import { CONDITIONS } from "./flags.ts";
+import { INSTRUCTION_FACTS } from "./generated/instruction-facts.ts";
+import { FACT, hasFact, type InstructionFacts } from "./instruction-facts.ts";
 import type { Handler, InterpreterPlan } from "./interpreter/handlers.ts";
 import type { Shape } from "./semantics/builder.ts";
-import { SEMANTICS } from "./semantics/index.ts";
 import { type OperandSize, type Repeat, shapeKey, shapeOf } from "./shapes.ts";
 
 /**
@@ -49,47 +50,51 @@ export const fusedKey = (first: string, second: string): string => `${first} + $
 
 const handlerKey = (handler: Handler): string => handler.shapes.map(shapeKey).join(" + ");
 
-function isHot(shape: Shape): boolean {
-  if (shape.repeat !== "none") return HOT_BRANCHES.has(shape.mnemonic) && isRepetition(shape);
-  if (shape.bits === 16 || isString(shape)) return false;
+function isHot(shape: Shape, facts: InstructionFacts): boolean {
+  if (shape.repeat !== "none") return HOT_BRANCHES.has(shape.mnemonic) && isRepetition(shape, facts);
+  if (shape.bits === 16 || hasFact(facts, shape.mnemonic, FACT.repeats)) return false;
   if (HOT_IN_REGISTERS.has(shape.mnemonic)) return shape.bits !== 8 && shape.operands[0]?.kind !== "memory";
   return HOT.has(shape.mnemonic) || HOT_BRANCHES.has(shape.mnemonic);
 }
 
-const isString = (shape: Shape): boolean => SEMANTICS[shape.mnemonic]?.repeats === true;
-
 /** A repetition in emitted code branches to itself; INS and OUTS leave it. */
-const isRepetition = (shape: Shape): boolean =>
-  shape.repeat !== "none" && SEMANTICS[shape.mnemonic]?.endsBlock !== true;
+const isRepetition = (shape: Shape, facts: InstructionFacts): boolean =>
+  shape.repeat !== "none" && !hasFact(facts, shape.mnemonic, FACT.endsBlock);
 
 export interface NamedPlan extends InterpreterPlan {
   /** Key of each handler number: the hot ones, the cold ones, those of the second module. */
   readonly keys: readonly string[];
 }
 
+export interface PlanOptions {
+  readonly fuse: "compare-and-branch" | "nothing";
+  /** Whoever generates code takes them from the semantics themselves. */
+  readonly facts?: InstructionFacts;
+}
+
 /** Every specialisation that the instruction table can ask for, each once. */
-export function interpreterPlan(options: { readonly fuse: "compare-and-branch" | "nothing" }): NamedPlan {
+export function interpreterPlan({ fuse, facts = INSTRUCTION_FACTS }: PlanOptions): NamedPlan {
   const shapes = new Map<string, Shape>(EXTRA.map((shape) => [shapeKey(shape), shape]));
   for (const form of FORMS) {
     for (const operandSize of OPERAND_SIZES) {
       for (const memory of [false, true]) {
         for (const repeat of REPEATS) {
-          const shape = shapeOf(form, operandSize, memory, repeat);
+          const shape = shapeOf(form, operandSize, memory, repeat, facts);
           if (shape !== undefined) shapes.set(shapeKey(shape), shape);
         }
       }
     }
   }
   const all = [...shapes.values()];
-  const hot: Handler[] = all.filter(isHot).map((shape) => ({ shapes: [shape] }));
-  if (options.fuse === "compare-and-branch") {
+  const hot: Handler[] = all.filter((shape) => isHot(shape, facts)).map((shape) => ({ shapes: [shape] }));
+  if (fuse === "compare-and-branch") {
     const jumps = all.filter((shape) => FUSED_CONDITIONS.some((condition) => shape.mnemonic === `j${condition}`));
     for (const first of all.filter(isFusable)) {
       for (const jump of jumps) hot.push({ shapes: [first, jump] });
     }
   }
-  const isExtension = (shape: Shape): boolean => SEMANTICS[shape.mnemonic]?.extension === true;
-  const cold: Handler[] = all.filter((s) => !isHot(s) && !isExtension(s)).map((shape) => ({ shapes: [shape] }));
+  const isExtension = (shape: Shape): boolean => hasFact(facts, shape.mnemonic, FACT.extension);
+  const cold: Handler[] = all.filter((s) => !isHot(s, facts) && !isExtension(s)).map((shape) => ({ shapes: [shape] }));
   const extension: Handler[] = all.filter(isExtension).map((shape) => ({ shapes: [shape] }));
   return { hot, cold, extension, keys: [...hot, ...cold, ...extension].map(handlerKey) };
 }

@@ -1,9 +1,10 @@
 import { BASE_RIP, type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
 import { CONTEXT, FPU, SEGMENT_SLOT } from "./context.ts";
+import { INSTRUCTION_FACTS } from "./generated/instruction-facts.ts";
+import { FACT, hasFact } from "./instruction-facts.ts";
 import { fusedKey, isFusable } from "./plan.ts";
 import { RECORD } from "./record.ts";
 import type { Shape } from "./semantics/builder.ts";
-import { SEMANTICS } from "./semantics/index.ts";
 import { type OperandSize, type Repeat, semanticsName, shapeKey, shapeOf } from "./shapes.ts";
 
 /** Where a register operand's number comes from. */
@@ -144,16 +145,16 @@ export class InstructionSelector {
     const handler = this.handlerFor(shape);
     if (handler === undefined) return undefined;
     const name = semanticsName(form);
-    const entry = SEMANTICS[name];
-    if (entry?.extension === true) this.#loadExtension();
+    const endsBlock = hasFact(INSTRUCTION_FACTS, name, FACT.endsBlock);
+    if (hasFact(INSTRUCTION_FACTS, name, FACT.extension)) this.#loadExtension();
     return {
       handler,
       key,
       shape,
       isFusable: isFusable(shape),
-      endsBlock: entry?.endsBlock === true || shape.repeat !== "none",
+      endsBlock: endsBlock || shape.repeat !== "none",
       branches: form.operands.some((code) => code.startsWith("J")),
-      repeats: shape.repeat !== "none" && entry?.endsBlock !== true,
+      repeats: shape.repeat !== "none" && !endsBlock,
       usesMemory: memory && form.operands.some((code) => /^(M$|[EMOWQ][a-z]|R[vy]\/M)/.test(code)),
       wideImmediate: shape.operands.some((o) => o.kind === "immediate" && o.wide),
       registers: registerSources(form, shape, memory),

@@ -1,6 +1,7 @@
 import type { InstructionForm } from "@likex/x86-decoder";
+import { INSTRUCTION_FACTS } from "./generated/instruction-facts.ts";
+import { FACT, hasFact, type InstructionFacts } from "./instruction-facts.ts";
 import type { Operand, Shape, Slot } from "./semantics/builder.ts";
-import { SEMANTICS } from "./semantics/index.ts";
 import type { Bits } from "./semantics/width.ts";
 import { INTERCEPT } from "./stop.ts";
 
@@ -168,8 +169,8 @@ function operandOf(
   }
 }
 
-const ignoresOperands = (name: string): boolean =>
-  name in INTERCEPT || STRING.test(name) || SEMANTICS[name]?.isOutside === true;
+const ignoresOperands = (name: string, facts: InstructionFacts): boolean =>
+  name in INTERCEPT || STRING.test(name) || hasFact(facts, name, FACT.isOutside);
 
 /**
  * The specialisation that executes a form with this operand size and ModRM kind; undefined when the processor has no
@@ -180,13 +181,13 @@ export function shapeOf(
   operandSize: OperandSize,
   memory: boolean,
   repeat: Repeat,
+  facts: InstructionFacts = INSTRUCTION_FACTS,
 ): Shape | undefined {
   const mnemonic = semanticsName(form);
-  const entry = SEMANTICS[mnemonic];
-  if (entry === undefined || FOREIGN_FEATURES.has(form.feature)) return undefined;
+  if (facts[mnemonic] === undefined || FOREIGN_FEATURES.has(form.feature)) return undefined;
   const string = STRING.exec(mnemonic);
-  const effective = entry.repeats === true ? normalized(mnemonic, repeat) : "none";
-  if (ignoresOperands(mnemonic)) {
+  const effective = hasFact(facts, mnemonic, FACT.repeats) ? normalized(mnemonic, repeat) : "none";
+  if (ignoresOperands(mnemonic, facts)) {
     const bits = string === null ? 32 : (STRING_SUFFIX[string[2] as string] as Bits);
     return { mnemonic, bits, operands: [], repeat: effective };
   }

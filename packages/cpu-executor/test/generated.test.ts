@@ -1,12 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { EXTENSION_BYTES } from "../src/generated/extension.ts";
+import { INSTRUCTION_FACTS } from "../src/generated/instruction-facts.ts";
 import { INTERPRETER_BYTES, INTERPRETER_KEYS } from "../src/generated/interpreter.ts";
 import { emitExtension } from "../src/interpreter/extension.ts";
 import { emitInterpreter } from "../src/interpreter/module.ts";
 import { interpreterPlan } from "../src/plan.ts";
+import { factsOf } from "../src/semantics/facts.ts";
+import { SEMANTICS } from "../src/semantics/index.ts";
 
 describe("the generated interpreter", () => {
-  const plan = interpreterPlan({ fuse: "compare-and-branch" });
+  const facts = factsOf(SEMANTICS);
+  const plan = interpreterPlan({ fuse: "compare-and-branch", facts });
+
+  it("knows of the semantics what they state", () => {
+    expect(INSTRUCTION_FACTS).toEqual(facts);
+  });
 
   it("is what the instruction table and the semantics give", () => {
     expect(INTERPRETER_KEYS.split("\n")).toEqual(plan.keys);
