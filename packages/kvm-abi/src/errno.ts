@@ -140,9 +140,8 @@ export const ERRNO = {
 /** The name of an errno, such as `EINVAL`. */
 export type ErrnoName = keyof typeof ERRNO;
 
-const names: ReadonlyMap<number, string> = new Map(Object.entries(ERRNO).map(([name, number]) => [number, name]));
-
 /** The name of an errno number, of either sign: `EINVAL` for 22 and for -22. A number without a name gives `errno 1000`. */
 export function errnoName(errno: number): string {
-  return names.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
+  const number = Math.abs(errno);
+  return Object.entries(ERRNO).find(([, known]) => known === number)?.[0] ?? `errno ${number}`;
 }

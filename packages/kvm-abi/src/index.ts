@@ -4,6 +4,7 @@ export * from "./constants/flags.ts";
 export * from "./errno.ts";
 export * from "./errors.ts";
 export type { BitFieldType, FieldType, Members, MembersOf, ScalarType, StructName } from "./grammar.ts";
+export { KVM_IOCTL } from "./generated/ioctl-requests.ts";
 export * from "./ioctl.ts";
 export type { Field, Layout } from "./layout.ts";
 export { LAYOUTS } from "./layouts/index.ts";

@@ -1,5 +1,5 @@
+import { KVM_IOCTL } from "./generated/ioctl-requests.ts";
 import type { ScalarType, StructName } from "./grammar.ts";
-import { extent } from "./layout.ts";
 
 /** KVM's ioctl type. */
 export const KVMIO = 0xae;
@@ -10,9 +10,13 @@ export type IoctlDirection = "_IO" | "_IOR" | "_IOW" | "_IOWR";
 /** `_IOC_WRITE` is 1 and `_IOC_READ` is 2, in bits 31:30 (asm-generic/ioctl.h). */
 const DIRECTION_BITS: { readonly [D in IoctlDirection]: number } = { _IO: 0, _IOW: 1, _IOR: 2, _IOWR: 3 };
 
-type Entry = readonly [direction: IoctlDirection, nr: number, argument?: StructName | ScalarType];
+/** A line of the table. */
+export type IoctlEntry = readonly [direction: IoctlDirection, nr: number, argument?: StructName | ScalarType];
 
-/** The ioctls: direction, number, and what the argument points to. Their request numbers derive from this. */
+/**
+ * The ioctls: direction, number, and what the argument points to. Their request numbers derive from this:
+ * scripts/generate.ts works them out, since they need the layout of nearly every structure.
+ */
 export const IOCTLS = {
   // of the system's file
   KVM_GET_API_VERSION: ["_IO", 0x00],
@@ -103,19 +107,11 @@ export function ioctlRequest(direction: IoctlDirection, type: number, nr: number
   return ((DIRECTION_BITS[direction] << 30) | (size << 16) | (type << 8) | nr) >>> 0;
 }
 
-/** Request numbers of the ioctls, unsigned: `KVM_IOCTL.KVM_RUN` is 0xae80. */
-export const KVM_IOCTL: { readonly [N in IoctlName]: number } = Object.fromEntries(
-  Object.entries<Entry>(IOCTLS).map(([name, [direction, nr, argument]]) => [
-    name,
-    ioctlRequest(direction, KVMIO, nr, argument === undefined ? 0 : extent(argument).size),
-  ]),
-) as { readonly [N in IoctlName]: number };
-
-const names: ReadonlyMap<number, string> = new Map(Object.entries(KVM_IOCTL).map(([name, request]) => [request, name]));
-
 /** The name of a request number, taken as 32 bits unsigned; one that is not in the table gives `ioctl 0x…`. */
 export function ioctlName(request: number): string {
-  return names.get(request >>> 0) ?? `ioctl 0x${(request >>> 0).toString(16).padStart(8, "0")}`;
+  const number = request >>> 0;
+  const found = Object.entries(KVM_IOCTL).find(([, known]) => known === number)?.[0];
+  return found ?? `ioctl 0x${number.toString(16).padStart(8, "0")}`;
 }
 
 /** Bytes that the argument of a request points to; 0 if it is none or passed by value. */

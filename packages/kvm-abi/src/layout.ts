@@ -12,6 +12,8 @@ export interface Field {
   readonly size: number;
   /** Only for a bit-field: its place in the unit, least significant bit first. */
   readonly bits?: { readonly shift: number; readonly width: number };
+  /** Only for a structure or union. */
+  readonly layout?: Layout;
 }
 
 /** A structure or union laid out by the System V x86-64 rules. Sizes in bytes, without any flexible array. */
@@ -56,7 +58,7 @@ export function bitField(type: BitFieldType): { readonly unit: "u8" | "u16" | "u
 }
 
 /** Size and alignment in bytes of a member of this type. */
-export function extent(type: FieldType): { readonly size: number; readonly align: number } {
+export function extent(type: FieldType): Layout | { readonly size: number; readonly align: number } {
   if (isScalar(type)) return { size: SCALAR_SIZES[type], align: SCALAR_SIZES[type] };
   if (isBitField(type)) return extent(bitField(type).unit);
   if (isArray(type)) {
@@ -74,10 +76,15 @@ export function layoutOfType(type: StructName | { readonly struct: Members } | {
 
 /** Lays out the structure with this C name; throws FieldError if the table has none. `Struct.layout` keeps the result. */
 export function layoutOf(name: StructName): Layout {
+  return layOut(membersOf(name), "struct");
+}
+
+/** The members of the structure with this C name; throws FieldError if the table has none. */
+export function membersOf(name: StructName): Members {
   const members: Members | undefined = Object.hasOwn(LAYOUTS, name) ? LAYOUTS[name] : undefined;
   if (members === undefined)
     throw new FieldError(`no structure "${name}" in the layout table; see LAYOUTS for its names`);
-  return layOut(members, "struct");
+  return members;
 }
 
 const roundUp = (value: number, align: number): number => Math.ceil(value / align) * align;
@@ -104,7 +111,7 @@ function layOut(members: Members, kind: "struct" | "union"): Layout {
     } else {
       end = (offset + own.size) * 8;
       if (name.startsWith("$")) promote(fields, type, offset);
-      else fields.set(name, { name, type, offset, size: own.size });
+      else fields.set(name, { name, type, offset, size: own.size, ...("fields" in own ? { layout: own } : {}) });
     }
     size = Math.max(size, Math.ceil(end / 8));
   }

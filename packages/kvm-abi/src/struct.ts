@@ -1,7 +1,7 @@
 import type { ViewClass } from "./any-view.ts";
 import { FieldError } from "./errors.ts";
 import type { StructName } from "./grammar.ts";
-import { extent, type Field, isArray, isInteger, type Layout, layoutOf, layoutOfType } from "./layout.ts";
+import { extent, type Field, isArray, type Layout, layoutOf, membersOf } from "./layout.ts";
 import type { FieldPath } from "./types.ts";
 import { viewClass } from "./view-class.ts";
 
@@ -11,13 +11,19 @@ import { viewClass } from "./view-class.ts";
  */
 export class Struct<N extends StructName> {
   readonly name: N;
-  readonly layout: Layout;
+  #layout: Layout | undefined;
   #viewClass: ViewClass | undefined;
 
   /** Throws FieldError if the layout table has no structure of that name. */
   constructor(name: N) {
+    membersOf(name);
     this.name = name;
-    this.layout = layoutOf(name);
+  }
+
+  /** Worked out at first use: most programs use a few structures. */
+  get layout(): Layout {
+    this.#layout ??= layoutOf(this.name);
+    return this.#layout;
   }
 
   /** The class of this structure's views, made at first use. Use `view`, `create` or `View` rather than this. */
@@ -68,14 +74,8 @@ function find(struct: Struct<StructName>, path: string): Field {
     found = layout?.fields.get(name);
     if (found === undefined) throw new FieldError(`${struct.name} has no field "${path}" (looked for "${name}")`);
     offset += found.offset;
-    layout = nestedLayout(found);
+    layout = found.layout;
   }
   if (found === undefined) throw new FieldError(`an empty path names no field of ${struct.name}`);
   return { ...found, offset };
-}
-
-function nestedLayout(field: Field): Layout | undefined {
-  const { type } = field;
-  if (isArray(type) || isInteger(type)) return undefined;
-  return layoutOfType(type);
 }
