@@ -77,7 +77,8 @@ const REPEAT_NAMES: readonly Repeat[] = ["none", "rep", "repne"];
 export class InstructionSelector {
   readonly #handlers: ReadonlyMap<string, number>;
   readonly #keys: readonly string[];
-  readonly #selections: (Selection | null | undefined)[] = new Array(FORMS.length * 18);
+  /** By form; then by operand size, ModRM kind and repeat prefix. */
+  readonly #selections: ((Selection | null | undefined)[] | undefined)[] = new Array(FORMS.length);
 
   readonly #loadExtension: () => void;
   readonly #fused = new Map<Selection, Map<Selection, number | undefined>>();
@@ -109,8 +110,8 @@ export class InstructionSelector {
     const memory = d.mod !== 3;
     const repeat = (d.prefixes & 2) !== 0 ? 1 : (d.prefixes & 4) !== 0 ? 2 : 0;
     const size = d.operandSize === 64 ? 2 : d.operandSize === 32 ? 1 : 0;
-    const at = ((d.form * 3 + size) * 2 + (memory ? 1 : 0)) * 3 + repeat;
-    const known = this.#selections[at];
+    const at = (size * 2 + (memory ? 1 : 0)) * 3 + repeat;
+    const known = this.#selections[d.form]?.[at];
     if (known !== undefined) return known ?? undefined;
     const found = this.#find(
       FORMS[d.form] as InstructionForm,
@@ -118,7 +119,9 @@ export class InstructionSelector {
       memory,
       REPEAT_NAMES[repeat] as Repeat,
     );
-    this.#selections[at] = found ?? null;
+    const ofForm = this.#selections[d.form] ?? [];
+    ofForm[at] = found ?? null;
+    this.#selections[d.form] = ofForm;
     return found;
   }
 

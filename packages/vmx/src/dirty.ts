@@ -83,13 +83,18 @@ const GROUPS: Partial<Record<VmcsFieldName, number>> = {
   TSC_OFFSET: 0,
 };
 
+/** Numbers of segment registers by the places of their fields in the region. */
+const SEGMENT_AT: ReadonlyMap<number, number> = new Map(
+  SEGMENTS.flatMap(({ selector, base, limit, rights }, segment) =>
+    [selector, base, limit, rights].map((offset): [number, number] => [offset, segment]),
+  ),
+);
+
 const groupOf = (field: VmcsField): number => {
   const known = GROUPS[field.name];
   if (known !== undefined) return known;
-  const segment = SEGMENTS.findIndex(({ selector, base, limit, rights }) =>
-    [selector, base, limit, rights].includes(field.offset),
-  );
-  if (segment >= 0) return (DIRTY.segment << segment) | DIRTY.checkGuest;
+  const segment = SEGMENT_AT.get(field.offset);
+  if (segment !== undefined) return (DIRTY.segment << segment) | DIRTY.checkGuest;
   if (field.kind === "guest") return DIRTY.checkGuest;
   if (field.kind === "host") return DIRTY.checkHost;
   return field.kind === "control" ? CHECK_ALL : 0;

@@ -88,49 +88,42 @@ function parseAttributes(text: string): Attributes {
 
 type Signature = Pick<InstructionForm, "operands" | "access">;
 
-function makeSignatures(): Signature[] {
-  const words = OPERAND_WORDS.map((word) => word.split(":"));
-  const signatures: Signature[] = [];
-  for (let at = 0; at < SIGNATURES.length; at += MAX_OPERANDS) {
-    const operands: string[] = [];
-    const access: OperandAccess[] = [];
-    for (let n = at; n < at + MAX_OPERANDS && SIGNATURES[n] !== 0; n++) {
-      const [how, code] = words[SIGNATURES[n]!]!;
-      operands.push(code!);
-      access.push(how as OperandAccess);
-    }
-    signatures.push({ operands, access });
+function makeSignature(index: number): Signature {
+  const first = index * MAX_OPERANDS;
+  const operands: string[] = [];
+  const access: OperandAccess[] = [];
+  for (let n = first; n < first + MAX_OPERANDS && SIGNATURES[n] !== 0; n++) {
+    const [how, code] = OPERAND_WORDS[SIGNATURES[n]!]!.split(":");
+    operands.push(code!);
+    access.push(how as OperandAccess);
   }
-  return signatures;
+  return { operands, access };
 }
 
-function makeFlags(): FlagsUse[] {
-  const flags: FlagsUse[] = [];
-  for (let at = 0; at < FLAG_USES.length; at += FLAG_USE) {
-    flags.push({
-      read: FLAG_USES[at]!,
-      written: FLAG_USES[at + 1]!,
-      cleared: FLAG_USES[at + 2]!,
-      set: FLAG_USES[at + 3]!,
-      undefined: FLAG_USES[at + 4]!,
-    });
-  }
-  return flags;
+function makeFlags(index: number): FlagsUse {
+  const at = index * FLAG_USE;
+  return {
+    read: FLAG_USES[at]!,
+    written: FLAG_USES[at + 1]!,
+    cleared: FLAG_USES[at + 2]!,
+    set: FLAG_USES[at + 3]!,
+    undefined: FLAG_USES[at + 4]!,
+  };
 }
 
-/** Makes `make`'s value when it is first asked for. */
-function once<Value extends object>(make: () => Value): () => Value {
-  let value: Value | undefined;
-  return () => (value ??= make());
+/** Makes each of `make`'s values when it is first asked for. */
+function each<Value extends object>(make: (index: number) => Value): (index: number) => Value {
+  const values: Value[] = [];
+  return (index) => (values[index] ??= make(index));
 }
 
 /**
  * The columns of the table, each distinct text worked out once; not before somebody asks for it, since to decode needs none
- * of them and they take 1 ms of the 10 that the import may take.
+ * of them, to execute a program few of them, and all take 1 ms of the 10 that the import may take.
  */
-const signatures = /* @__PURE__ */ once(makeSignatures);
-const flagUses = /* @__PURE__ */ once(makeFlags);
-const attributeSets = /* @__PURE__ */ once(() => ATTRIBUTES.map(parseAttributes));
+const signatureAt = /* @__PURE__ */ each(makeSignature);
+const flagsAt = /* @__PURE__ */ each(makeFlags);
+const attributesAt = /* @__PURE__ */ each((index) => parseAttributes(ATTRIBUTES[index]!));
 
 /** Looks its fields up: to make 2800 objects with all of them takes 3 ms, a third of what the import may take. */
 class Form implements InstructionForm {
@@ -145,11 +138,11 @@ class Form implements InstructionForm {
   }
 
   get operands(): readonly string[] {
-    return signatures()[FORM_SIGNATURE[this.id]!]!.operands;
+    return signatureAt(FORM_SIGNATURE[this.id]!).operands;
   }
 
   get access(): readonly OperandAccess[] {
-    return signatures()[FORM_SIGNATURE[this.id]!]!.access;
+    return signatureAt(FORM_SIGNATURE[this.id]!).access;
   }
 
   get implied(): string {
@@ -157,27 +150,27 @@ class Form implements InstructionForm {
   }
 
   get attributes(): readonly string[] {
-    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.attributes;
+    return attributesAt(FORM_ATTRIBUTES[this.id]!).attributes;
   }
 
   get flags(): FlagsUse {
-    return flagUses()[FORM_FLAGS[this.id]!]!;
+    return flagsAt(FORM_FLAGS[this.id]!);
   }
 
   get lock(): boolean {
-    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.lock;
+    return attributesAt(FORM_ATTRIBUTES[this.id]!).lock;
   }
 
   get privileged(): boolean {
-    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.privileged;
+    return attributesAt(FORM_ATTRIBUTES[this.id]!).privileged;
   }
 
   get flow(): ControlFlow {
-    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.flow;
+    return attributesAt(FORM_ATTRIBUTES[this.id]!).flow;
   }
 
   get feature(): string {
-    return attributeSets()[FORM_ATTRIBUTES[this.id]!]!.feature;
+    return attributesAt(FORM_ATTRIBUTES[this.id]!).feature;
   }
 
   get encoding(): string {

@@ -1,3 +1,4 @@
+import { decodeBase64 } from "../base64.ts";
 import { EXTENSION_BYTES } from "../generated/extension.ts";
 import { INTERPRETER_BYTES, INTERPRETER_KEYS } from "../generated/interpreter.ts";
 
@@ -17,13 +18,6 @@ export interface SlowImports {
   readonly write: Slow;
   readonly probe: Slow;
   readonly segment: Slow;
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }
 
 export interface Interpreter {
