@@ -1,9 +1,8 @@
 import type { HostMemory } from "@likex/host-memory";
 import { CONTEXT, SEGMENT, SEGMENT_SLOT } from "./context.ts";
 import type { SegmentAccess } from "./semantics/builder.ts";
-import { SEGMENT_CHECK } from "./semantics/memory-access.ts";
 import type { CpuState } from "./state.ts";
-import { STATUS } from "./status.ts";
+import { SEGMENT_CHECK, STATUS } from "./status.ts";
 
 const STACK_FAULT = 12;
 const GENERAL_PROTECTION = 13;

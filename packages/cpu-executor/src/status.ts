@@ -30,6 +30,12 @@ export const STATUS = {
 export const PORT_DETAIL = { sizeMask: 7, in: 8, string: 16, repeat: 32, immediate: 64 } as const;
 
 /**
+ * What emitted code asks about an access to a segment: bytes 10:0, write 11, flush 12, the logarithm of the alignment that the
+ * operand must have 15:13, context offset of the segment 31:16.
+ */
+export const SEGMENT_CHECK = { bytes: 0x7ff, write: 0x800, flush: 0x1000, alignmentShift: 13, slotShift: 16 } as const;
+
+/**
  * Instructions that are carried out outside emitted code, in src/system, and those that emitted code hands over where their
  * simple case does not apply (CLI, STI, PUSHF).
  */

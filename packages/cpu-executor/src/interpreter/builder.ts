@@ -27,10 +27,10 @@ import {
   LeavingAccess,
   type LocalPool,
   type MemoryAccess,
-  SEGMENT_CHECK,
   type SlowPath,
 } from "../semantics/memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
+import { SEGMENT_CHECK } from "../status.ts";
 
 /** How a function of the interpreter ends an instruction. */
 export interface Exits {

@@ -19,12 +19,6 @@ export interface SlowPath {
   readonly segment: FunctionReference;
 }
 
-/**
- * The second parameter of SlowPath.segment: bytes 10:0, write 11, flush 12, the logarithm of the alignment that the operand
- * must have 15:13, context offset of the segment 31:16.
- */
-export const SEGMENT_CHECK = { bytes: 0x7ff, write: 0x800, flush: 0x1000, alignmentShift: 13, slotShift: 16 } as const;
-
 export const SLOW_PATH_TYPE = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
 
 /** Imports the slow path's functions, which whoever instantiates the module gives as "slow". */
