@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { bootCommand } from "./commands/boot.ts";
 import { disasmCommand } from "./commands/disasm.ts";
@@ -21,7 +21,7 @@ Examples:
   $ likex help exit-codes    # what the exit codes say`;
 
 function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const manifest: unknown = createRequire(import.meta.url)("@likex/cli/package.json");
   return (manifest as { version: string }).version;
 }
 

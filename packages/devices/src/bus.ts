@@ -46,7 +46,7 @@ export class PortBus {
         `Ports ${hex(first)} to ${hex(last)} are no range of I/O ports. Give first <= last, from 0 to 0xffff.`,
       );
     }
-    for (let port = first; port <= last; port += 1) {
+    for (let port = first; port <= last && port < this.#handlers.length; port += 1) {
       if (this.#handlers[port] !== undefined) {
         throw new InvalidHandlerRangeError(`Port ${hex(port)} has a handler already. Give each port one handler.`);
       }
