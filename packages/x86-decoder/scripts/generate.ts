@@ -8,7 +8,7 @@ import { parseTable, type TableForm } from "./table/form.ts";
 import { formBits, formRules } from "./table/form-bits.ts";
 import { formLines, infoTables, signaturesOf } from "./table/information.ts";
 import { operandDescriptors } from "./table/operand-descriptors.ts";
-import { HEADER, numbers } from "./table/text.ts";
+import { HEADER, numbers, TABLE_IMPORT } from "./table/text.ts";
 import { buildTree } from "./table/tree.ts";
 
 /** Writes src/generated/ and a page of docs/ from instructions/; with --check only compares and exits 1 on a difference. */
@@ -23,6 +23,7 @@ const path = (relative: string): string => fileURLToPath(new URL(`../${relative}
 const decodeTables = (forms: readonly TableForm[]): string =>
   [
     HEADER,
+    TABLE_IMPORT,
     numbers(
       "TREE",
       "Roots by mode, map and opcode, then nodes; the format is in layout.ts.",
@@ -38,6 +39,7 @@ const decodeTables = (forms: readonly TableForm[]): string =>
 
 const descriptors = (forms: readonly TableForm[]): string =>
   HEADER +
+  TABLE_IMPORT +
   numbers(
     "OPERAND_DESCRIPTORS",
     "By signature, operand and word: src/layout.ts, DESCRIPTOR.",

@@ -1,3 +1,4 @@
+import { decodeBase64 } from "./base64.ts";
 import {
   IMMEDIATE_BYTES,
   IMMEDIATE_MASK,
@@ -29,11 +30,6 @@ export interface ShortPath {
   readonly stopped: Int32Array;
 }
 
-function moduleBytes(): Uint8Array<ArrayBuffer> {
-  const binary = atob(SHORT_PATH_MODULE);
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
-}
-
 function copyTables(memory: ArrayBuffer): void {
   const words = new Int32Array(memory);
   new Uint16Array(memory).set(TREE, layout.TREE_AT / 2);
@@ -56,7 +52,9 @@ function copyTables(memory: ArrayBuffer): void {
 export function createShortPath(): ShortPath | undefined {
   try {
     const memory = new WebAssembly.Memory({ initial: layout.MEMORY_PAGES, maximum: layout.MEMORY_PAGES });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes()), { decoder: { memory } });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(decodeBase64(SHORT_PATH_MODULE)), {
+      decoder: { memory },
+    });
     const { run32, run64 } = instance.exports as unknown as { readonly run32: Run; readonly run64: Run };
     copyTables(memory.buffer);
     return {

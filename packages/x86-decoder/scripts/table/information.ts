@@ -3,7 +3,7 @@ import { parseFlags } from "./flags.ts";
 import type { TableForm } from "./form.ts";
 import { classOf, featureOf } from "./form-class.ts";
 import { accessOf, parseImplied } from "./implied.ts";
-import { HEADER, indexArray, intern, numbers, texts } from "./text.ts";
+import { HEADER, indexArray, intern, numbers, TABLE_IMPORT, texts } from "./text.ts";
 
 /** Columns of the forms, each distinct text once. */
 function columns(forms: readonly TableForm[]) {
@@ -40,6 +40,7 @@ export function formLines(forms: readonly TableForm[]): string {
   const { implied, flags, attributes } = columns(forms);
   return [
     HEADER,
+    TABLE_IMPORT,
     texts("MNEMONICS", "By form number.", ["(bad)", ...forms.map((form) => form.mnemonic)]),
     texts("ENCODINGS", "By form number, as in the instruction table.", ["", ...forms.map((form) => form.encoding)]),
     texts("OPERAND_WORDS", "Operands with their access; number 0 is none.", operandsOf(forms)),
@@ -75,6 +76,7 @@ export function infoTables(forms: readonly TableForm[]): string {
   const accessWord = (word: string): string => word.slice(0, Math.max(0, word.indexOf(":")));
   return [
     HEADER,
+    TABLE_IMPORT,
     numbers("IMPLIED_STARTS", "Where the records of each text of IMPLIED begin, and their end.", "Uint16Array", starts),
     numbers("IMPLIED_RECORDS", "Records of implied uses.", "Int8Array", records),
     numbers("IMPLIED_MARKS", "MARK bits of each text of IMPLIED.", "Uint16Array", marks),
