@@ -66,7 +66,7 @@ const enterUntilExit = (vcpu: Vcpu): number => {
   const { instructionsPerRun } = vcpu.vm.kernel;
   const isLimited = instructionsPerRun !== Number.POSITIVE_INFINITY;
   let end = isLimited ? cpu.instructionsRetired + instructionsPerRun : instructionsPerRun;
-  let retired = -1;
+  let retired = cpu.instructionsRetired;
   let stalled = 0;
   vcpu.hasEntered = true;
   memory.u32[(vcpu.runArea + exitReason) >> 2] = UNKNOWN;
@@ -90,9 +90,13 @@ const enterUntilExit = (vcpu: Vcpu): number => {
     if (trace !== undefined && next >= 0) trace({ type: "handled", next: next === RESUME ? "resume" : "user" });
     if (next !== RESUME) return next;
     if (!isLimited) continue;
-    // A guest that only faults retires nothing: after a while each of its exits counts as an instruction.
-    stalled = cpu.instructionsRetired === retired ? stalled + 1 : 0;
-    retired = cpu.instructionsRetired;
+    const executed = cpu.instructionsRetired - retired;
+    // Events beyond one for each instruction count as instructions: a guest may fault without ever executing one.
+    const events = budget - vmx.budgetLeft - executed;
+    if (events > executed) end -= events - executed;
+    // And after a while each exit does, where nothing was executed in between.
+    stalled = executed === 0 ? stalled + 1 : 0;
+    retired += executed;
     if (stalled > STALLED_EXITS) end--;
   }
 };

@@ -41,6 +41,22 @@ describe.each<PersonalityName>(["kvm", "rust_kvm"])("exits of %s", (personality)
     expect(machine.regs().rax).toBe(1000n);
   });
 
+  it("interrupts a guest that only faults after as many events, in a few entries", () => {
+    // div cx with CX 0, and a vector 0 that leads to it again: no instruction is ever executed.
+    let entries = 0;
+    const trace = ({ type }: { readonly type: string }): void => {
+      if (type === "vmentry") entries++;
+    };
+    const machine = machineFor("f7 f1", { at: 0x1000, registers: { rsp: 0x3f00n }, instructionsPerRun: 1000, trace });
+    machine.memory.write(0, Uint8Array.of(0, 0x10, 0, 0));
+    expect(machine.step()).toBe(-ERRNO.EINTR);
+    // And those that the hypervisor injected once more, behind EPT violations of their delivery.
+    const events = (0x3f00 - Number(machine.regs().rsp)) / 6;
+    expect(events - 1000).toBeLessThan(10);
+    expect(events).toBeGreaterThanOrEqual(1000);
+    expect(entries).toBeLessThan(20);
+  });
+
   it("shuts down on a triple fault", () => {
     const machine = machineFor("cc");
     const sregs = machine.sregs();

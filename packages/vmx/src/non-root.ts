@@ -36,6 +36,8 @@ export class NonRoot {
   readonly #instructions: Instructions;
   readonly #io: Io;
 
+  /** What the last `run` or `resume` has left of its budget. */
+  budgetLeft = 0;
   /** Controls of the last `run`. */
   #stepping = 0;
   #windows = 0;
@@ -53,6 +55,7 @@ export class NonRoot {
   /** `budget`: instructions until a host interrupt is pending. Ends when an exit is recorded. */
   run(budget: number): void {
     const { cpu, vmcs } = this.#guest;
+    this.budgetLeft = budget;
     if (this.#enter() === OUTCOME.exited) return;
     const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
     const windows = controls & WINDOWS;
@@ -70,6 +73,7 @@ export class NonRoot {
     const stepping = this.#stepping;
     const windows = this.#windows;
     let left = budget;
+    this.budgetLeft = left;
     for (;;) {
       if (windows !== 0 && this.#windowOpen(windows)) return;
       if (left <= 0 || this.#state.activity !== ACTIVE) {
@@ -80,6 +84,7 @@ export class NonRoot {
       const stop = cpu.run(slice);
       // The processor counts the events that it delivers by itself, too.
       left -= slice - cpu.budgetLeft;
+      this.budgetLeft = left;
       if (stop === WINDOW_STOP) continue;
       if (stop !== BUDGET_STOP) {
         if (stop === PORT_STOP ? this.#port() === EXITED : this.#handle(stop) === EXITED) return;

@@ -268,6 +268,11 @@ export class Vmx {
     return this.#enter("vmlaunch", budget);
   }
 
+  /** What the last VM entry has left of its budget, of which events that were delivered have taken their part. */
+  get budgetLeft(): number {
+    return this.#nonRoot.budgetLeft;
+  }
+
   /** VMRESUME; as VMLAUNCH, for a VMCS that was launched. */
   vmresume(budget: number): number {
     const repeats = this.#isRepeatable && (this.#dirty & ~RIP_WRITTEN) === 0 && !this.#state.hasPendingDebug;
