@@ -622,7 +622,7 @@ export class Cpu extends CpuState {
     const callerDecides = this.#isIntercepted(VECTOR.df);
     const fault = first.vector === VECTOR.pf && failure === "instruction" ? this.#tlb.pageFault() : undefined;
     let event = first;
-    for (;;) {
+    for (let i = 0; i < MOST_DELIVERIES; i++) {
       if (event.vector === VECTOR.pf && event.type === EVENT_TYPE.exception && failure === "instruction")
         this.#setFaultAddress();
       const status = this.#deliverOnce(event);
@@ -652,6 +652,7 @@ export class Cpu extends CpuState {
       else event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
       if (this.isRealMode) event = { ...event, errorCode: -1 };
     }
+    return STOP.shutdown;
   }
 
   #deliverOnce(event: PendingEvent): number {
@@ -757,6 +758,12 @@ const BORDER = -2;
  * is called again, and a guest that computes without an exit would stay in the first, slow code for ever.
  */
 const SLICE = 1 << 16;
+
+/**
+ * Deliveries that each fault anew, more than the architecture can chain: where an alignment check fails the delivery of an
+ * alignment check, a processor never comes out of it.
+ */
+const MOST_DELIVERIES = 8;
 
 const RSP = 4;
 const TWO_32 = 2 ** 32;
