@@ -3,10 +3,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildGuest, type Guest, guestsMissing } from "./executor-shape/guests.ts";
 import { type InterpreterUnderTest, Machine } from "./executor-shape/machine.ts";
-import { compileRegions } from "./executor-shape/region-compiler.ts";
 import { type Variant, variants } from "./executor-shape/variants.ts";
 
-const USAGE = `Measures ways to build the interpreter, and a simple region compiler, on benchmark guests in long mode.
+const USAGE = `Measures ways to build the interpreter on benchmark guests in long mode.
 
   pnpm bench executor-shape [--rounds N] [--millions N] [--variant NAME] [--json]
 
@@ -28,7 +27,6 @@ const { values } = parseArgs({
 /** Enough work for every measurement. */
 const GUESTS = { int: 200, mem: 60, branch: 100, calls: 3000 } as const;
 const SLICE = 200_000;
-const REGION_ENTRIES = 40;
 
 interface Row {
   readonly name: string;
@@ -76,34 +74,6 @@ function prepare(variant: Variant): { row: Row; test: InterpreterUnderTest } {
   return { row: { name, what, ...size, mips: {} }, test };
 }
 
-/** The instruction pointers at which most time is spent, from samples of a run. */
-function hotEntries(guest: Guest, test: InterpreterUnderTest, instructions: number): number[] {
-  const machine = start(guest, test);
-  const hits = new Map<number, number>();
-  while (machine.retired < instructions && !machine.exited) {
-    machine.run(100_003);
-    hits.set(machine.state.ripNumber, (hits.get(machine.state.ripNumber) ?? 0) + 1);
-  }
-  return [...hits]
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, REGION_ENTRIES)
-    .map(([rip]) => rip);
-}
-
-function measureRegions(guest: Guest, test: InterpreterUnderTest, millions: number, row: Row): Row {
-  const machine = start(guest, test);
-  const compiled = compileRegions(machine, hotEntries(guest, test, 2 * millions * 1e6));
-  for (const [rip, region] of compiled.regions) machine.regions.set(rip, region);
-  addRound(row, guest, measure(machine, millions));
-  return {
-    ...row,
-    handlers: Math.max(row.handlers, compiled.instructions),
-    bytes: Math.max(row.bytes, compiled.bytes),
-    emitMs: Math.max(row.emitMs, compiled.emitMs),
-    compileMs: Math.max(row.compileMs, compiled.compileMs),
-  };
-}
-
 /** The standard interpreter with records of 64 bytes, in a process of its own: the size is a constant of every part. */
 function wideRecords(rounds: string, millions: string): Row | undefined {
   const hook = new URL("./executor-shape/wide-records.mjs", import.meta.url).href;
@@ -128,21 +98,12 @@ function rowsOf(guests: readonly Guest[]): Row[] {
   const millions = Number(values.millions);
   const chosen = variants().filter(({ name }) => values.variant === undefined || name === values.variant);
   const prepared = chosen.map(prepare);
-  const standard = prepared[0];
-  let regions: Row | undefined;
-  if (values.variant === undefined) {
-    const size = { handlers: 0, bytes: 0, emitMs: 0, compileMs: 0 };
-    regions = { name: "regions", what: `standard, and ${REGION_ENTRIES} hot regions compiled`, ...size, mips: {} };
-  }
   for (let round = 0; round < Number(values.rounds); round++) {
-    for (const guest of guests) {
+    for (const guest of guests)
       for (const { row, test } of prepared) addRound(row, guest, measure(start(guest, test), millions));
-      if (regions !== undefined && standard !== undefined)
-        regions = measureRegions(guest, standard.test, millions, regions);
-    }
   }
   const wide = values.variant === undefined ? wideRecords(values.rounds, values.millions) : undefined;
-  return [...prepared.map(({ row }) => row), wide, regions].filter((row) => row !== undefined);
+  return [...prepared.map(({ row }) => row), wide].filter((row) => row !== undefined);
 }
 
 function printTable(rows: readonly Row[]): void {
@@ -160,7 +121,7 @@ function printTable(rows: readonly Row[]): void {
   const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => (row[i] as string).length)));
   const line = (row: readonly string[]): string => row.map((cell, i) => cell.padEnd(widths[i] as number)).join("  ");
   console.log([head, ...cells].map((row) => line(row).trimEnd()).join("\n"));
-  console.log("\nMIPS by guest. handlers: cases of the main function; for regions, guest instructions compiled.");
+  console.log("\nMIPS by guest. handlers: cases of the main function.");
 }
 
 function printJson(rows: readonly Row[]): void {

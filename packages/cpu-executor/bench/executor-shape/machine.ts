@@ -22,15 +22,11 @@ export interface InterpreterUnderTest {
   readonly createCodeCache?: (memory: HostMemory, selector: InstructionSelector) => CodeCache;
 }
 
-/** Code that runs instead of the interpreter from an instruction pointer on; returns a STATUS. */
-export type Region = (context: number) => number;
-
 /** One run of a guest in long mode, with identity translation and the ports that the guests use: as little as possible beside the executor. */
 export class Machine {
   readonly memory: HostMemory = HostMemory.create({ bytes: MEMORY + (64 << 20) });
   readonly context: number = this.memory.allocateFrames(CONTEXT_FRAMES);
   readonly base: number = this.memory.allocateFrames(MEMORY >> 12);
-  readonly regions: Map<number, Region> = new Map();
   readonly code: CodeCache;
   readonly tlb: SoftTlb;
   readonly state: CpuState;
@@ -76,8 +72,7 @@ export class Machine {
     const budgetAt = (this.context + CONTEXT.budget) >> 2;
     i32[budgetAt] = budget;
     while (!this.exited) {
-      const region = this.regions.size === 0 ? undefined : this.regions.get(this.state.ripNumber);
-      const status = region === undefined ? this.#run(this.context, this.#block()) : region(this.context);
+      const status = this.#run(this.context, this.#block());
       if (status === STATUS.budget) break;
       if (status === STATUS.port) this.#port();
       else if (status !== STATUS.lookup)
@@ -103,7 +98,7 @@ export class Machine {
     const epoch = this.memory.watchEpoch + this.code.generation;
     const block = this.code.find(source);
     if (this.memory.watchEpoch + this.code.generation !== epoch) this.tlb.flush();
-    if (this.code.isKept && !this.regions.has(rip)) this.tlb.keepBlock(rip, 0, block);
+    if (this.code.isKept) this.tlb.keepBlock(rip, 0, block);
     return block;
   }
 
