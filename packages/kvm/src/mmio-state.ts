@@ -26,6 +26,20 @@ export class MmioState {
     this.writes.length = 0;
   }
 
+  /**
+   * The answer to the next read of this repetition. Where another read was answered there it is another instruction, since
+   * the VMM has changed registers or memory meanwhile: what it was told is void.
+   */
+  answerTo({ guestPhysical, size }: Omit<MmioFragment, "data">): MmioFragment | undefined {
+    const answer = this.reads[this.replayed];
+    if (answer?.guestPhysical === guestPhysical && answer.size === size) {
+      this.replayed++;
+      return answer;
+    }
+    this.reads.length = this.replayed;
+    return undefined;
+  }
+
   /** The instruction is done or abandoned: its reads are used up. */
   finish(): void {
     this.reads.length = 0;

@@ -33,13 +33,13 @@ export class VcpuDevices implements DeviceMemory {
   read(guestPhysical: number, size: number, data: Uint8Array): number {
     const state = this.#state;
     for (let done = 0; done < size; done += FRAGMENT_BYTES) {
-      const answer = state.reads[state.replayed];
+      const wanted = { guestPhysical: guestPhysical + done, size: Math.min(FRAGMENT_BYTES, size - done) };
+      const answer = state.answerTo(wanted);
       if (answer === undefined) {
-        state.wanted = { guestPhysical: guestPhysical + done, size: Math.min(FRAGMENT_BYTES, size - done) };
+        state.wanted = wanted;
         return MMIO_RESULT.stop;
       }
       data.set(answer.data, done);
-      state.replayed++;
     }
     return MMIO_RESULT.done;
   }

@@ -27,6 +27,22 @@ describe("device memory on /dev/kvm", () => {
     expect(machine.regs()).toMatchObject({ rip: 0x1004n, rax: 0x1122abcdn });
   });
 
+  it("asks again where the VMM has sent the guest to another read meanwhile", () => {
+    // mov eax,[9000h]; hlt; mov al,[9000h]; mov bl,[9001h]; hlt
+    const machine = machineFor("66 a1 00 90 f4 a0 00 90 8a 1e 01 90 f4");
+    expect(machine.step()).toBe(KVM_EXIT.MMIO);
+    answer(machine, 1, 2, 3, 4);
+    machine.setRegs({ rip: 0x1005n, rax: 0n, rflags: 2n });
+    expect(machine.step()).toBe(KVM_EXIT.MMIO);
+    expect(machine.describe()).toEqual({ mmio: "read", at: 0x9000n, data: 1 });
+    answer(machine, 5);
+    expect(machine.step()).toBe(KVM_EXIT.MMIO);
+    expect(machine.describe()).toEqual({ mmio: "read", at: 0x9001n, data: 1 });
+    answer(machine, 6);
+    expect(machine.step()).toBe(KVM_EXIT.HLT);
+    expect(machine.regs()).toMatchObject({ rax: 5n, rbx: 6n });
+  });
+
   it("reads, then writes for a read-modify-write", () => {
     const machine = machineFor("00 06 00 90 f4");
     machine.step();
