@@ -404,6 +404,20 @@ export class Cpu extends CpuState {
     return RUNNING;
   }
 
+  /**
+   * Runs a block of one instruction and no more: what comes behind it may be known, and emitted code would go on there.
+   * STATUS.budget: it has happened.
+   */
+  #runOne(block: number): number {
+    const held = this.budgetLeft - 1;
+    this.budgetLeft -= held;
+    this.#started -= held;
+    const status = this.#interpreter.run(this.contextAddress, block);
+    this.budgetLeft += held;
+    this.#started += held;
+    return status;
+  }
+
   /** One instruction, with the breakpoints before it and the traps behind it. */
   #step(flags: number): number {
     const isShadowed = (this.interruptShadow & SHADOW.movSs) !== 0;
@@ -423,8 +437,8 @@ export class Cpu extends CpuState {
     this.#system.instructions.suppressesTrap = false;
     const block = this.#finder.temporary(1);
     if (block <= 0) return this.#fetchFailed(block);
-    const status = this.#interpreter.run(this.contextAddress, block);
-    const stop = status === STATUS.lookup ? this.#jumped() : this.#handle(status);
+    const status = this.#runOne(block);
+    const stop = status === STATUS.lookup ? this.#jumped() : status === STATUS.budget ? RUNNING : this.#handle(status);
     if (this.instructionsRetired === before) return stop;
     if (this.interruptShadow === shadow) this.interruptShadow = 0;
     // A repetition goes on at the same place: it is not complete, and RF keeps its breakpoint quiet.
@@ -687,7 +701,7 @@ export class Cpu extends CpuState {
     this.#codeWritten();
     const block = this.#finder.temporary(1);
     if (block <= 0) return this.#fetchFailed(block);
-    const status = this.#interpreter.run(this.contextAddress, block);
+    const status = this.#runOne(block);
     return status === STATUS.lookup ? this.#jumped() : this.#handle(status);
   }
 

@@ -70,3 +70,14 @@ describe("code at the same offset of another code segment", () => {
     expect([m.register(3), m.register(1)]).toEqual([10, 10]);
   });
 });
+
+describe("single step", () => {
+  it("ends behind one instruction where the block of the next one is known", () => {
+    const { cpu } = machine("90 43 90 43 ebfa", 2, 0);
+    for (let i = 0; i < 12; i++) cpu.run(1);
+    cpu.exceptionBitmap = 2;
+    cpu.rflagsNumber = TRAP_FLAG;
+    const before = cpu.instructionsRetired;
+    expect([cpu.run(100), cpu.stop.vector, cpu.instructionsRetired - before]).toEqual([STOP.exception, 1, 1]);
+  });
+});
