@@ -139,12 +139,17 @@ export class Jit {
     code.flush();
   }
 
-  #versionOf(block: number): number {
-    const host = this.#parts.memory.i32[(block + BLOCK.host) >> 2] as number;
-    return this.#parts.memory.frameVersion((host & ~0xfff) as HostPhysicalAddress);
+  #frameOf(block: number): HostPhysicalAddress {
+    return ((this.#parts.memory.i32[(block + BLOCK.host) >> 2] as number) & ~0xfff) as HostPhysicalAddress;
   }
 
+  #versionOf(block: number): number {
+    return this.#parts.memory.frameVersion(this.#frameOf(block));
+  }
+
+  /** Undefined for what cannot be compiled. A frame that is not watched can change and keep its version: its code waits. */
   #keyOf(block: number): string | undefined {
+    if (!this.#parts.memory.isWatched(this.#frameOf(block))) return undefined;
     const { memory, context } = this.#parts;
     const mode = memory.i32[(context + CONTEXT.codeMode) >> 2] as number;
     if (mode === CODE_MODE.other || memory.u8[block + BLOCK.bits] !== mode) return undefined;
