@@ -21,7 +21,7 @@ export const CONTEXT = {
   flagSource: 176,
   /** Instructions that may still be executed, 4 bytes signed. */
   budget: 184,
-  /** Where the record that ended the last block keeps its link, 0 when it has none. 4 bytes. */
+  /** From a function beside the main one: where the record that ended the block keeps its link, 0 for none, or the block to enter. 4 bytes. */
   linkSite: 188,
   /** Value read or written by the slow memory path, 8 bytes. */
   memoryValue: 192,
