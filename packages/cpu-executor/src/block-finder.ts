@@ -29,9 +29,12 @@ export class BlockFinder {
     this.code.dispose();
   }
 
-  /** Drops what others' writes to watched frames have made stale. */
+  /** Drops what others' writes to watched frames, or a flush of the code cache, have made stale. */
   refresh(): void {
-    if (this.#memory.watchEpoch !== this.#epoch) this.dropCached();
+    if (this.#memory.watchEpoch !== this.#epoch || this.code.generation !== this.#codeGeneration) {
+      this.#codeGeneration = this.code.generation;
+      this.dropCached();
+    }
   }
 
   dropCached(): void {
@@ -39,8 +42,8 @@ export class BlockFinder {
     this.#epoch = this.#memory.watchEpoch;
   }
 
-  /** The block at RIP, or a FETCH code. */
-  find(): number {
+  /** The block at RIP, or a FETCH code. A region that leaves an instruction to the interpreter makes it go on there ("resume"). */
+  find(kind: "entry" | "resume" = "entry"): number {
     const { i32 } = this.#memory;
     const ripAt = (this.#state.contextAddress + CONTEXT.rip) >> 2;
     const low = i32[ripAt] as number;
@@ -50,12 +53,9 @@ export class BlockFinder {
     if (known !== 0) return known;
     const source = this.#locate();
     if (typeof source === "number") return source;
-    const block = this.code.find(source);
+    const block = this.code.find(source, kind);
     if (block <= 0) return block;
-    if (this.#memory.watchEpoch !== this.#epoch || this.code.generation !== this.#codeGeneration) {
-      this.#codeGeneration = this.code.generation;
-      this.dropCached();
-    }
+    this.refresh();
     if (this.code.isKept) this.#tlb.keepBlock(low, high, block);
     return block;
   }

@@ -67,8 +67,8 @@ export class CodeCache {
   /** Where the block last built ends, and whether its code crosses a page. */
   #end = 0;
   #crosses = false;
-  /** BLOCK.heat of new blocks that can be found again. */
-  heat: number = NEVER_HOT;
+  /** BLOCK.heat of new blocks that can be found again, by the host address of their code. */
+  heatOf: (host: number, ripLow: number, bits: number) => number = () => NEVER_HOT;
   /** Incremented when every block's address has become invalid. */
   generation = 0;
 
@@ -85,8 +85,11 @@ export class CodeCache {
     this.#memory.releaseFrames(this.#base, FRAMES);
   }
 
-  /** The block that starts at the source, decoded if need be; or a FETCH code. */
-  find(source: CodeSource): number {
+  /**
+   * The block that starts at the source, decoded if need be; or a FETCH code. One that goes on in the middle of a block that has
+   * been compiled ("resume") never becomes hot by itself.
+   */
+  find(source: CodeSource, kind: "entry" | "resume" = "entry"): number {
     const frame = (source.host & ~0xfff) as HostPhysicalAddress;
     let known = this.#known(source);
     this.isKept = true;
@@ -102,7 +105,9 @@ export class CodeCache {
     if (!this.isKept) return address;
     this.#memory.watchFrame(frame);
     const version = this.#memory.frameVersion(frame);
-    this.#memory.i32[(address + BLOCK.heat) >> 2] = this.heat;
+    const heat = kind === "entry" ? this.heatOf(source.host, source.ripLow, source.bits) : NEVER_HOT;
+    this.#memory.i32[(address + BLOCK.heat) >> 2] = heat;
+    this.#memory.i32[(address + BLOCK.version) >> 2] = version;
     const { host, ripLow, ripHigh, bits } = source;
     if (known !== undefined) Object.assign(known, { address, version });
     else this.#blocks.set(host, { ripLow, ripHigh, bits, address, version, next: this.#blocks.get(host) });
@@ -121,23 +126,34 @@ export class CodeCache {
     return this.#build(source, Math.min(count, MAX_BLOCK_INSTRUCTIONS));
   }
 
+  /** The block that was decoded from a place in host memory as it is now, or 0. */
+  blockAt(host: number, ripLow: number, bits: number): number {
+    let block = this.#blocks.get(host);
+    while (block !== undefined && !(block.ripLow === ripLow && block.bits === bits)) block = block.next;
+    const isCurrent = block?.version === this.#memory.frameVersion((host & ~0xfff) as HostPhysicalAddress);
+    return block !== undefined && isCurrent ? block.address : 0;
+  }
+
   /**
-   * Makes the block run a compiled region: in place, because others are linked to it, with a copy beside it for what the region
-   * leaves to the interpreter. False where there is no room for the copy.
+   * Makes the block run an entry of a compiled region: in place, because others are linked to it, with a copy beside it for what
+   * the region leaves to the interpreter. False where there is no room for the copy.
    */
-  attach(block: number, region: number): boolean {
+  attach(block: number, region: number, entry: number): boolean {
     const { i32, u16, u8 } = this.#memory;
-    const bytes = u16[(block + BLOCK.bytes) >> 1] as number;
-    if (this.#next + bytes > this.#base + CAPACITY) return false;
-    const copy = this.#next;
-    this.#next += bytes;
-    u8.copyWithin(copy, block, block + bytes);
-    i32[(copy + BLOCK.heat) >> 2] = NEVER_HOT;
-    i32[(block + BLOCK.heat) >> 2] = NEVER_HOT;
-    i32[(block + BLOCK.count) >> 2] = 0;
+    if (i32[(block + BLOCK.original) >> 2] === 0) {
+      const bytes = u16[(block + BLOCK.bytes) >> 1] as number;
+      if (this.#next + bytes > this.#base + CAPACITY) return false;
+      const copy = this.#next;
+      this.#next += bytes;
+      u8.copyWithin(copy, block, block + bytes);
+      i32[(copy + BLOCK.heat) >> 2] = NEVER_HOT;
+      i32[(block + BLOCK.heat) >> 2] = NEVER_HOT;
+      i32[(block + BLOCK.count) >> 2] = 0;
+      i32[(block + BLOCK.original) >> 2] = copy;
+      u16[(block + BLOCK.size + RECORD.handler) >> 1] = REGION_HANDLER;
+    }
     i32[(block + BLOCK.region) >> 2] = region;
-    i32[(block + BLOCK.original) >> 2] = copy;
-    u16[(block + BLOCK.size + RECORD.handler) >> 1] = REGION_HANDLER;
+    i32[(block + BLOCK.entry) >> 2] = entry;
     return true;
   }
 

@@ -3,7 +3,8 @@ import { BlockFinder } from "./block-finder.ts";
 import { FETCH } from "./code-cache.ts";
 import { CONTEXT, CONTEXT_FRAMES, RFLAGS, SEGMENT } from "./context.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter/instance.ts";
-import type { Jit, JitParts } from "./jit/jit.ts";
+import type { RegionCompiler } from "./jit/index.ts";
+import type { Jit } from "./jit/jit.ts";
 import type { Mmu } from "./mmu.ts";
 import { InstructionSelector } from "./predecode.ts";
 import { BLOCK, RECORD } from "./record.ts";
@@ -35,8 +36,8 @@ export interface CpuOptions {
   readonly model?: CpuModel;
   /** Clock of the time-stamp counter: 64 bits. Default: counts retired instructions. */
   readonly clock?: () => bigint;
-  /** Makes the compiler of hot code (createJit of "@likex/cpu-executor/jit"). Absent: everything is interpreted. */
-  readonly jit?: (parts: JitParts) => Jit;
+  /** Compiles hot code (createJit of "@likex/cpu-executor/jit"). Absent: everything is interpreted. */
+  readonly jit?: RegionCompiler;
   /** 64 random bits for RDRAND and RDSEED. Default: a generator that starts alike in every Cpu. */
   readonly random?: () => bigint;
 }
@@ -95,6 +96,8 @@ export class Cpu extends CpuState {
   readonly #system: System;
   readonly #breakpoints: Breakpoints;
   readonly #jit: Jit | undefined;
+  /** What the next block is looked for as: a region can leave an instruction to the interpreter. */
+  #fetchKind: "entry" | "resume" = "entry";
   #retired = 0;
   /** Where the budget stood when run() began, and what deliveries have taken of it since. */
   #started = 0;
@@ -111,16 +114,13 @@ export class Cpu extends CpuState {
     parts.connect(this.#tlb, segments);
     this.#finder = new BlockFinder(options.memory, this, this.#tlb, parts.selector);
     this.#breakpoints = new Breakpoints(this);
-    this.#jit =
-      options.jit === undefined
-        ? undefined
-        : options.jit({
-            memory: options.memory,
-            context: address,
-            selector: parts.selector,
-            code: this.#finder.code,
-            table: parts.interpreter.handlers,
-          });
+    this.#jit = options.jit?.connect({
+      memory: options.memory,
+      context: address,
+      selector: parts.selector,
+      code: this.#finder.code,
+      knownBlock: (low, high) => this.#tlb.knownBlock(low, high),
+    });
     this.#system = createSystem({
       state: this,
       tlb: this.#tlb,
@@ -151,7 +151,11 @@ export class Cpu extends CpuState {
       segment: (_context: number, what: number, low: number, high: number) =>
         (segments as SegmentCheck).check(what, low, high),
     };
-    const { exports, keys, loadExtension } = instantiateInterpreter(options.memory.memory, slow);
+    const { exports, keys, loadExtension } = instantiateInterpreter(
+      options.memory.memory,
+      slow,
+      options.jit?.runnerOf(options.memory),
+    );
     const connect = (connectedTlb: SoftTlb, connectedSegments: SegmentCheck): void => {
       tlb = connectedTlb;
       segments = connectedSegments;
@@ -323,6 +327,7 @@ export class Cpu extends CpuState {
   }
 
   #runLoop(): number {
+    this.#jit?.refresh();
     this.#finder.refresh();
     for (;;) {
       if (this.budgetLeft <= 0) return STOP.budget;
@@ -355,7 +360,8 @@ export class Cpu extends CpuState {
   }
 
   #runBlocks(): number {
-    const block = this.#finder.find();
+    const block = this.#finder.find(this.#fetchKind);
+    this.#fetchKind = "entry";
     if (block <= 0) return this.#fetchFailed(block);
     // Only the slice's part of the budget is in the context: instructionsRetired stays right for whoever asks meanwhile.
     const held = Math.max(0, this.budgetLeft - SLICE);
@@ -365,7 +371,7 @@ export class Cpu extends CpuState {
     this.budgetLeft += held;
     this.#started += held;
     if (status === STATUS.budget) {
-      if (this.#jit?.isWaiting === true) this.#jit.compile();
+      if (this.#jit?.isWaiting === true) this.#compile();
       if (held > 0) return RUNNING;
       if (this.budgetLeft === 0) return STOP.budget;
       const rest = this.#finder.temporary(this.budgetLeft);
@@ -373,6 +379,10 @@ export class Cpu extends CpuState {
       status = this.#interpreter.run(this.contextAddress, rest);
     }
     if (status === STATUS.hot) return this.#hot();
+    if (status === STATUS.resume) {
+      this.#fetchKind = "resume";
+      return RUNNING;
+    }
     if (status !== STATUS.lookup) return this.#handle(status);
     if (this.windowRequest !== 0) this.#finder.refresh();
     return this.#jumped();
@@ -400,8 +410,13 @@ export class Cpu extends CpuState {
 
   #hot(): number {
     const block = this.memory.i32[(this.contextAddress + CONTEXT.block) >> 2] as number;
-    if (this.#jit?.request(block) === true) this.#jit.compile();
+    if (this.#jit?.request(block) === true) this.#compile();
     return RUNNING;
+  }
+
+  #compile(): void {
+    this.#jit?.compile();
+    this.#finder.refresh();
   }
 
   /**

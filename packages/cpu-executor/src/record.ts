@@ -58,7 +58,7 @@ export const BLOCK = {
   linear: 24,
   /** Host address of the first instruction, 4 bytes. */
   host: 32,
-  /** A compiled block, whose first record is REGION_HANDLER: position of the region's function in the interpreter's table, 4 bytes. */
+  /** A compiled block, whose first record is REGION_HANDLER: its region's position in the table of regions, 4 bytes. */
   region: 36,
   /** The same: a copy of the block as it was, 4 bytes; else 0. */
   original: 40,
@@ -66,6 +66,10 @@ export const BLOCK = {
   bits: 44,
   /** Bytes of header and records, 2 bytes. */
   bytes: 46,
+  /** Version of the frame that the code was decoded from (HostMemory.frameVersion), 4 bytes. */
+  version: 48,
+  /** A compiled block: which of its region's entries it is, 4 bytes. */
+  entry: 52,
 } as const;
 
 /** Handler number of a compiled block's first record: the block counts no instructions, its region does. */

@@ -24,6 +24,8 @@ export const STATUS = {
   done: 10,
   /** The block at CONTEXT.rip has been entered BLOCK.heat times: CONTEXT.block. */
   hot: 11,
+  /** A region has left the instruction at CONTEXT.rip to the interpreter, and no block that begins there is known. */
+  resume: 12,
 } as const;
 
 /** CONTEXT.stopDetail of STATUS.port: the size in bytes and these bits. */

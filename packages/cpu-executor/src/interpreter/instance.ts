@@ -1,6 +1,7 @@
 import { decodeBase64 } from "../base64.ts";
 import { EXTENSION_BYTES } from "../generated/extension.ts";
 import { INTERPRETER_BYTES, INTERPRETER_KEYS } from "../generated/interpreter.ts";
+import { RUN_OUTCOME } from "../region-type.ts";
 
 export interface InterpreterExports {
   /** Executes blocks from the one given; returns a STATUS. */
@@ -28,13 +29,17 @@ export interface Interpreter {
   readonly loadExtension: () => void;
 }
 
-/** One interpreter over an arena. */
+/** Runs compiled regions (REGION_RUN_TYPE). */
+export type RunRegions = (context: number, block: number) => number;
+
+/** One interpreter over an arena; without `runRegions` no block may be compiled. */
 export function instantiateInterpreter(
   memory: WebAssembly.Memory,
   slow: SlowImports,
+  runRegions: RunRegions = () => RUN_OUTCOME.lookup,
   bytes: Uint8Array<ArrayBuffer> = decodeBase64(INTERPRETER_BYTES),
 ): Interpreter {
-  const imports = { host: { memory }, slow: { ...slow } };
+  const imports = { host: { memory }, slow: { ...slow }, regions: { run: runRegions } };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
   const exports = instance.exports as unknown as InterpreterExports;
   let isLoaded = false;

@@ -1,7 +1,7 @@
 import {
   type FunctionBuilder,
+  type FunctionReference,
   type I32,
-  type I64,
   i32,
   i64,
   type Label,
@@ -11,8 +11,9 @@ import {
   select,
 } from "@likex/wasm-emitter";
 import { CONTEXT, JUMP_CACHE } from "../context.ts";
+import { jumpCacheEntry } from "../jump-cache.ts";
 import { BLOCK, RECORD, REGION_HANDLER } from "../record.ts";
-import { REGION_OUTCOME, REGION_TYPE } from "../region-type.ts";
+import { REGION_RUN_TYPE, RUN_OUTCOME } from "../region-type.ts";
 import type { Routines } from "../routines/compile.ts";
 import { importSlowPath, LocalPool } from "../semantics/memory-access.ts";
 import { STATUS } from "../status.ts";
@@ -37,12 +38,6 @@ export interface InterpreterVariant {
   readonly store?: (frame: InterpreterFrame) => void;
 }
 
-/** Address of the jump cache's entry for an instruction pointer. */
-function jumpCacheEntry(context: I32, rip: I64): I32 {
-  const mixed = i32.shrU(i32.mul(i32.wrap(rip), i32.const(JUMP_CACHE.factor)), i32.const(JUMP_CACHE.shift));
-  return i32.add(load.i32(context, CONTEXT.jumpCache), i32.and(mixed, load.i32(context, CONTEXT.jumpCacheMask)));
-}
-
 /**
  * run(context, block): executes blocks until something needs the caller, and returns a STATUS. It
  * calls nothing on the way of a hot instruction, so that no value has to survive a call. `leaving` is given the positions of
@@ -51,6 +46,7 @@ function jumpCacheEntry(context: I32, rip: I64): I32 {
 function writeRun(
   module: ModuleBuilder,
   parts: Parts,
+  runRegions: FunctionReference,
   plan: InterpreterPlan,
   leaving: Set<number>,
   variant: InterpreterVariant,
@@ -146,8 +142,7 @@ function writeRun(
             code.unreachable();
           });
           variant.store?.(frame);
-          const locals = { block, record, rip, budget };
-          writeRegionCall(module, frame, locals, { save });
+          writeRegionCall(runRegions, frame, { block, record, budget }, save);
           const args = [contextOf(), code.get(record), code.get(block)];
           const type = module.typeIndex(SLOW_FUNCTION_TYPE);
           code.set(status, code.callIndirect("i32", type, load.u16(code.get(record)), ...args));
@@ -187,41 +182,28 @@ function writeHeat({ code, context, block }: InterpreterFrame, save: () => void)
 interface RegionLocals {
   readonly block: Local<"i32">;
   readonly record: Local<"i32">;
-  readonly rip: Local<"i64">;
   readonly budget: Local<"i32">;
 }
 
 /**
- * Where the block has been compiled, calls its region, which does the accounting for itself; then goes on where CONTEXT.rip says.
- * A region that could not go on with an instruction (REGION_OUTCOME.interpret) has that block run here, compiled or not.
+ * Where the block has been compiled, runs its region and those that follow, which do the accounting for themselves; then goes on
+ * with the block that they come to.
  */
 function writeRegionCall(
-  module: ModuleBuilder,
+  run: FunctionReference,
   { code, context, exits }: InterpreterFrame,
   l: RegionLocals,
-  to: { readonly save: () => void },
+  save: () => void,
 ): void {
   const at = code.get(context);
   code.if(i32.eq(load.u16(code.get(l.record)), i32.const(REGION_HANDLER)), () => {
-    to.save();
-    const outcome = code.local("i32");
-    code.set(
-      outcome,
-      code.callIndirect("i32", module.typeIndex(REGION_TYPE), load.i32(code.get(l.block), BLOCK.region), at),
-    );
+    save();
+    const next = code.local("i32");
+    code.set(next, code.call("i32", run, at, code.get(l.block)));
     code.set(l.budget, load.i32(at, CONTEXT.budget));
-    code.set(l.rip, load.i64(at, CONTEXT.rip));
-    code.if(i32.eq(code.get(outcome), i32.const(REGION_OUTCOME.jump)), () => exits.jump(code.get(l.rip), i32.const(0)));
-    const entry = code.local("i32");
-    code.set(entry, jumpCacheEntry(at, code.get(l.rip)));
-    code.if(i64.ne(load.i64(code.get(entry), JUMP_CACHE.rip), code.get(l.rip)), () => {
-      to.save();
-      code.return(i32.const(STATUS.lookup));
-    });
-    code.set(l.block, load.i32(code.get(entry), JUMP_CACHE.block));
-    const original = code.local("i32");
-    code.set(original, load.i32(code.get(l.block), BLOCK.original));
-    exits.enter(select(code.get(original), code.get(original), code.get(l.block)));
+    code.if(i32.gtS(code.get(next), i32.const(0)), () => exits.enter(code.get(next)));
+    const isResumed = i32.eq(code.get(next), i32.const(RUN_OUTCOME.resume));
+    code.return(select(isResumed, i32.const(STATUS.resume), i32.const(STATUS.lookup)));
   });
 }
 
@@ -282,11 +264,12 @@ export function emitInterpreter(plan: InterpreterPlan, variant: InterpreterVaria
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
   const slow = importSlowPath(module);
+  const runRegions = module.importFunction("regions", "run", REGION_RUN_TYPE);
   const flagFunctions = defineFlagFunctions(module);
   const parts: Parts = { flagFunctions, slow, routines: NO_ROUTINES };
   const leaving = new Set<number>();
-  const run = writeRun(module, parts, plan, leaving, variant);
-  // By handler number, with places for the second module's; compiled regions come behind.
+  const run = writeRun(module, parts, runRegions, plan, leaving, variant);
+  // By handler number, with places for the second module's.
   const handlers = [...writeRepeats(module, plan.hot, leaving, parts), ...writeSlowFunctions(module, plan.cold, parts)];
   module.exportTable("handlers", handlers.length + plan.extension.length);
   module.elements(handlers);

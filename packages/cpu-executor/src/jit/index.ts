@@ -1,8 +1,88 @@
-import { Jit, type JitOptions, type JitParts } from "./jit.ts";
+import type { HostMemory } from "@likex/host-memory";
+import { Jit, type JitParts } from "./jit.ts";
+import { type CompiledRegion, type JitStatistics, RegionStore } from "./region-store.ts";
 
-export type { Jit, JitOptions, JitParts, JitStatistics } from "./jit.ts";
+export type { Jit, JitParts } from "./jit.ts";
+export type { JitStatistics } from "./region-store.ts";
 
-/** A compiler of hot code for each processor that it is given to (CpuOptions.jit). */
-export function createJit(options: JitOptions = {}): (parts: JitParts) => Jit {
-  return (parts) => new Jit(parts, options);
+/** What createJit takes where nothing is said. */
+export const JIT_DEFAULTS = { threshold: 500, batch: 16, mostRegions: 4096, mostBytes: 67_108_864 } as const;
+
+export interface JitOptions {
+  /** Entries of a block after which it is compiled, 1 or more. Default 500. */
+  readonly threshold?: number;
+  /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. Default 16. */
+  readonly batch?: number;
+  /** Compiled regions of an arena at most; then all are dropped, and hot code is compiled anew. Default 4096. */
+  readonly mostRegions?: number;
+  /** The same for bytes of WebAssembly. Default 64 MiB. */
+  readonly mostBytes?: number;
+}
+
+/** A compiled region, as a report shows it. */
+export interface RegionReport {
+  /** Instruction pointer of its first entry. */
+  readonly rip: bigint;
+  readonly bits: 32 | 64;
+  readonly blocks: number;
+  /** Guest instructions in it, and those executed in it so far. */
+  readonly instructions: number;
+  readonly executed: number;
+  readonly entries: number;
+  readonly pages: number;
+}
+
+/** Compiles hot code for the processors that it is given to (CpuOptions.jit); those of one arena share what is compiled. */
+export class RegionCompiler {
+  readonly #options: Required<JitOptions>;
+  readonly #stores = new WeakMap<HostMemory, RegionStore>();
+
+  constructor(options: JitOptions) {
+    this.#options = { ...JIT_DEFAULTS, ...options };
+  }
+
+  /** Runs the regions of an arena: what its interpreters import. */
+  runnerOf(memory: HostMemory): (context: number, block: number) => number {
+    return this.#storeOf(memory).run;
+  }
+
+  /** The part of a processor. */
+  connect(parts: JitParts): Jit {
+    return new Jit(parts, this.#storeOf(parts.memory), this.#options);
+  }
+
+  /** What has been compiled for an arena, and how many guest instructions were executed in it. */
+  statistics(memory: HostMemory): JitStatistics & { readonly executed: number } {
+    const store = this.#storeOf(memory);
+    return { ...store.statistics, executed: store.executed };
+  }
+
+  /** The regions of an arena, those with the most executed instructions first. */
+  regions(memory: HostMemory): readonly RegionReport[] {
+    const store = this.#storeOf(memory);
+    const reports = store.regions.map((compiled) => report(compiled, store.executedIn(compiled)));
+    return reports.sort((a, b) => b.executed - a.executed);
+  }
+
+  #storeOf(memory: HostMemory): RegionStore {
+    const known = this.#stores.get(memory);
+    if (known !== undefined) return known;
+    const store = new RegionStore(memory, this.#options);
+    this.#stores.set(memory, store);
+    return store;
+  }
+}
+
+function report({ region, entries }: CompiledRegion, executed: number): RegionReport {
+  let instructions = 0;
+  for (const block of region.blocks.values()) instructions += block.instructions.length;
+  const { rip, bits } = region.page;
+  const first = BigInt.asUintN(64, rip + BigInt(entries[0] as number));
+  const { blocks, pages } = region;
+  return { rip: first, bits, blocks: blocks.size, instructions, executed, entries: entries.length, pages: pages.length };
+}
+
+/** A compiler of hot code, for CpuOptions.jit. */
+export function createJit(options: JitOptions = {}): RegionCompiler {
+  return new RegionCompiler(options);
 }

@@ -12,14 +12,14 @@ export interface RegisterOperand {
 export interface RegionInstruction {
   readonly selection: Selection;
   readonly decoded: DecodedInstruction;
-  /** Bytes from the region's page to it, and behind it. */
+  /** Positions of its first byte, and behind it. */
   readonly start: number;
   readonly end: number;
   /** By register field of a record. */
   readonly registers: readonly RegisterOperand[];
 }
 
-export type Ending = "next" | "jump" | "conditional" | "call" | "indirect";
+export type Ending = "next" | "jump" | "conditional" | "call" | "indirectJump" | "indirectCall" | "return";
 
 const CONDITIONAL = /^(j(?!mp)|loop)/;
 
@@ -31,9 +31,9 @@ export function endingOf({ shape, endsBlock, branches }: Selection): Ending | un
   if (!endsBlock) return "next";
   if (shape.bits === 16) return undefined;
   if (CONDITIONAL.test(shape.mnemonic)) return "conditional";
-  if (shape.mnemonic === "call") return branches ? "call" : "indirect";
-  if (shape.mnemonic === "jmp") return branches ? "jump" : "indirect";
-  return shape.mnemonic === "ret" ? "indirect" : undefined;
+  if (shape.mnemonic === "call") return branches ? "call" : "indirectCall";
+  if (shape.mnemonic === "jmp") return branches ? "jump" : "indirectJump";
+  return shape.mnemonic === "ret" ? "return" : undefined;
 }
 
 /** Undefined where an operand is none that regions have. */

@@ -1,12 +1,10 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
-import { type FunctionReference, ModuleBuilder } from "@likex/wasm-emitter";
 import type { CodeCache } from "../code-cache.ts";
 import { CODE_MODE, CONTEXT } from "../context.ts";
-import { defineFlagFunctions } from "../interpreter/flag-functions.ts";
 import type { InstructionSelector } from "../predecode.ts";
 import { BLOCK } from "../record.ts";
-import { discoverRegion, type Region } from "./region.ts";
-import { writeRegion } from "./write-region.ts";
+import { discoverRegion, type ExecutedCode, type Region, type RegionBase, type RegionPage } from "./region.ts";
+import type { CompiledRegion, RegionPlan, RegionStore } from "./region-store.ts";
 
 /** What a processor gives its compiler. */
 export interface JitParts {
@@ -14,62 +12,59 @@ export interface JitParts {
   readonly context: number;
   readonly selector: InstructionSelector;
   readonly code: CodeCache;
-  /** The interpreter's table, behind whose handlers regions go. */
-  readonly table: WebAssembly.Table;
+  /** The block that may be executed at an instruction pointer, if it is known; else 0. */
+  readonly knownBlock: (ripLow: number, ripHigh: number) => number;
 }
 
-export interface JitOptions {
-  /** Entries of a block after which it is compiled. Default 500. */
-  readonly threshold?: number;
-  /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. Default 16. */
-  readonly batch?: number;
+/** When a processor compiles. */
+export interface JitThresholds {
+  /** Entries of a block after which it is compiled. */
+  readonly threshold: number;
+  /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. */
+  readonly batch: number;
 }
 
-interface Compiled {
-  readonly position: number;
-  /** Of the frame that holds its code, when it was compiled. */
-  readonly version: number;
-}
+/** A block that has been entered so often, as part of the threshold, belongs to the regions that reach it. */
+const WARM = 8;
+const PAGE = 4096;
+/** A region grows in place so often, and up to so many instructions; then its page's other blocks get regions of their own. */
+const MOST_REBUILDS = 4;
+const MOST_GROWN = 192;
 
-/** What has been compiled so far. */
-export interface JitStatistics {
-  regions: number;
-  instructions: number;
-  bytes: number;
-  modules: number;
-  milliseconds: number;
-}
-
-/** Blocks that wait are compiled together when there are so many. */
-const DEFAULT_BATCH = 16;
-const MOST_REGIONS = 4096;
-const DEFAULT_THRESHOLD = 500;
-
-/** Compiles hot blocks, with what branches reach from them, to WebAssembly. */
+/** Has the hot blocks of one processor run regions, which it has the store compile. */
 export class Jit {
-  readonly statistics: JitStatistics = { regions: 0, instructions: 0, bytes: 0, modules: 0, milliseconds: 0 };
   readonly #parts: JitParts;
-  readonly #known = new Map<string, Compiled>();
+  readonly #store: RegionStore;
+  readonly #thresholds: JitThresholds;
   readonly #waiting = new Set<number>();
-  readonly #first: number;
-  readonly #batch: number;
-  #regions = 0;
-  #generation = 0;
+  #codeGeneration: number;
+  #storeGeneration: number;
 
-  constructor(parts: JitParts, options: JitOptions = {}) {
+  constructor(parts: JitParts, store: RegionStore, thresholds: JitThresholds) {
     this.#parts = parts;
-    this.#first = parts.table.length;
-    this.#batch = options.batch ?? DEFAULT_BATCH;
-    parts.code.heat = options.threshold ?? DEFAULT_THRESHOLD;
+    this.#store = store;
+    this.#thresholds = thresholds;
+    this.#codeGeneration = parts.code.generation;
+    this.#storeGeneration = store.generation;
+    // Code that is compiled already, for another processor perhaps, is used at once.
+    parts.code.heatOf = (host, ripLow, bits) =>
+      store.find(host, ripLow, bits) === undefined ? store.thresholdAt(host, thresholds.threshold) : 1;
+  }
+
+  /** Called before the processor runs: what was dropped meanwhile is dropped here, too. */
+  refresh(): void {
+    if (this.#storeGeneration !== this.#store.generation) {
+      this.#storeGeneration = this.#store.generation;
+      this.#parts.code.flush();
+    }
   }
 
   /** A block has become hot. True when it is worth compiling now. */
   request(block: number): boolean {
-    // Blocks that waited are gone when the code cache has been emptied.
-    if (this.#generation !== this.#parts.code.generation) this.#waiting.clear();
-    this.#generation = this.#parts.code.generation;
+    this.#forgetDropped();
+    if (this.#attachKnown(block)) return false;
     this.#waiting.add(block);
-    return this.#waiting.size >= this.#batch;
+    return this.#waiting.size >= this.#thresholds.batch;
   }
 
   get isWaiting(): boolean {
@@ -79,90 +74,149 @@ export class Jit {
   /** Compiles what waits. */
   compile(): void {
     const started = performance.now();
-    if (this.#generation !== this.#parts.code.generation) this.#waiting.clear();
-    const fresh: { readonly block: number; readonly key: string; readonly region: Region }[] = [];
+    this.#forgetDropped();
+    const plans: RegionPlan[] = [];
     for (const block of this.#waiting) {
-      const key = this.#keyOf(block);
-      if (key === undefined) continue;
-      const known = this.#known.get(key);
-      if (known !== undefined && known.version === this.#versionOf(block))
-        this.#parts.code.attach(block, known.position);
-      else {
-        const region = this.#discover(block);
-        if (region !== undefined) fresh.push({ block, key, region });
-      }
+      if (this.#attachKnown(block) || this.#isPlanned(plans, block)) continue;
+      const plan = this.#plan(block);
+      if (plan !== undefined) plans.push(plan);
     }
     this.#waiting.clear();
-    if (fresh.length === 0) return;
-    const functions = this.#instantiate(fresh.map(({ region }) => region));
-    fresh.forEach(({ block, key }, i) => {
-      const position = this.#place(functions[i] as WebAssembly.ExportValue);
-      this.#known.set(key, { position, version: this.#versionOf(block) });
-      this.#parts.code.attach(block, position);
-    });
-    this.statistics.milliseconds += performance.now() - started;
+    if (plans.length === 0) return;
+    const compiled = this.#store.add(plans);
+    // Reaching a limit has dropped what blocks refer to.
+    if (this.#storeGeneration !== this.#store.generation) this.refresh();
+    else for (const region of compiled) this.#attachEntries(region);
+    this.#store.statistics.milliseconds += performance.now() - started;
   }
 
-  #instantiate(regions: readonly Region[]): WebAssembly.ExportValue[] {
-    const module = new ModuleBuilder();
-    module.importMemory("host", "memory", { minimum: 1 });
-    const flagFunctions = defineFlagFunctions(module);
-    regions.forEach((region, i) => {
-      const written: FunctionReference = writeRegion(module, region, flagFunctions);
-      module.exportFunction(`${i}`, written);
-      for (const block of region.blocks.values()) this.statistics.instructions += block.instructions.length;
-    });
-    const bytes = module.finish();
-    this.statistics.bytes += bytes.length;
-    this.statistics.modules++;
-    this.statistics.regions += regions.length;
-    const imports = { host: { memory: this.#parts.memory.memory } };
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
-    return regions.map((_, i) => exports[i] as WebAssembly.ExportValue);
+  /** Blocks that waited are gone when the code cache has been emptied. */
+  #forgetDropped(): void {
+    if (this.#codeGeneration !== this.#parts.code.generation) this.#waiting.clear();
+    this.#codeGeneration = this.#parts.code.generation;
   }
 
-  #place(region: WebAssembly.ExportValue): number {
-    const { table } = this.#parts;
-    if (this.#regions === MOST_REGIONS) this.#dropAll();
-    const position = this.#first + this.#regions++;
-    if (position >= table.length) table.grow(position - table.length + 64);
-    table.set(position, region);
-    return position;
-  }
-
-  /** Bounds what has been compiled: blocks are decoded, and regions compiled, anew. */
-  #dropAll(): void {
-    const { table, code } = this.#parts;
-    for (let i = this.#first; i < this.#first + this.#regions; i++) table.set(i, null);
-    this.#regions = 0;
-    this.#known.clear();
-    code.flush();
-  }
-
-  #frameOf(block: number): HostPhysicalAddress {
-    return ((this.#parts.memory.i32[(block + BLOCK.host) >> 2] as number) & ~0xfff) as HostPhysicalAddress;
-  }
-
-  #versionOf(block: number): number {
-    return this.#parts.memory.frameVersion(this.#frameOf(block));
-  }
-
-  /** Undefined for what cannot be compiled. A frame that is not watched can change and keep its version: its code waits. */
-  #keyOf(block: number): string | undefined {
-    if (!this.#parts.memory.isWatched(this.#frameOf(block))) return undefined;
+  /** A frame that is not watched can change and keep its version: its code waits. */
+  #isCompilable(block: number): boolean {
     const { memory, context } = this.#parts;
     const mode = memory.i32[(context + CONTEXT.codeMode) >> 2] as number;
-    if (mode === CODE_MODE.other || memory.u8[block + BLOCK.bits] !== mode) return undefined;
-    const at = block >> 2;
-    return `${memory.i32[at + (BLOCK.host >> 2)]}:${memory.i32[at]}:${memory.i32[at + 1]}:${mode}`;
+    const isMode = mode !== CODE_MODE.other && memory.u8[block + BLOCK.bits] === mode;
+    return isMode && memory.isWatched((this.#hostOf(block) & ~(PAGE - 1)) as HostPhysicalAddress);
   }
 
-  #discover(block: number): Region | undefined {
-    const { memory, selector } = this.#parts;
-    const host = memory.i32[(block + BLOCK.host) >> 2] as number;
-    const entry = host & 0xfff;
-    const rip = (memory.u64[(block + BLOCK.rip) >> 3] as bigint) - BigInt(entry);
-    const bits = memory.u8[block + BLOCK.bits] === 64 ? 64 : 32;
-    return discoverRegion(memory.u8, selector, { host: host - entry, rip, bits }, entry);
+  #hostOf(block: number): number {
+    return this.#parts.memory.i32[(block + BLOCK.host) >> 2] as number;
   }
+
+  #attachKnown(block: number): boolean {
+    if (!this.#isCompilable(block)) return false;
+    const { i32, u8 } = this.#parts.memory;
+    const ripLow = i32[(block + BLOCK.rip) >> 2] as number;
+    const known = this.#store.find(this.#hostOf(block), ripLow, u8[block + BLOCK.bits] as number);
+    return known !== undefined && this.#parts.code.attach(block, known.position, known.index);
+  }
+
+  /** A region that is about to be compiled has it. */
+  #isPlanned(plans: readonly RegionPlan[], block: number): boolean {
+    const at = this.#positionOf(block);
+    const { rip, bits } = at.base;
+    return plans.some(
+      ({ region }) =>
+        region.page.rip === rip &&
+        region.page.bits === bits &&
+        region.pages[0]?.host === at.host &&
+        region.blocks.has(at.position),
+    );
+  }
+
+  #positionOf(block: number): { readonly base: RegionBase; readonly host: number; readonly position: number } {
+    const { memory } = this.#parts;
+    const host = this.#hostOf(block);
+    const position = host & (PAGE - 1);
+    const rip = (memory.u64[(block + BLOCK.rip) >> 3] as bigint) - BigInt(position);
+    return { base: { rip, bits: memory.u8[block + BLOCK.bits] === 64 ? 64 : 32 }, host: host - position, position };
+  }
+
+  #plan(block: number): RegionPlan | undefined {
+    if (!this.#isCompilable(block)) return undefined;
+    const { base, host, position } = this.#positionOf(block);
+    const code = this.#executedCode(base, host);
+    const older = this.#store.ofPage(host, base.rip, base.bits);
+    if (older === undefined || !mayGrow(older)) {
+      const region = discoverRegion(code, [position]);
+      return region && { region, seeds: [position], rebuilds: 0 };
+    }
+    return grow(code, older, position);
+  }
+
+  #executedCode(page: RegionBase, host: number): ExecutedCode {
+    const { memory, selector, code, knownBlock } = this.#parts;
+    const lowOf = (position: number): number => Number(BigInt.asIntN(32, page.rip + BigInt(position)));
+    const highOf = (position: number): number => Number(BigInt.asIntN(64, page.rip + BigInt(position)) >> 32n) | 0;
+    const version = (frame: number): number => memory.frameVersion(frame as HostPhysicalAddress);
+    const blockOf = (at: RegionPage, position: number): number =>
+      code.blockAt(at.host + position - at.offset, lowOf(position), page.bits);
+    return {
+      ...{ u8: memory.u8, selector, page },
+      isWarm: (at, position) => this.#isWarm(blockOf(at, position)),
+      pageOf: (position) => {
+        const offset = position & ~(PAGE - 1);
+        if (offset === 0) return { offset, host, version: version(host) };
+        const high = page.bits === 64 ? highOf(position) : 0;
+        const block = knownBlock(lowOf(position), high);
+        if (block === 0 || memory.u8[block + BLOCK.bits] !== page.bits) return undefined;
+        const frame = this.#hostOf(block) & ~(PAGE - 1);
+        const isSafe = memory.isWatched(frame as HostPhysicalAddress);
+        return isSafe ? { offset, host: frame, version: version(frame) } : undefined;
+      },
+      warmBlocks: (at) => {
+        const found: number[] = [];
+        for (let position = at.offset; position < at.offset + PAGE; position++)
+          if (this.#isWarm(blockOf(at, position))) found.push(position);
+        return found;
+      },
+    };
+  }
+
+  #isWarm(block: number): boolean {
+    if (block === 0) return false;
+    const heat = this.#parts.memory.i32[(block + BLOCK.heat) >> 2] as number;
+    const { threshold } = this.#thresholds;
+    return heat > threshold ? this.#isAttached(block) : (threshold - heat) * WARM >= threshold;
+  }
+
+  #isAttached(block: number): boolean {
+    return this.#parts.memory.i32[(block + BLOCK.original) >> 2] !== 0;
+  }
+
+  /** Has every block that begins at an entry run the region. */
+  #attachEntries({ position, region, entries }: CompiledRegion): void {
+    const { code } = this.#parts;
+    const base = Number(BigInt.asIntN(32, region.page.rip));
+    entries.forEach((entry, index) => {
+      const page = region.pages.find(({ offset }) => offset === (entry & ~(PAGE - 1))) as RegionPage;
+      const block = code.blockAt(page.host + entry - page.offset, (base + entry) | 0, region.page.bits);
+      if (block !== 0) code.attach(block, position, index);
+    });
+  }
+}
+
+function mayGrow({ region, rebuilds }: CompiledRegion): boolean {
+  let count = 0;
+  for (const block of region.blocks.values()) count += block.instructions.length;
+  return rebuilds < MOST_REBUILDS && count < MOST_GROWN;
+}
+
+/**
+ * A region in the place of an older one of the same page that also has a block which has become hot since: within it if the older
+ * seeds reach the block, or else with the block as the first of the seeds, of which those it reaches are none any more.
+ */
+function grow(code: ExecutedCode, older: CompiledRegion, position: number): RegionPlan | undefined {
+  const rebuilds = older.rebuilds + 1;
+  const within = discoverRegion(code, older.seeds);
+  if (within?.blocks.has(position) === true && !older.region.blocks.has(position))
+    return { region: within, seeds: older.seeds, rebuilds };
+  const region: Region | undefined = discoverRegion(code, [position, ...older.seeds]);
+  const seeds = [position, ...older.seeds].filter((seed) => region?.entries.includes(seed));
+  return region && { region, seeds, rebuilds };
 }

@@ -24,7 +24,7 @@ import {
 import { LeavingAccess, type LocalPool } from "../semantics/memory-access.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
 import type { RegionInstruction, RegisterOperand } from "./instruction.ts";
-import type { RegionPage } from "./region.ts";
+import type { RegionBase } from "./region.ts";
 
 /** The lazy flags in locals; `first` is the first operand of the comparison or subtraction that set them. */
 export interface FlagLocals {
@@ -38,7 +38,7 @@ export interface FlagLocals {
 export interface RegionFrame {
   readonly code: FunctionBuilder;
   readonly context: Local<"i32">;
-  readonly page: RegionPage;
+  readonly page: RegionBase;
   readonly registers: RegisterLocals;
   readonly flags: FlagLocals;
   readonly flagFunctions: FlagFunctions;
@@ -48,7 +48,7 @@ export interface RegionFrame {
   /** Leaves the region where the condition holds, for the interpreter to carry out the instruction. */
   readonly leaveIf: (condition: I32) => void;
   readonly leave: () => void;
-  /** Goes on at a position of the page, which may be outside of it. */
+  /** Goes on at a position, which the region need not have. */
   readonly goTo: (position: number) => void;
   readonly goToRip: (rip: I64) => void;
 }
@@ -60,6 +60,8 @@ export class RegisterLocals {
   readonly #code: FunctionBuilder;
   readonly #locals = new Map<number, Local<"i64">>();
   readonly #indices = new Set<number>();
+  /** Numbers of those that the region changes. */
+  readonly written: Set<number> = new Set();
 
   constructor(code: FunctionBuilder) {
     this.#code = code;
@@ -168,6 +170,7 @@ export class RegionBuilder extends SemanticsBuilder {
 
   writeRegister(index: number, bits: Bits, value: Value, high = 0): void {
     const local = this.#frame.registers.of(index);
+    this.#frame.registers.written.add(index);
     const wide = widthOf(bits).zeroExtend64(value);
     if (bits >= 32) {
       this.code.set(local, wide);

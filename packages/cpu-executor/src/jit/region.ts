@@ -2,16 +2,22 @@ import { createDecodedInstruction, DECODE_STATUS, decodeInto } from "@likex/x86-
 import type { InstructionSelector } from "../predecode.ts";
 import { describe, type Ending, endingOf, type RegionInstruction } from "./instruction.ts";
 
-/** Where a region's code is: all of it lies in one page. */
-export interface RegionPage {
-  /** Host address of the page. */
-  readonly host: number;
-  /** Instruction pointer of the page's first byte. */
+/** Where the positions of a region count from, and what its code is. */
+export interface RegionBase {
+  /** Instruction pointer at position 0, a multiple of 4096. */
   readonly rip: bigint;
   readonly bits: 32 | 64;
 }
 
-/** Instructions that are executed one after the other. Positions are bytes from the start of the page. */
+/** A page with code of a region, and the version that it had then. */
+export interface RegionPage {
+  /** Position of its first byte, a multiple of 4096. */
+  readonly offset: number;
+  readonly host: number;
+  readonly version: number;
+}
+
+/** Instructions that are executed one after the other. Positions are bytes from RegionBase.rip. */
 export interface RegionBlock {
   readonly start: number;
   readonly instructions: readonly RegionInstruction[];
@@ -24,14 +30,36 @@ export interface RegionBlock {
 }
 
 export interface Region {
-  readonly page: RegionPage;
-  readonly entry: number;
+  readonly page: RegionBase;
+  readonly pages: readonly RegionPage[];
+  /** Where it is worth entering, in the order of their discovery: the blocks that were asked for first. */
+  readonly entries: readonly number[];
+  /** Entries that a RET may lead to, and that another indirect branch may. */
+  readonly returns: readonly number[];
+  readonly targets: readonly number[];
   readonly blocks: ReadonlyMap<number, RegionBlock>;
+}
+
+/** What discovery sees of the code that the processor has executed. Positions count from the same base as the region's. */
+export interface ExecutedCode {
+  readonly u8: Uint8Array;
+  readonly selector: InstructionSelector;
+  readonly page: RegionBase;
+  /** Whether a block that begins there has been executed often enough to belong to a region. */
+  isWarm(page: RegionPage, position: number): boolean;
+  /** The page of a position where a block is known, or undefined. */
+  pageOf(position: number): RegionPage | undefined;
+  /** Positions of the warm blocks of a page. */
+  warmBlocks(page: RegionPage): readonly number[];
 }
 
 const PAGE = 4096;
 const MOST_INSTRUCTIONS = 256;
 const MOST_IN_BLOCK = 64;
+const MOST_PAGES = 4;
+const MOST_TARGETS = 32;
+/** Positions have to fit into 24 bits beside a count (write-region.ts). */
+const FARTHEST = 1 << 22;
 
 interface Straight {
   readonly instructions: readonly RegionInstruction[];
@@ -40,48 +68,142 @@ interface Straight {
   readonly targets: readonly number[];
 }
 
-/** The blocks that direct branches reach from an entry without leaving its page; undefined where its first instruction is none for regions. */
-export function discoverRegion(
-  u8: Uint8Array,
-  selector: InstructionSelector,
-  page: RegionPage,
-  entry: number,
-): Region | undefined {
-  const runs = new Map<number, Straight>();
-  const open = [entry];
-  let count = 0;
-  for (let start = open.shift(); start !== undefined && count < MOST_INSTRUCTIONS; start = open.shift()) {
-    if (runs.has(start)) continue;
-    const run = readRun(u8, selector, page, start);
-    if (run.instructions.length === 0) continue;
-    runs.set(start, run);
-    count += run.instructions.length;
-    open.push(...run.targets);
-  }
-  return runs.has(entry) ? { page, entry, blocks: split(runs) } : undefined;
+/**
+ * The code that is reached from `seeds` by direct branches, calls and returns, as far as it has been executed. A seed that
+ * an earlier one reaches is an entry of its own only if a branch makes it one. Undefined where the first seed's
+ * instruction is none for regions.
+ */
+export function discoverRegion(code: ExecutedCode, seeds: readonly number[]): Region | undefined {
+  const discovery = new Discovery(code);
+  for (const seed of seeds) discovery.addSeed(seed);
+  return discovery.finish();
 }
 
-function readRun(u8: Uint8Array, selector: InstructionSelector, page: RegionPage, start: number): Straight {
-  const instructions: RegionInstruction[] = [];
-  let at = start;
-  while (instructions.length < MOST_IN_BLOCK && at < PAGE) {
-    const decoded = createDecodedInstruction();
-    const status = decodeInto(u8, page.host + at, page.host + PAGE, page.bits, decoded);
-    const selection = status === DECODE_STATUS.ok ? selector.select(decoded) : undefined;
-    const ending = selection === undefined ? undefined : endingOf(selection);
-    const instruction = selection === undefined ? undefined : describe(decoded, selection, at);
-    if (ending === undefined || instruction === undefined) break;
-    // Such a branch drops the upper half of the instruction pointer.
-    if (ending !== "next" && decoded.operandSize === 16) break;
-    instructions.push(instruction);
-    at += decoded.length;
-    if (ending === "next") continue;
-    const target = at + decoded.immediate;
-    const near = target >= 0 && target < PAGE ? [target] : [];
-    const targets = ending === "jump" ? near : ending === "conditional" ? [...near, at] : [];
-    return { instructions, end: at, ending, targets };
+class Discovery {
+  readonly #code: ExecutedCode;
+  readonly #pages: RegionPage[] = [];
+  readonly #runs = new Map<number, Straight>();
+  readonly #entries: number[] = [];
+  readonly #returns: number[] = [];
+  readonly #targets: number[] = [];
+  readonly #open: number[] = [];
+  #count = 0;
+
+  constructor(code: ExecutedCode) {
+    this.#code = code;
   }
-  return { instructions, end: at, ending: "next", targets: [] };
+
+  addSeed(seed: number): void {
+    if (this.#runs.has(seed)) return;
+    this.#entries.push(seed);
+    this.#open.push(seed);
+    for (let start = this.#open.shift(); start !== undefined; start = this.#open.shift())
+      if (!this.#runs.has(start) && this.#count < MOST_INSTRUCTIONS) this.#addRun(start);
+    this.#open.length = 0;
+  }
+
+  finish(): Region | undefined {
+    const isThere = (position: number): boolean => this.#runs.has(position);
+    const entries = [...new Set(this.#entries)].filter(isThere);
+    if (entries.length === 0 || entries[0] !== this.#entries[0]) return undefined;
+    return {
+      page: this.#code.page,
+      pages: this.#pages,
+      entries,
+      returns: [...new Set(this.#returns)].filter(isThere),
+      targets: [...new Set(this.#targets)].filter(isThere),
+      blocks: split(this.#runs),
+    };
+  }
+
+  #addRun(start: number): void {
+    const page = this.#pageOf(start);
+    if (page === undefined) return;
+    const run = this.#read(page, start);
+    if (run.instructions.length === 0) return;
+    this.#runs.set(start, run);
+    this.#count += run.instructions.length;
+    const isMiddle = (target: number): boolean => run.ending === "next" && target < page.offset + PAGE;
+    this.#open.push(...run.targets.filter((target) => isMiddle(target) || this.#isWarm(target)));
+  }
+
+  #pageOf(position: number): RegionPage | undefined {
+    const offset = position & ~(PAGE - 1);
+    const known = this.#pages.find((page) => page.offset === offset);
+    if (known !== undefined) return known;
+    if (this.#pages.length === MOST_PAGES || Math.abs(offset) >= FARTHEST) return undefined;
+    const page = this.#code.pageOf(position);
+    if (page !== undefined) this.#pages.push(page);
+    return page;
+  }
+
+  #isWarm(position: number): boolean {
+    const page = this.#pageOf(position);
+    return page !== undefined && this.#code.isWarm(page, position);
+  }
+
+  /** Notes a position as an entry, if it is worth one. */
+  #addEntry(position: number, kind?: number[]): void {
+    if (!this.#isWarm(position)) return;
+    this.#entries.push(position);
+    kind?.push(position);
+    this.#open.push(position);
+  }
+
+  #read(page: RegionPage, start: number): Straight {
+    const { u8, selector, page: base } = this.#code;
+    const instructions: RegionInstruction[] = [];
+    const host = page.host - page.offset;
+    const pageEnd = page.offset + PAGE;
+    let at = start;
+    while (instructions.length < MOST_IN_BLOCK && at < pageEnd) {
+      const decoded = createDecodedInstruction();
+      const status = decodeInto(u8, host + at, host + pageEnd, base.bits, decoded);
+      const selection = status === DECODE_STATUS.ok ? selector.select(decoded) : undefined;
+      const ending = selection === undefined ? undefined : endingOf(selection);
+      const instruction = selection === undefined ? undefined : describe(decoded, selection, at);
+      if (ending === undefined || instruction === undefined || !this.#mayBranch(instruction, ending)) {
+        // The interpreter carries it out, and comes back behind it.
+        if (status === DECODE_STATUS.ok) this.#addEntry(at + decoded.length);
+        break;
+      }
+      instructions.push(instruction);
+      at += decoded.length;
+      if (ending !== "next") return { instructions, end: at, ending, targets: this.#follow(instruction, ending) };
+    }
+    const isCut = instructions.length === MOST_IN_BLOCK || at >= pageEnd;
+    return { instructions, end: at, ending: "next", targets: isCut ? [at] : [] };
+  }
+
+  /** A branch with an operand of 16 bits drops the upper half of the instruction pointer; one to no canonical address raises #GP. */
+  #mayBranch({ end, decoded }: RegionInstruction, ending: Ending): boolean {
+    if (ending === "next") return true;
+    if (decoded.operandSize === 16) return false;
+    const target = this.#code.page.rip + BigInt(end + decoded.immediate);
+    return this.#code.page.bits === 32 || BigInt.asUintN(64, BigInt.asIntN(48, target)) === BigInt.asUintN(64, target);
+  }
+
+  /** Where a branch leads, as far as its code says. */
+  #follow({ end, decoded }: RegionInstruction, ending: Ending): number[] {
+    const target = end + decoded.immediate;
+    if (ending === "jump") return [target];
+    if (ending === "conditional") return [target, end];
+    if (ending === "call") {
+      this.#addEntry(target);
+      this.#addEntry(end, this.#returns);
+      return [target];
+    }
+    if (ending === "indirectCall") this.#addEntry(end, this.#returns);
+    if (ending !== "return") this.#addTargets(end - 1);
+    return [];
+  }
+
+  /** What an indirect branch may lead to: all that has been executed often in its page. */
+  #addTargets(position: number): void {
+    const page = this.#pageOf(position);
+    if (page === undefined || this.#targets.length > 0) return;
+    for (const target of this.#code.warmBlocks(page).slice(0, MOST_TARGETS)) this.#addEntry(target, this.#targets);
+  }
 }
 
 /** Runs that begin in the middle of another end that one there, so that each instruction is in one block. */

@@ -8,7 +8,9 @@ import {
   load,
   ModuleBuilder,
 } from "@likex/wasm-emitter";
-import { CONTEXT } from "../context.ts";
+import { CONTEXT, JUMP_CACHE } from "../context.ts";
+import { jumpCacheEntry } from "../jump-cache.ts";
+import { BLOCK } from "../record.ts";
 import { REGION_OUTCOME, REGION_TYPE } from "../region-type.ts";
 import type { FlagFunctions, KnownFlags } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
@@ -17,21 +19,29 @@ import { RegionFlow } from "./flow.ts";
 import type { Region, RegionBlock } from "./region.ts";
 import { RegionBuilder, type RegionFrame, RegisterLocals } from "./region-builder.ts";
 
-/** In what a leaving instruction tells of itself: its position in the page above, below it how many instructions of its block did not happen. */
+/** In what a leaving instruction tells of itself: its position above, below it how many instructions of its block did not happen. */
 const POINT_SHIFT = 8;
 
-/** Writes a region as a function (REGION_TYPE). `registers` are all that it names: a first, discarded writing finds them. */
-export function writeRegion(module: ModuleBuilder, region: Region, flagFunctions: FlagFunctions): FunctionBuilder {
-  const scratch = new ModuleBuilder().function("region", REGION_TYPE.params, REGION_TYPE.results);
-  const probe = new RegionWriter(scratch, region, flagFunctions);
+/** A region's function (REGION_TYPE), and the positions that its second parameter chooses among. */
+export interface WrittenRegion {
+  readonly code: FunctionBuilder;
+  readonly entries: readonly number[];
+}
+
+/** Writes a region as a function. A first, discarded writing finds the registers that it names. */
+export function writeRegion(
+  module: ModuleBuilder,
+  region: Region,
+  flagFunctions: FlagFunctions,
+  name: string = "region",
+): WrittenRegion {
+  const flow = new RegionFlow(region);
+  const scratch = new ModuleBuilder().function(name, REGION_TYPE.params, REGION_TYPE.results);
+  const probe = new RegionWriter(scratch, region, flow, flagFunctions);
   probe.write([]);
-  const writer = new RegionWriter(
-    module.function("region", REGION_TYPE.params, REGION_TYPE.results),
-    region,
-    flagFunctions,
-  );
-  writer.write(probe.usedRegisters);
-  return writer.code;
+  const code = module.function(name, REGION_TYPE.params, REGION_TYPE.results);
+  new RegionWriter(code, region, flow, flagFunctions).write(probe.usedRegisters);
+  return { code, entries: flow.entries };
 }
 
 class RegionWriter {
@@ -46,20 +56,34 @@ class RegionWriter {
   readonly #rip;
   readonly #outcome;
   readonly #point;
+  /** Which entry is to be chosen. */
+  readonly #entry;
+  /** A bit for each page of the region that is known to be where it was when the region was compiled. */
+  readonly #seen;
+  readonly #target;
+  readonly #cacheEntry;
+  readonly #block;
   /** Where leaving instructions and finished ones go. */
   #miss: Label | undefined;
   #done: Label | undefined;
+  /** Where an entry is chosen. */
+  #choice: Label | undefined;
   #current = 0;
   #currentPoint = 0;
 
-  constructor(code: FunctionBuilder, region: Region, flagFunctions: FlagFunctions) {
+  constructor(code: FunctionBuilder, region: Region, flow: RegionFlow, flagFunctions: FlagFunctions) {
     this.code = code;
     this.#region = region;
-    this.#flow = new RegionFlow(region);
+    this.#flow = flow;
     this.#budget = code.local("i32");
     this.#rip = code.local("i64");
     this.#outcome = code.local("i32");
     this.#point = code.local("i32");
+    this.#seen = code.local("i32");
+    this.#target = code.local("i64");
+    this.#cacheEntry = code.local("i32");
+    this.#block = code.local("i32");
+    this.#entry = code.param(1, "i32");
     const flags = {
       operation: code.local("i32"),
       result: code.local("i64"),
@@ -86,7 +110,7 @@ class RegionWriter {
         code.br(this.#miss as Label);
       },
       goTo: (position) => this.#goTo(position),
-      goToRip: (rip) => this.#finish(rip, REGION_OUTCOME.jump),
+      goToRip: (rip) => this.#goToRip(rip),
     };
   }
 
@@ -109,23 +133,53 @@ class RegionWriter {
       this.#done = done;
       code.block((miss) => {
         this.#miss = miss;
-        const isOtherMode = i32.ne(load.i32(at, CONTEXT.codeMode), i32.const(this.#region.page.bits));
-        code.set(this.#point, i32.const(this.#region.entry << POINT_SHIFT));
-        code.brIf(miss, isOtherMode);
-        this.#tree(0);
+        this.#body();
         code.unreachable();
       });
       const point = code.get(this.#point);
       code.set(this.#budget, i32.add(code.get(this.#budget), i32.and(point, i32.const((1 << POINT_SHIFT) - 1))));
-      code.set(this.#rip, i64.add(this.#ripOf(0), i64.extendU(i32.shrU(point, i32.const(POINT_SHIFT)))));
+      code.set(this.#rip, this.#ripFrom(i64.extendS(i32.shrS(point, i32.const(POINT_SHIFT)))));
       code.set(this.#outcome, i32.const(REGION_OUTCOME.interpret));
     });
-    for (const [number, local] of this.#frame.registers.used)
-      code.store("i64", at, code.get(local), CONTEXT.gpr + number * 8);
+    for (const number of this.#frame.registers.written)
+      code.store("i64", at, code.get(this.#frame.registers.of(number)), CONTEXT.gpr + number * 8);
     this.#storeFlags();
     code.store("i32", at, code.get(this.#budget), CONTEXT.budget);
     code.store("i64", at, code.get(this.#rip), CONTEXT.rip);
     code.return(code.get(this.#outcome));
+  }
+
+  /** The pages' bits of the entries, and the choice of one. */
+  #body(): void {
+    const { code } = this;
+    const { entries, hasChoice } = this.#flow;
+    if (!hasChoice) {
+      code.set(this.#seen, i32.const(1 << this.#pageOf(entries[0] as number)));
+      this.#tree(1);
+      return;
+    }
+    const pages = entries.map((position) => this.#pageOf(position));
+    const first = pages[0] as number;
+    code.set(this.#seen, i32.const(1 << first));
+    entries.forEach((_, i) => {
+      if (pages[i] === first) return;
+      const isThis = i32.eq(code.get(this.#entry), i32.const(i));
+      code.if(isThis, () => code.set(this.#seen, i32.const(1 << (pages[i] as number))));
+    });
+    code.loop((choice) => {
+      this.#choice = choice;
+      this.#within(0, 0);
+    });
+    code.unreachable();
+  }
+
+  #choose(): void {
+    const labels = this.#flow.entries.map((start) => this.#labels.get(this.#flow.numberOf(start)) as Label);
+    this.code.brTable(labels, labels[0] as Label, this.code.get(this.#entry));
+  }
+
+  #pageOf(position: number): number {
+    return this.#region.pages.findIndex(({ offset }) => offset === (position & ~0xfff));
   }
 
   #storeFlags(): void {
@@ -156,6 +210,13 @@ class RegionWriter {
     this.code.set(this.#point, i32.const(this.#currentPoint));
   }
 
+  /** Instruction pointer at a position that is known only when the code runs. */
+  #ripFrom(position: I64): I64 {
+    const { rip, bits } = this.#region.page;
+    const sum = i64.add(i64.const(BigInt.asIntN(64, rip)), position);
+    return bits === 64 ? sum : i64.and(sum, i64.const(0xffff_ffffn));
+  }
+
   #ripOf(position: number): I64 {
     const { rip, bits } = this.#region.page;
     const at = rip + BigInt(position);
@@ -169,16 +230,77 @@ class RegionWriter {
   }
 
   #goTo(position: number): void {
-    const { successors } = this.#flow.blockOf(this.#current);
-    const to = successors.includes(position) ? this.#flow.numberOf(position) : -1;
-    if (to < 0 || !this.#flow.canBranch(this.#current, to)) this.#finish(this.#ripOf(position), REGION_OUTCOME.jump);
-    else if (to <= this.#current) this.code.br(this.#loops.get(to) as Label);
+    const isInside =
+      this.#region.blocks.has(position) &&
+      (this.#flow.blockOf(this.#current).successors.includes(position) || this.#flow.entries.includes(position));
+    if (!isInside) {
+      this.#finish(this.#ripOf(position), REGION_OUTCOME.jump);
+      return;
+    }
+    this.#leaveIfMoved(position);
+    const to = this.#flow.numberOf(position);
+    if (!this.#flow.canBranch(this.#current, to)) {
+      this.code.set(this.#entry, i32.const(this.#flow.entries.indexOf(position)));
+      this.code.br(this.#choice as Label);
+    } else if (to <= this.#current) this.code.br(this.#loops.get(to) as Label);
     else if (this.#flow.isMerge(to)) this.code.br(this.#labels.get(to) as Label);
     else {
       const from = this.#current;
       this.#tree(to);
       this.#current = from;
     }
+  }
+
+  /** Where an indirect branch leads to an entry of the region it stays inside. */
+  #goToRip(rip: I64): void {
+    const { code } = this;
+    const { ending } = this.#flow.blockOf(this.#current);
+    const known = ending === "return" ? this.#region.returns : this.#region.targets;
+    code.set(this.#target, rip);
+    const sorted = [...known].sort((a, b) => a - b);
+    this.#search(sorted, (position) => {
+      code.if(i64.eq(code.get(this.#target), this.#ripOf(position)), () => this.#goTo(position));
+    });
+    this.#finish(code.get(this.#target), REGION_OUTCOME.jump);
+  }
+
+  /** Looks a position up, in order, by halving; falls through where it is none of them. */
+  #search(sorted: readonly number[], found: (position: number) => void): void {
+    if (sorted.length <= 3) {
+      for (const position of sorted) found(position);
+      return;
+    }
+    const half = sorted.length >> 1;
+    const isBelow = i64.ltU(this.code.get(this.#target), this.#ripOf(sorted[half] as number));
+    this.code.if(
+      isBelow,
+      () => this.#search(sorted.slice(0, half), found),
+      () => this.#search(sorted.slice(half), found),
+    );
+  }
+
+  /**
+   * Leaves before code of a page that has not been looked at since the region was entered, where the guest does not have there
+   * what was compiled: the block known at that place tells.
+   */
+  #leaveIfMoved(position: number): void {
+    const page = this.#pageOf(position);
+    const current = this.#pageOf(this.#flow.blockOf(this.#current).start);
+    if (page === current) return;
+    const { code } = this;
+    const { host, version, offset } = this.#region.pages[page] as Region["pages"][number];
+    code.if(i32.eqz(i32.and(code.get(this.#seen), i32.const(1 << page))), () => {
+      const rip = this.#ripOf(position);
+      const entry = this.#cacheEntry;
+      const block = this.#block;
+      const leave = (condition: I32): void => code.if(condition, () => this.#finish(rip, REGION_OUTCOME.jump));
+      code.set(entry, jumpCacheEntry(code.get(this.#frame.context), rip));
+      leave(i64.ne(load.i64(code.get(entry), JUMP_CACHE.rip), rip));
+      code.set(block, load.i32(code.get(entry), JUMP_CACHE.block));
+      leave(i32.ne(load.i32(code.get(block), BLOCK.host), i32.const(host + position - offset)));
+      leave(i32.ne(load.i32(code.get(block), BLOCK.version), i32.const(version)));
+      code.set(this.#seen, i32.or(code.get(this.#seen), i32.const(1 << page)));
+    });
   }
 
   /** A block and all that it dominates. */
@@ -197,7 +319,8 @@ class RegionWriter {
   #within(number: number, depth: number): void {
     const merge = this.#flow.mergesBelow(number)[depth];
     if (merge === undefined) {
-      this.#block(number);
+      if (number === 0) this.#choose();
+      else this.#writeBlock(number);
       return;
     }
     this.code.block((label) => {
@@ -208,14 +331,16 @@ class RegionWriter {
     this.#tree(merge);
   }
 
-  #block(number: number): void {
+  #writeBlock(number: number): void {
     const { code } = this;
     const block = this.#flow.blockOf(number);
     const count = block.instructions.length;
     this.#current = number;
+    if (this.#flow.isCheckpoint(number)) {
+      code.set(this.#point, i32.const(block.start << POINT_SHIFT));
+      code.brIf(this.#miss as Label, i32.ltS(code.get(this.#budget), i32.const(this.#flow.longestPath(number))));
+    }
     code.set(this.#budget, i32.sub(code.get(this.#budget), i32.const(count)));
-    this.#begin(block, 0);
-    this.#frame.leaveIf(i32.ltS(code.get(this.#budget), i32.const(0)));
     let known = this.#flow.hasOnePredecessor(number) ? this.#known.get(number) : undefined;
     block.instructions.forEach((instruction, index) => {
       this.#begin(block, index);

@@ -1,6 +1,6 @@
 import { HostMemory } from "@likex/host-memory";
 import { Cpu, SEGMENT, STOP } from "../../src/index.ts";
-import { Jit } from "../../src/jit/jit.ts";
+import { createJit } from "../../src/jit/index.ts";
 import type { Random } from "./random.ts";
 import { PROGRAM, randomProgram } from "./random-program.ts";
 import { FlatMmu } from "./real-mode.ts";
@@ -10,16 +10,11 @@ const MEGABYTE = 1 << 20;
 export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "jit") {
   const memory = HostMemory.create({ bytes: 4 << 20 });
   const base = memory.allocateFrames(MEGABYTE / 4096);
-  let jit: Jit | undefined;
+  const jit = createJit({ threshold: 2, batch: 1 });
   const cpu = Cpu.create({
     memory,
     mmu: new FlatMmu(base),
-    ...(tier === "jit" && {
-      jit: (parts) => {
-        jit = new Jit(parts, { threshold: 2, batch: 1 });
-        return jit;
-      },
-    }),
+    ...(tier === "jit" && { jit }),
   });
   cpu.cr0 = 0x11;
   if (bits === 64) cpu.efer = 0x500;
@@ -28,7 +23,7 @@ export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "
     cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
   memory.u8.set(code, base + PROGRAM.code);
   cpu.ripNumber = PROGRAM.code;
-  return { memory, base, cpu, compiled: () => jit?.statistics.regions ?? 0 };
+  return { memory, base, cpu, compiled: () => jit.statistics(memory).regions };
 }
 
 type Machine = ReturnType<typeof machine>;
