@@ -1,4 +1,13 @@
-import { type FunctionBuilder, type I32, type I64, i32, i64, load, type ModuleBuilder } from "@likex/wasm-emitter";
+import {
+  type FunctionBuilder,
+  type FunctionReference,
+  type I32,
+  type I64,
+  i32,
+  i64,
+  load,
+  type ModuleBuilder,
+} from "@likex/wasm-emitter";
 import { CONTEXT, RFLAGS } from "../context.ts";
 import { FLAG_KIND, type FlagKind } from "../flags.ts";
 import type { FlagFunctions } from "../semantics/builder.ts";
@@ -100,7 +109,9 @@ const parityOf = (result: I64): I32 =>
   i32.eqz(i32.and(i32.popcnt(i32.and(i32.wrap(result), i32.const(0xff))), i32.const(1)));
 
 /** The functions that turn lazy flags into CF, into a condition, and into all six flags. */
-export function defineFlagFunctions(module: ModuleBuilder): FlagFunctions & { readonly exported: FunctionBuilder } {
+export function defineFlagFunctions(
+  module: ModuleBuilder,
+): FlagFunctions & { readonly exported: FunctionBuilder; readonly written: readonly FunctionBuilder[] } {
   const carry = define(module, "flag.carry", (flags) => bit(flags, RFLAGS.cf), carryOf);
   const all = define(
     module,
@@ -144,12 +155,28 @@ export function defineFlagFunctions(module: ModuleBuilder): FlagFunctions & { re
         i32.or(i32.xor(signOf(result), overflowOf(kind, bits, result, source)), zeroOf(result)),
     ),
   ];
+  return { ...callersOf(carry, all, conditions), exported: all, written: [all, ...conditions] };
+}
+
+/** The same functions of another module, which exports them under their names. */
+export function importFlagFunctions(module: ModuleBuilder, from: string): FlagFunctions {
+  const imported = (name: string): FunctionReference =>
+    module.importFunction(from, name, { params: ["i32"], results: ["i32"] });
+  const all = imported("flag.all");
+  const conditions = ["o", "carry", "e", "be", "s", "p", "l", "le"].map((name) => imported(`flag.${name}`));
+  return callersOf(conditions[1] as FunctionReference, all, conditions);
+}
+
+function callersOf(
+  carry: FunctionReference,
+  all: FunctionReference,
+  conditions: readonly FunctionReference[],
+): FlagFunctions {
   // Every function that writes instructions has the context as its first parameter.
   const context = (code: FunctionBuilder): I32 => code.get(code.param(0, "i32"));
   return {
     carry: (code) => code.call("i32", carry, context(code)),
     all: (code) => code.call("i32", all, context(code)),
-    condition: (code, number) => code.call("i32", conditions[number >> 1] as FunctionBuilder, context(code)),
-    exported: all,
+    condition: (code, number) => code.call("i32", conditions[number >> 1] as FunctionReference, context(code)),
   };
 }

@@ -6,13 +6,21 @@ export type { Jit, JitParts } from "./jit.ts";
 export type { JitStatistics } from "./region-store.ts";
 
 /** What createJit takes where nothing is said. */
-export const JIT_DEFAULTS = { threshold: 500, batch: 16, mostRegions: 4096, mostBytes: 67_108_864 } as const;
+export const JIT_DEFAULTS = {
+  threshold: 500,
+  batch: 16,
+  shortest: 8,
+  mostRegions: 4096,
+  mostBytes: 67_108_864,
+} as const;
 
 export interface JitOptions {
   /** Entries of a block after which it is compiled, 1 or more. Default 500. */
   readonly threshold?: number;
   /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. Default 16. */
   readonly batch?: number;
+  /** Instructions in front of one that is left to the interpreter below which there is no region. Default 8. */
+  readonly shortest?: number;
   /** Compiled regions of an arena at most; then all are dropped, and hot code is compiled anew. Default 4096. */
   readonly mostRegions?: number;
   /** The same for bytes of WebAssembly. Default 64 MiB. */
@@ -79,7 +87,15 @@ function report({ region, entries }: CompiledRegion, executed: number): RegionRe
   const { rip, bits } = region.page;
   const first = BigInt.asUintN(64, rip + BigInt(entries[0] as number));
   const { blocks, pages } = region;
-  return { rip: first, bits, blocks: blocks.size, instructions, executed, entries: entries.length, pages: pages.length };
+  return {
+    rip: first,
+    bits,
+    blocks: blocks.size,
+    instructions,
+    executed,
+    entries: entries.length,
+    pages: pages.length,
+  };
 }
 
 /** A compiler of hot code, for CpuOptions.jit. */

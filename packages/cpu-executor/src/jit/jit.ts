@@ -3,6 +3,7 @@ import type { CodeCache } from "../code-cache.ts";
 import { CODE_MODE, CONTEXT } from "../context.ts";
 import type { InstructionSelector } from "../predecode.ts";
 import { BLOCK } from "../record.ts";
+import type { Ending } from "./instruction.ts";
 import { discoverRegion, type ExecutedCode, type Region, type RegionBase, type RegionPage } from "./region.ts";
 import type { CompiledRegion, RegionPlan, RegionStore } from "./region-store.ts";
 
@@ -22,6 +23,8 @@ export interface JitThresholds {
   readonly threshold: number;
   /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. */
   readonly batch: number;
+  /** Fewer instructions than this in front of one that is left to the interpreter are none for a region. */
+  readonly shortest: number;
 }
 
 /** A block that has been entered so often, as part of the threshold, belongs to the regions that reach it. */
@@ -30,6 +33,9 @@ const PAGE = 4096;
 /** A region grows in place so often, and up to so many instructions; then its page's other blocks get regions of their own. */
 const MOST_REBUILDS = 4;
 const MOST_GROWN = 192;
+const MOST_RUNS = 256;
+/** Endings behind which direct branches lead on. */
+const LEADS_ON: ReadonlySet<Ending> = new Set(["next", "jump", "conditional"]);
 
 /** Has the hot blocks of one processor run regions, which it has the store compile. */
 export class Jit {
@@ -37,6 +43,8 @@ export class Jit {
   readonly #store: RegionStore;
   readonly #thresholds: JitThresholds;
   readonly #waiting = new Set<number>();
+  /** How often the processor has run since blocks wait. */
+  #runs = 0;
   #codeGeneration: number;
   #storeGeneration: number;
 
@@ -57,6 +65,8 @@ export class Jit {
       this.#storeGeneration = this.#store.generation;
       this.#parts.code.flush();
     }
+    // A guest that exits often never comes to the end of a slice.
+    if (this.#waiting.size > 0 && ++this.#runs >= MOST_RUNS) this.compile();
   }
 
   /** A block has become hot. True when it is worth compiling now. */
@@ -82,6 +92,7 @@ export class Jit {
       if (plan !== undefined) plans.push(plan);
     }
     this.#waiting.clear();
+    this.#runs = 0;
     if (plans.length === 0) return;
     const compiled = this.#store.add(plans);
     // Reaching a limit has dropped what blocks refer to.
@@ -142,11 +153,11 @@ export class Jit {
     const { base, host, position } = this.#positionOf(block);
     const code = this.#executedCode(base, host);
     const older = this.#store.ofPage(host, base.rip, base.bits);
-    if (older === undefined || !mayGrow(older)) {
-      const region = discoverRegion(code, [position]);
-      return region && { region, seeds: [position], rebuilds: 0 };
-    }
-    return grow(code, older, position);
+    if (older !== undefined && mayGrow(older)) return grow(code, older, position);
+    const region = discoverRegion(code, [position]);
+    return region && isWorthEntering(region, this.#thresholds.shortest)
+      ? { region, seeds: [position], rebuilds: 0 }
+      : undefined;
   }
 
   #executedCode(page: RegionBase, host: number): ExecutedCode {
@@ -199,6 +210,14 @@ export class Jit {
       if (block !== 0) code.attach(block, position, index);
     });
   }
+}
+
+/** A few instructions between others that are left to the interpreter are carried out sooner than a region is entered. */
+function isWorthEntering({ blocks, entries }: Region, shortest: number): boolean {
+  const block = blocks.get(entries[0] as number);
+  const isShort = blocks.size === 1 && block !== undefined && block.instructions.length < shortest;
+  const isAlone = isShort && block.successors.length === 0 && LEADS_ON.has(block.ending);
+  return !isAlone;
 }
 
 function mayGrow({ region, rebuilds }: CompiledRegion): boolean {

@@ -1,6 +1,6 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ModuleBuilder } from "@likex/wasm-emitter";
-import { defineFlagFunctions } from "../interpreter/flag-functions.ts";
+import { importFlagFunctions } from "../interpreter/flag-functions.ts";
 import type { Region } from "./region.ts";
 import { createRunner, type RegionRunner } from "./runner.ts";
 import { writeRegion } from "./write-region.ts";
@@ -151,7 +151,7 @@ export class RegionStore {
       this.#dropAll();
     const module = new ModuleBuilder();
     module.importMemory("host", "memory", { minimum: 1 });
-    const flagFunctions = defineFlagFunctions(module);
+    const flagFunctions = importFlagFunctions(module, "shared");
     const written = plans.map(({ region }, i) => {
       const { rip } = region.page;
       const name = `region ${(rip + BigInt(region.entries[0] as number)).toString(16)}`;
@@ -160,7 +160,7 @@ export class RegionStore {
       return result;
     });
     const bytes = module.finish();
-    const imports = { host: { memory: this.#memory.memory } };
+    const imports = { host: { memory: this.#memory.memory }, shared: this.#runner.shared };
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
     this.statistics.modules++;
     this.statistics.bytes += bytes.length;

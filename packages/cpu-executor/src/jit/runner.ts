@@ -1,5 +1,6 @@
 import { i32, i64, load, ModuleBuilder, select } from "@likex/wasm-emitter";
 import { CONTEXT, JUMP_CACHE } from "../context.ts";
+import { defineFlagFunctions } from "../interpreter/flag-functions.ts";
 import { jumpCacheEntry } from "../jump-cache.ts";
 import { BLOCK } from "../record.ts";
 import { REGION_OUTCOME, REGION_RUN_TYPE, REGION_TYPE, RUN_OUTCOME } from "../region-type.ts";
@@ -8,6 +9,8 @@ import { REGION_OUTCOME, REGION_RUN_TYPE, REGION_TYPE, RUN_OUTCOME } from "../re
 export interface RegionRunner {
   readonly run: (context: number, block: number) => number;
   readonly regions: WebAssembly.Table;
+  /** What regions import as "shared": the functions of lazy flags. */
+  readonly shared: WebAssembly.ModuleImports;
 }
 
 /**
@@ -57,10 +60,13 @@ function emitRunner(counters: number): Uint8Array<ArrayBuffer> {
   code.unreachable();
   module.exportTable("regions", 1);
   module.exportFunction("run", code);
+  // Of all regions: a module of their own would be larger than most of those.
+  for (const written of defineFlagFunctions(module).written) module.exportFunction(written.name, written);
   return module.finish();
 }
 
 export function createRunner(memory: WebAssembly.Memory, counters: number): RegionRunner {
   const module = new WebAssembly.Module(emitRunner(counters));
-  return new WebAssembly.Instance(module, { host: { memory } }).exports as unknown as RegionRunner;
+  const { run, regions, ...shared } = new WebAssembly.Instance(module, { host: { memory } }).exports;
+  return { run: run as RegionRunner["run"], regions: regions as WebAssembly.Table, shared };
 }

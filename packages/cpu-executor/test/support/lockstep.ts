@@ -1,19 +1,22 @@
 import { HostMemory } from "@likex/host-memory";
 import { Cpu, SEGMENT, STOP } from "../../src/index.ts";
-import { createJit } from "../../src/jit/index.ts";
+import { createJit, type JitOptions } from "../../src/jit/index.ts";
+import { prepareEvents, randomEvent } from "./lockstep-events.ts";
 import type { Random } from "./random.ts";
 import { PROGRAM, randomProgram } from "./random-program.ts";
 import { FlatMmu } from "./real-mode.ts";
 
 const MEGABYTE = 1 << 20;
+const EAGER: JitOptions = { threshold: 2, batch: 1, shortest: 1 };
 
-export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "jit") {
+export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "jit", options: JitOptions = EAGER) {
   const memory = HostMemory.create({ bytes: 4 << 20 });
   const base = memory.allocateFrames(MEGABYTE / 4096);
-  const jit = createJit({ threshold: 2, batch: 1 });
+  const jit = createJit(options);
+  const mmu = new FlatMmu(base);
   const cpu = Cpu.create({
     memory,
-    mmu: new FlatMmu(base),
+    mmu,
     ...(tier === "jit" && { jit }),
   });
   cpu.cr0 = 0x11;
@@ -23,7 +26,7 @@ export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "
     cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
   memory.u8.set(code, base + PROGRAM.code);
   cpu.ripNumber = PROGRAM.code;
-  return { memory, base, cpu, compiled: () => jit.statistics(memory).regions };
+  return { memory, base, mmu, cpu, compiled: () => jit.statistics(memory).regions };
 }
 
 type Machine = ReturnType<typeof machine>;
@@ -45,11 +48,20 @@ export interface LockstepResult {
   readonly regions: number;
 }
 
-/** Runs one random program interpreted and compiled, with the same random budgets, and compares all state after each. */
+/**
+ * Runs one random program interpreted and compiled, with the same random budgets, and compares all state after each. Between
+ * them come interrupts, and code is changed or mapped elsewhere by others.
+ */
 export function runLockstep(random: Random): LockstepResult {
   const bits = random.pick([32, 64] as const);
   const code = randomProgram(random, bits);
-  const machines = (["interpreter", "jit"] as const).map((tier) => machine(bits, code, tier)) as [Machine, Machine];
+  const options = { threshold: random.pick([1, 2, 5, 20]), batch: random.pick([1, 2, 4]), shortest: 1 };
+  const machines = (["interpreter", "jit"] as const).map((tier) => machine(bits, code, tier, options)) as [
+    Machine,
+    Machine,
+  ];
+  const other = randomProgram(random, bits);
+  for (const m of machines) prepareEvents(m, bits, other);
   for (let i = 0; i < 16; i++) {
     const isPointer = [3, 6, 7].includes(i);
     const value = isPointer ? BigInt(PROGRAM.data + 0x100 + random.below(0x3000)) : random.value();
@@ -63,6 +75,8 @@ export function runLockstep(random: Random): LockstepResult {
   });
   for (let round = 0; round < 12; round++) {
     const budget = 1 + random.below(random.pick([3, 40, 400, 3000]));
+    const event = randomEvent(random);
+    if (event !== undefined) for (const m of machines) event(m);
     const [a, b] = machines.map((m) => stateOf(m, m.cpu.run(budget))) as [string, string];
     if (a !== b)
       return result(`${bits} bits, round ${round}, budget ${budget}\n  interpreted ${a}\n  compiled    ${b}`);
