@@ -1,4 +1,5 @@
 import type { HostMemory } from "@likex/host-memory";
+import { InvalidCpuOptionError } from "../errors.ts";
 import { Jit, type JitParts } from "./jit.ts";
 import { type CompiledRegion, type JitStatistics, RegionStore } from "./region-store.ts";
 
@@ -27,6 +28,8 @@ export interface JitOptions {
   readonly mostBytes?: number;
 }
 
+const MOST = 0x3fff_ffff;
+
 /** A compiled region, as a report shows it. */
 export interface RegionReport {
   /** Instruction pointer of its first entry. */
@@ -45,8 +48,12 @@ export class RegionCompiler {
   readonly #options: Required<JitOptions>;
   readonly #stores = new WeakMap<HostMemory, RegionStore>();
 
+  /** Throws InvalidCpuOptionError for an option below its range. */
   constructor(options: JitOptions) {
     this.#options = { ...JIT_DEFAULTS, ...options };
+    for (const [name, value] of Object.entries(this.#options))
+      if (!(Number.isInteger(value) && value >= 1 && value <= MOST))
+        throw new InvalidCpuOptionError(`${name} is ${value}; give an integer from 1 to ${MOST}, or leave it out`);
   }
 
   /** Runs the regions of an arena: what its interpreters import. */

@@ -145,8 +145,9 @@ export class RegionStore {
     return page !== undefined && this.#memory.isWatched(frame) && page.version === this.#memory.frameVersion(frame);
   }
 
-  /** Compiles regions in one module. */
-  add(plans: readonly RegionPlan[]): readonly CompiledRegion[] {
+  /** Compiles regions in one module: the first, where there are more than may be. */
+  add(wanted: readonly RegionPlan[]): readonly CompiledRegion[] {
+    const plans = wanted.slice(0, this.#limits.mostRegions);
     if (this.#regions.length + plans.length > this.#limits.mostRegions || this.#bytes > this.#limits.mostBytes)
       this.#dropAll();
     const module = new ModuleBuilder();

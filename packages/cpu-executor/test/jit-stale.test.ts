@@ -1,0 +1,128 @@
+import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
+import { describe, expect, it } from "vitest";
+import { Cpu, InvalidCpuOptionError, SEGMENT, STOP } from "../src/index.ts";
+import { createJit, type JitOptions } from "../src/jit/index.ts";
+import { FlatMmu } from "./support/real-mode.ts";
+
+const MEGABYTE = 1 << 20;
+const CALLER = 0x10000;
+const CALLEE = 0x11000;
+const ELSEWHERE = 0x51000;
+const CALLS = 2000;
+const LIMIT = 1_000_000;
+/** Behind the three bytes of ADD EAX, imm8. */
+const IMMEDIATE = CALLEE + 2;
+
+/** loop: CALL callee; DEC ECX; JNZ loop; HLT. */
+const CALLER_CODE = [0xe8, 0xfb, 0x0f, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xf4];
+/** ADD EAX, n; RET. */
+const calleeCode = (n: number): readonly number[] => [0x83, 0xc0, n, 0xc3];
+
+/** A processor that adds a number, a constant in the code of another page, in a loop of calls. */
+function machine(options: JitOptions = {}, memory: HostMemory = HostMemory.create({ bytes: 8 << 20 }), base?: number) {
+  const at = base ?? memory.allocateFrames(MEGABYTE / 4096);
+  const jit = createJit({ threshold: 20, batch: 1, ...options });
+  const mmu = new FlatMmu(at);
+  const add = (shared = jit): Cpu => {
+    const cpu = Cpu.create({ memory, mmu, jit: shared });
+    cpu.cr0 = 0x11;
+    cpu.efer = 0x500;
+    cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, 0xa09b);
+    for (const register of [SEGMENT.es, SEGMENT.ss, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs])
+      cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
+    return cpu;
+  };
+  const cpu = add();
+  memory.u8.set(CALLER_CODE, at + CALLER);
+  memory.u8.set(calleeCode(1), at + CALLEE);
+  memory.u8.set(calleeCode(5), at + ELSEWHERE);
+  const write = (address: number, value: number): void => {
+    memory.u8[at + address] = value;
+    memory.noteWrite(((at + address) & ~0xfff) as HostPhysicalAddress);
+  };
+  return { memory, mmu, cpu, jit, write, another: () => add() };
+}
+
+/** What the loop leaves in EAX, divided by the number of calls. */
+function sumOf(cpu: Cpu): number {
+  cpu.setRegister(0, 0n);
+  cpu.setRegister(1, BigInt(CALLS));
+  cpu.setRegister(4, 0x23f00n);
+  cpu.ripNumber = CALLER;
+  expect(cpu.run(LIMIT)).toBe(STOP.instruction);
+  return Number(cpu.getRegister(0)) / CALLS;
+}
+
+describe("code that changes under a compiled region", () => {
+  it("is not run any more when the other page of the region is mapped elsewhere", () => {
+    const { cpu, jit, mmu, memory } = machine();
+    expect(sumOf(cpu)).toBe(1);
+    expect(jit.regions(memory).some(({ pages }) => pages === 2)).toBe(true);
+    mmu.moved.set(CALLEE, ELSEWHERE);
+    cpu.flushTlb();
+    expect(sumOf(cpu)).toBe(5);
+    mmu.moved.delete(CALLEE);
+    cpu.flushTlb();
+    expect(sumOf(cpu)).toBe(1);
+  });
+
+  it("is not run any more when somebody else writes the other page of the region", () => {
+    const { cpu, write } = machine();
+    expect(sumOf(cpu)).toBe(1);
+    write(IMMEDIATE, 7);
+    expect(sumOf(cpu)).toBe(7);
+  });
+
+  it("is not run any more when it was written once more before it was executed again", () => {
+    const { cpu, write } = machine();
+    expect(sumOf(cpu)).toBe(1);
+    // After the first write nobody watches the frame, and the second changes no version.
+    write(IMMEDIATE, 7);
+    write(IMMEDIATE, 9);
+    expect(sumOf(cpu)).toBe(9);
+    write(IMMEDIATE, 1);
+    expect(sumOf(cpu)).toBe(1);
+  });
+
+  it("is compiled less and less often when it keeps changing", () => {
+    const { cpu, jit, memory, write } = machine();
+    for (let n = 0; n < 100; n++) {
+      write(IMMEDIATE, n);
+      expect(sumOf(cpu)).toBe(n);
+    }
+    expect(jit.statistics(memory).modules).toBeLessThan(30);
+  });
+});
+
+it.each([{ threshold: 0 }, { batch: 1.5 }, { mostRegions: -1 }, { mostBytes: Number.NaN }])(
+  "a compiler refuses options out of range: %o",
+  (options) => {
+    expect(() => createJit(options)).toThrow(InvalidCpuOptionError);
+  },
+);
+
+describe("the code of an arena", () => {
+  it("is compiled once for processors that share frames", () => {
+    const { cpu, jit, memory, another } = machine();
+    sumOf(cpu);
+    const { regions, executed } = jit.statistics(memory);
+    expect(regions).toBeGreaterThan(0);
+    expect(sumOf(another())).toBe(1);
+    const after = jit.statistics(memory);
+    expect(after.regions).toBe(regions);
+    // From the first block on that both have: all that the second processor did.
+    expect(after.executed - executed).toBeGreaterThan(CALLS * 4);
+  });
+
+  it.each([1, 2])("is dropped and compiled anew when there are more than %i regions of it", (mostRegions) => {
+    const { cpu, jit, memory, another, write } = machine({ mostRegions });
+    const other = another();
+    for (let n = 0; n < 20; n++) {
+      write(IMMEDIATE, n);
+      expect(sumOf(cpu)).toBe(n);
+      expect(sumOf(other)).toBe(n);
+    }
+    expect(jit.statistics(memory).evictions).toBeGreaterThan(0);
+    expect(jit.regions(memory).length).toBeLessThanOrEqual(mostRegions);
+  });
+});
