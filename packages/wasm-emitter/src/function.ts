@@ -40,7 +40,8 @@ export class FunctionBuilder implements FunctionReference {
   readonly index: number;
   readonly type: FunctionType;
   readonly name: string;
-  readonly #code = new ByteWriter();
+  #code = new ByteWriter();
+  #start = new ByteWriter();
   readonly #locals: ValueType[] = [];
   #depth = 0;
   #instructions = 0;
@@ -199,6 +200,16 @@ export class FunctionBuilder implements FunctionReference {
     this.#op(0x0f);
   }
 
+  /** Writes code that runs before all that is written outside of this: what it must do may show only later. */
+  atStart(body: () => void): void {
+    const { depth, code } = { depth: this.#depth, code: this.#code };
+    this.#depth = 0;
+    this.#code = this.#start;
+    body();
+    this.#code = code;
+    this.#depth = depth;
+  }
+
   unreachable(): void {
     this.#op(0x00);
   }
@@ -217,6 +228,7 @@ export class FunctionBuilder implements FunctionReference {
       body.unsigned(count);
       body.byte(VALUE_TYPE_CODE[type]);
     }
+    body.bytes(this.#start.toBytes());
     body.bytes(this.#code.toBytes());
     body.byte(0x0b);
     return body.toBytes();

@@ -8,7 +8,7 @@ export type { JitStatistics } from "./region-store.ts";
 
 /** What createJit takes where nothing is said. */
 export const JIT_DEFAULTS = {
-  threshold: 500,
+  threshold: 1000,
   batch: 16,
   shortest: 8,
   mostRegions: 4096,
@@ -16,7 +16,7 @@ export const JIT_DEFAULTS = {
 } as const;
 
 export interface JitOptions {
-  /** Entries of a block after which it is compiled, 1 or more. Default 500. */
+  /** Entries of a block after which it is compiled, 1 or more. Default 1000. */
   readonly threshold?: number;
   /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. Default 16. */
   readonly batch?: number;

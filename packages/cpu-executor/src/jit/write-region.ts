@@ -6,7 +6,7 @@ import {
   i64,
   type Label,
   load,
-  ModuleBuilder,
+  type ModuleBuilder,
 } from "@likex/wasm-emitter";
 import { CONTEXT, JUMP_CACHE } from "../context.ts";
 import { jumpCacheEntry } from "../jump-cache.ts";
@@ -28,7 +28,7 @@ export interface WrittenRegion {
   readonly entries: readonly number[];
 }
 
-/** Writes a region as a function. A first, discarded writing finds the registers that it names. */
+/** Writes a region as a function. */
 export function writeRegion(
   module: ModuleBuilder,
   region: Region,
@@ -36,11 +36,8 @@ export function writeRegion(
   name: string = "region",
 ): WrittenRegion {
   const flow = new RegionFlow(region);
-  const scratch = new ModuleBuilder().function(name, REGION_TYPE.params, REGION_TYPE.results);
-  const probe = new RegionWriter(scratch, region, flow, flagFunctions);
-  probe.write([]);
   const code = module.function(name, REGION_TYPE.params, REGION_TYPE.results);
-  new RegionWriter(code, region, flow, flagFunctions).write(probe.usedRegisters);
+  new RegionWriter(code, region, flow, flagFunctions).write();
   return { code, entries: flow.entries };
 }
 
@@ -114,21 +111,9 @@ class RegionWriter {
     };
   }
 
-  get usedRegisters(): readonly number[] {
-    return [...this.#frame.registers.used.keys()].sort((a, b) => a - b);
-  }
-
-  write(registers: readonly number[]): void {
+  write(): void {
     const { code } = this;
     const at = code.get(this.#frame.context);
-    const { flags } = this.#frame;
-    for (const number of registers) code.set(this.#frame.registers.of(number), load.i64(at, CONTEXT.gpr + number * 8));
-    code.set(flags.operation, load.i32(at, CONTEXT.flagOperation));
-    code.set(flags.result, load.i64(at, CONTEXT.flagResult));
-    code.set(flags.source, load.i64(at, CONTEXT.flagSource));
-    code.set(this.#budget, load.i32(at, CONTEXT.budget));
-    code.set(this.#frame.tlb, load.i32(at, CONTEXT.tlb));
-    code.set(this.#frame.tlbMask, load.i32(at, CONTEXT.tlbMask));
     code.block((done) => {
       this.#done = done;
       code.block((miss) => {
@@ -147,6 +132,21 @@ class RegionWriter {
     code.store("i32", at, code.get(this.#budget), CONTEXT.budget);
     code.store("i64", at, code.get(this.#rip), CONTEXT.rip);
     code.return(code.get(this.#outcome));
+    code.atStart(() => this.#load());
+  }
+
+  /** Takes the state that the region names from the context. */
+  #load(): void {
+    const { code } = this;
+    const at = code.get(this.#frame.context);
+    const { flags } = this.#frame;
+    for (const [number, local] of this.#frame.registers.used) code.set(local, load.i64(at, CONTEXT.gpr + number * 8));
+    code.set(flags.operation, load.i32(at, CONTEXT.flagOperation));
+    code.set(flags.result, load.i64(at, CONTEXT.flagResult));
+    code.set(flags.source, load.i64(at, CONTEXT.flagSource));
+    code.set(this.#budget, load.i32(at, CONTEXT.budget));
+    code.set(this.#frame.tlb, load.i32(at, CONTEXT.tlb));
+    code.set(this.#frame.tlbMask, load.i32(at, CONTEXT.tlbMask));
   }
 
   /** The pages' bits of the entries, and the choice of one. */
@@ -239,10 +239,8 @@ class RegionWriter {
     }
     this.#leaveIfMoved(position);
     const to = this.#flow.numberOf(position);
-    if (!this.#flow.canBranch(this.#current, to)) {
-      this.code.set(this.#entry, i32.const(this.#flow.entries.indexOf(position)));
-      this.code.br(this.#choice as Label);
-    } else if (to <= this.#current) this.code.br(this.#loops.get(to) as Label);
+    if (!this.#flow.canBranch(this.#current, to)) this.#chooseEntry(position);
+    else if (to <= this.#current) this.code.br(this.#loops.get(to) as Label);
     else if (this.#flow.isMerge(to)) this.code.br(this.#labels.get(to) as Label);
     else {
       const from = this.#current;
@@ -251,27 +249,42 @@ class RegionWriter {
     }
   }
 
-  /** Where an indirect branch leads to an entry of the region it stays inside. */
+  /** Where an indirect branch leads to an entry of the region, in a page that has been looked at, it stays inside. */
   #goToRip(rip: I64): void {
     const { code } = this;
-    const { ending } = this.#flow.blockOf(this.#current);
-    const known = ending === "return" ? this.#region.returns : this.#region.targets;
+    const block = this.#flow.blockOf(this.#current);
+    const known = block.ending === "return" ? this.#region.returns : this.#region.targets;
     code.set(this.#target, rip);
-    const sorted = [...known].sort((a, b) => a - b);
-    this.#search(sorted, (position) => {
-      code.if(i64.eq(code.get(this.#target), this.#ripOf(position)), () => this.#goTo(position));
+    const sorted = known.map((position) => ({ position, rip: this.#ripOf(position) }));
+    sorted.sort((a, b) => a.position - b.position);
+    const page = this.#pageOf(block.start);
+    code.block((unknown) => {
+      this.#search(sorted, (position) => {
+        const to = this.#pageOf(position);
+        if (to !== page) code.brIf(unknown, i32.eqz(i32.and(code.get(this.#seen), i32.const(1 << to))));
+        this.#chooseEntry(position);
+      });
     });
     this.#finish(code.get(this.#target), REGION_OUTCOME.jump);
   }
 
-  /** Looks a position up, in order, by halving; falls through where it is none of them. */
-  #search(sorted: readonly number[], found: (position: number) => void): void {
+  #chooseEntry(position: number): void {
+    this.code.set(this.#entry, i32.const(this.#flow.entries.indexOf(position)));
+    this.code.br(this.#choice as Label);
+  }
+
+  /** Looks the target up, in order, by halving; falls through where it is none of them. */
+  #search(
+    sorted: readonly { readonly position: number; readonly rip: I64 }[],
+    found: (position: number) => void,
+  ): void {
+    const target = this.code.get(this.#target);
     if (sorted.length <= 3) {
-      for (const position of sorted) found(position);
+      for (const { position, rip } of sorted) this.code.if(i64.eq(target, rip), () => found(position));
       return;
     }
     const half = sorted.length >> 1;
-    const isBelow = i64.ltU(this.code.get(this.#target), this.#ripOf(sorted[half] as number));
+    const isBelow = i64.ltU(target, (sorted[half] as (typeof sorted)[number]).rip);
     this.code.if(
       isBelow,
       () => this.#search(sorted.slice(0, half), found),
