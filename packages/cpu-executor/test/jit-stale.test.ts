@@ -58,10 +58,10 @@ describe("code that changes under a compiled region", () => {
     const { cpu, jit, mmu, memory } = machine();
     expect(sumOf(cpu)).toBe(1);
     expect(jit.regions(memory).some(({ pages }) => pages === 2)).toBe(true);
-    mmu.moved.set(CALLEE, ELSEWHERE);
+    mmu.elsewhere.set(CALLEE, ELSEWHERE);
     cpu.flushTlb();
     expect(sumOf(cpu)).toBe(5);
-    mmu.moved.delete(CALLEE);
+    mmu.elsewhere.delete(CALLEE);
     cpu.flushTlb();
     expect(sumOf(cpu)).toBe(1);
   });

@@ -65,7 +65,7 @@ function patch(random: Random): LockstepEvent {
 function remap(random: Random): LockstepEvent {
   const page = PROGRAM.code + PAGE * random.below(PROGRAM.codeBytes / PAGE);
   return ({ mmu, cpu }) => {
-    if (!mmu.moved.delete(page)) mmu.moved.set(page, page - PROGRAM.code + OTHER_CODE);
+    if (!mmu.elsewhere.delete(page)) mmu.elsewhere.set(page, page - PROGRAM.code + OTHER_CODE);
     cpu.flushTlb();
   };
 }

@@ -11,7 +11,7 @@ export class FlatMmu implements Mmu {
   readonly devices: Set<number> = new Set();
   readonly nonCanonical: Set<number> = new Set();
   /** Pages that are mapped to another one. */
-  readonly moved: Map<number, number> = new Map();
+  readonly elsewhere: Map<number, number> = new Map();
   /** Pages asked for, with the kind of access. */
   readonly asked: { readonly page: number; readonly access: number }[] = [];
   /** Device accesses: what a read answers, and what was written. */
@@ -34,7 +34,7 @@ export class FlatMmu implements Mmu {
     if (this.nonCanonical.has(page)) return MMU_RESULT.nonCanonical;
     const refused = this.absent.has(page) || (this.readOnly.has(page) && (access & ACCESS.write) !== 0);
     if (high !== 0 || page >= MEGABYTE || refused) return MMU_RESULT.stop;
-    this.hostPage = this.#base + (this.moved.get(page) ?? page);
+    this.hostPage = this.#base + (this.elsewhere.get(page) ?? page);
     this.permissions = this.readOnly.has(page) ? ACCESS.read | ACCESS.execute : 7;
     return MMU_RESULT.ok;
   }
