@@ -1,5 +1,5 @@
 import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Cpu, InvalidCpuOptionError, SEGMENT, STOP } from "../src/index.ts";
 import { createJit, type JitOptions } from "../src/jit/index.ts";
 import { FlatMmu } from "./support/real-mode.ts";
@@ -91,6 +91,31 @@ describe("code that changes under a compiled region", () => {
       expect(sumOf(cpu)).toBe(n);
     }
     expect(jit.statistics(memory).modules).toBeLessThan(30);
+  });
+});
+
+describe("a compiler in the background", () => {
+  it("has code run compiled once its result could come", async () => {
+    const { cpu, jit, memory } = machine({ compilation: "background" });
+    expect(sumOf(cpu)).toBe(1);
+    expect(jit.statistics(memory).regions).toBe(0);
+    await vi.waitFor(() => expect(jit.statistics(memory).regions).toBeGreaterThan(0));
+    expect(sumOf(cpu)).toBe(1);
+    expect(jit.statistics(memory).executed).toBeGreaterThan(CALLS * 4);
+  });
+
+  it("compiles by itself where no result can come", () => {
+    const { cpu, jit, memory } = machine({ compilation: "background" });
+    for (let i = 0; i < 400; i++) expect(sumOf(cpu)).toBe(1);
+    expect(jit.statistics(memory).executed).toBeGreaterThan(0);
+  });
+
+  it("does not run code that has changed meanwhile", async () => {
+    const { cpu, jit, memory, write } = machine({ compilation: "background" });
+    expect(sumOf(cpu)).toBe(1);
+    write(IMMEDIATE, 7);
+    await vi.waitFor(() => expect(jit.statistics(memory).regions).toBeGreaterThan(0));
+    expect(sumOf(cpu)).toBe(7);
   });
 });
 

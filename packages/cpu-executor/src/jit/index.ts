@@ -13,6 +13,7 @@ export const JIT_DEFAULTS = {
   shortest: 8,
   mostRegions: 4096,
   mostBytes: 67_108_864,
+  compilation: "now",
 } as const;
 
 export interface JitOptions {
@@ -22,6 +23,13 @@ export interface JitOptions {
   readonly batch?: number;
   /** Instructions in front of one that is left to the interpreter below which there is no region. Default 8. */
   readonly shortest?: number;
+  /**
+   * "now" (the default) stops the guest while its code is compiled, for what is less than a millisecond a region. "background" has
+   * the engine compile on a thread of its own while the guest is interpreted, and suits an embedding program that
+   * returns to its event loop often, as a page in a browser must: results come from there. One that does not return for
+   * a few million instructions has the code compiled as with "now".
+   */
+  readonly compilation?: "now" | "background";
   /** Compiled regions of an arena at most; then all are dropped, and hot code is compiled anew. Default 4096. */
   readonly mostRegions?: number;
   /** The same for bytes of WebAssembly. Default 64 MiB. */
@@ -51,7 +59,10 @@ export class RegionCompiler {
   /** Throws InvalidCpuOptionError for an option below its range. */
   constructor(options: JitOptions) {
     this.#options = { ...JIT_DEFAULTS, ...options };
-    for (const [name, value] of Object.entries(this.#options))
+    const { compilation, ...numbers } = this.#options;
+    if (compilation !== "now" && compilation !== "background")
+      throw new InvalidCpuOptionError(`compilation is ${compilation}; give "now" or "background", or leave it out`);
+    for (const [name, value] of Object.entries(numbers))
       if (!(Number.isInteger(value) && value >= 1 && value <= MOST))
         throw new InvalidCpuOptionError(`${name} is ${value}; give an integer from 1 to ${MOST}, or leave it out`);
   }

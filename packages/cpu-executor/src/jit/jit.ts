@@ -5,7 +5,7 @@ import type { InstructionSelector } from "../predecode.ts";
 import { BLOCK } from "../record.ts";
 import type { Ending } from "./instruction.ts";
 import { discoverRegion, type ExecutedCode, type Region, type RegionBase, type RegionPage } from "./region.ts";
-import type { CompiledRegion, RegionPlan, RegionStore } from "./region-store.ts";
+import type { CompiledRegion, RegionPlan, RegionStore, WrittenModule } from "./region-store.ts";
 
 /** What a processor gives its compiler. */
 export interface JitParts {
@@ -25,6 +25,8 @@ export interface JitThresholds {
   readonly batch: number;
   /** Fewer instructions than this in front of one that is left to the interpreter are none for a region. */
   readonly shortest: number;
+  /** "now" stops the guest while it is compiled; "background" lets it be interpreted until the module is there. */
+  readonly compilation: "now" | "background";
 }
 
 /** A block that has been entered so often, as part of the threshold, belongs to the regions that reach it. */
@@ -34,6 +36,7 @@ const PAGE = 4096;
 const MOST_REBUILDS = 4;
 const MOST_GROWN = 192;
 const MOST_RUNS = 256;
+const MOST_PATIENCE = 64;
 /** Endings behind which direct branches lead on. */
 const LEADS_ON: ReadonlySet<Ending> = new Set(["next", "jump", "conditional"]);
 
@@ -43,8 +46,10 @@ export class Jit {
   readonly #store: RegionStore;
   readonly #thresholds: JitThresholds;
   readonly #waiting = new Set<number>();
-  /** How often the processor has run since blocks wait. */
-  #runs = 0;
+  /** Being compiled in the background. */
+  #pending: WrittenModule | undefined;
+  /** How often something that waits was passed over. */
+  #patience = 0;
   #codeGeneration: number;
   #storeGeneration: number;
 
@@ -66,7 +71,7 @@ export class Jit {
       this.#parts.code.flush();
     }
     // A guest that exits often never comes to the end of a slice.
-    if (this.#waiting.size > 0 && ++this.#runs >= MOST_RUNS) this.compile();
+    if (this.isWaiting && ++this.#patience >= MOST_RUNS) this.compile();
   }
 
   /** A block has become hot. True when it is worth compiling now. */
@@ -77,14 +82,31 @@ export class Jit {
     return this.#waiting.size >= this.#thresholds.batch;
   }
 
+  /** Something is to be compiled, or is being compiled in the background. */
   get isWaiting(): boolean {
-    return this.#waiting.size > 0;
+    return this.#waiting.size > 0 || this.#pending !== undefined;
   }
 
-  /** Compiles what waits. */
+  /** Compiles what waits, or begins to. */
   compile(): void {
     const started = performance.now();
     this.#forgetDropped();
+    if (this.#pending !== undefined) {
+      // The embedding program has not returned to its event loop for so long that nothing can come from there.
+      if (++this.#patience < MOST_PATIENCE) return;
+      this.#finish(this.#pending, new WebAssembly.Module(this.#pending.bytes));
+    }
+    const plans = this.#plans();
+    if (plans.length > 0) {
+      const written = this.#store.write(plans);
+      if (this.#thresholds.compilation === "background") this.#begin(written);
+      else this.#finish(written, new WebAssembly.Module(written.bytes));
+    }
+    this.#store.statistics.milliseconds += performance.now() - started;
+  }
+
+  /** Regions for the blocks that wait. */
+  #plans(): readonly RegionPlan[] {
     const plans: RegionPlan[] = [];
     for (const block of this.#waiting) {
       if (this.#attachKnown(block) || this.#isPlanned(plans, block)) continue;
@@ -92,13 +114,31 @@ export class Jit {
       if (plan !== undefined) plans.push(plan);
     }
     this.#waiting.clear();
-    this.#runs = 0;
-    if (plans.length === 0) return;
-    const compiled = this.#store.add(plans);
+    this.#patience = 0;
+    return plans;
+  }
+
+  /** Has the engine compile on a thread of its own; the result is taken when the embedding program returns to its event loop. */
+  #begin(written: WrittenModule): void {
+    this.#pending = written;
+    WebAssembly.compile(written.bytes).then(
+      (module) => {
+        if (this.#pending === written) this.#finish(written, module);
+      },
+      // Where memory for code is short the blocks stay interpreted.
+      () => {
+        if (this.#pending === written) this.#pending = undefined;
+      },
+    );
+  }
+
+  #finish(written: WrittenModule, module: WebAssembly.Module): void {
+    this.#pending = undefined;
+    this.#patience = 0;
+    const compiled = this.#store.add(written, module);
     // Reaching a limit has dropped what blocks refer to.
     if (this.#storeGeneration !== this.#store.generation) this.refresh();
     else for (const region of compiled) this.#attachEntries(region);
-    this.#store.statistics.milliseconds += performance.now() - started;
   }
 
   /** Blocks that waited are gone when the code cache has been emptied. */

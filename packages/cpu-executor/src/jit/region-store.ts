@@ -32,6 +32,14 @@ export interface RegionPlan {
   readonly rebuilds: number;
 }
 
+/** Regions as a module that is yet to be compiled. */
+export interface WrittenModule {
+  readonly plans: readonly RegionPlan[];
+  /** Of each region. */
+  readonly entries: readonly (readonly number[])[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 /** What has been compiled so far. */
 export interface JitStatistics {
   /** Regions, and the guest instructions in them. */
@@ -145,31 +153,35 @@ export class RegionStore {
     return page !== undefined && this.#memory.isWatched(frame) && page.version === this.#memory.frameVersion(frame);
   }
 
-  /** Compiles regions in one module: the first, where there are more than may be. */
-  add(wanted: readonly RegionPlan[]): readonly CompiledRegion[] {
+  /** Writes regions as one module: the first, where there are more than may be. */
+  write(wanted: readonly RegionPlan[]): WrittenModule {
     const plans = wanted.slice(0, this.#limits.mostRegions);
-    if (this.#regions.length + plans.length > this.#limits.mostRegions || this.#bytes > this.#limits.mostBytes)
-      this.#dropAll();
     const module = new ModuleBuilder();
     module.importMemory("host", "memory", { minimum: 1 });
     const flagFunctions = importFlagFunctions(module, "shared");
-    const written = plans.map(({ region }, i) => {
+    const entries = plans.map(({ region }, i) => {
       const { rip } = region.page;
       const name = `region ${(rip + BigInt(region.entries[0] as number)).toString(16)}`;
-      const result = writeRegion(module, region, flagFunctions, name);
-      module.exportFunction(`${i}`, result.code);
-      return result;
+      const written = writeRegion(module, region, flagFunctions, name);
+      module.exportFunction(`${i}`, written.code);
+      return written.entries;
     });
-    const bytes = module.finish();
+    return { plans, entries, bytes: module.finish() };
+  }
+
+  /** Makes the regions of a compiled module ones that can be run. */
+  add({ plans, entries, bytes }: WrittenModule, module: WebAssembly.Module): readonly CompiledRegion[] {
+    if (this.#regions.length + plans.length > this.#limits.mostRegions || this.#bytes > this.#limits.mostBytes)
+      this.#dropAll();
     const imports = { host: { memory: this.#memory.memory }, shared: this.#runner.shared };
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
+    const { exports } = new WebAssembly.Instance(module, imports);
     this.statistics.modules++;
     this.statistics.bytes += bytes.length;
     this.#bytes += bytes.length;
     return plans.map((plan, i) => {
-      const { entries } = written[i] as (typeof written)[number];
       const position = this.#regions.length + 1;
-      const compiled = { position, ...plan, entries, bytes: bytes.length / plans.length };
+      const share = bytes.length / plans.length;
+      const compiled = { position, ...plan, entries: entries[i] as readonly number[], bytes: share };
       this.#place(compiled, exports[i] as WebAssembly.ExportValue);
       return compiled;
     });
