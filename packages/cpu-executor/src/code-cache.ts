@@ -35,6 +35,8 @@ interface CachedBlock {
   address: number;
   /** Of the frame that holds its code, when it was decoded. */
   version: number;
+  /** The same of the frame that its one instruction crosses into. */
+  crossed: { readonly frame: HostPhysicalAddress; readonly version: number } | undefined;
   /** Another block at the same place, which the guest sees elsewhere or as code of another width. */
   readonly next: CachedBlock | undefined;
 }
@@ -67,6 +69,8 @@ export class CodeCache {
   /** Where the block last built ends, and whether its code crosses a page. */
   #end = 0;
   #crosses = false;
+  /** Host address of the page that it crosses into. */
+  #crossedInto = 0;
   /** BLOCK.heat of new blocks that can be found again, by the host address of their code. */
   heatOf: (host: number, ripLow: number, bits: number) => number = () => NEVER_HOT;
   /** Incremented when every block's address has become invalid. */
@@ -93,7 +97,10 @@ export class CodeCache {
     const frame = (source.host & ~0xfff) as HostPhysicalAddress;
     let known = this.#known(source);
     this.isKept = true;
-    if (known !== undefined && known.version === this.#memory.frameVersion(frame)) return known.address;
+    if (known !== undefined && this.#isCurrent(known, source)) {
+      this.isKept = known.crossed === undefined;
+      return known.address;
+    }
     if (this.#next + LARGEST_BLOCK > this.#base + CAPACITY) {
       this.flush();
       known = undefined;
@@ -102,16 +109,29 @@ export class CodeCache {
     this.isKept = address > 0 && !this.#crosses;
     if (address <= 0) return address;
     this.#next = this.#end;
-    if (!this.isKept) return address;
     this.#memory.watchFrame(frame);
     const version = this.#memory.frameVersion(frame);
+    const crossed = this.#crosses ? this.#watchCrossed() : undefined;
     const heat = kind === "entry" ? this.heatOf(source.host, source.ripLow, source.bits) : NEVER_HOT;
     this.#memory.i32[(address + BLOCK.heat) >> 2] = heat;
     this.#memory.i32[(address + BLOCK.version) >> 2] = version;
     const { host, ripLow, ripHigh, bits } = source;
-    if (known !== undefined) Object.assign(known, { address, version });
-    else this.#blocks.set(host, { ripLow, ripHigh, bits, address, version, next: this.#blocks.get(host) });
+    if (known !== undefined) Object.assign(known, { address, version, crossed });
+    else this.#blocks.set(host, { ripLow, ripHigh, bits, address, version, crossed, next: this.#blocks.get(host) });
     return address;
+  }
+
+  /** Its code is what it was. Where the guest has the page that it crosses into is asked each time. */
+  #isCurrent({ version, crossed }: CachedBlock, source: CodeSource): boolean {
+    if (version !== this.#memory.frameVersion((source.host & ~0xfff) as HostPhysicalAddress)) return false;
+    if (crossed === undefined) return true;
+    return crossed.version === this.#memory.frameVersion(crossed.frame) && crossed.frame === source.nextPage();
+  }
+
+  #watchCrossed(): CachedBlock["crossed"] {
+    const frame = this.#crossedInto as HostPhysicalAddress;
+    this.#memory.watchFrame(frame);
+    return { frame, version: this.#memory.frameVersion(frame) };
   }
 
   #known(source: CodeSource): CachedBlock | undefined {
@@ -184,6 +204,7 @@ export class CodeCache {
         const next = source.nextPage();
         if (next < 0) return next;
         this.#crosses = true;
+        this.#crossedInto = next;
         const here = pageEnd - host;
         this.#crossing.set(u8.subarray(host, pageEnd));
         this.#crossing.set(u8.subarray(next, next + 16 - here), here);

@@ -384,6 +384,7 @@ export class Cpu extends CpuState {
       return RUNNING;
     }
     if (status !== STATUS.lookup) return this.#handle(status);
+    if (this.#jit?.hasWaitedLong() === true) this.#compile();
     if (this.windowRequest !== 0) this.#finder.refresh();
     return this.#jumped();
   }

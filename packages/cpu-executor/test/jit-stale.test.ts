@@ -18,13 +18,19 @@ const CALLER_CODE = [0xe8, 0xfb, 0x0f, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xf4];
 /** ADD EAX, n; RET. */
 const calleeCode = (n: number): readonly number[] => [0x83, 0xc0, n, 0xc3];
 
+/** At the end of the first page. loop: ADD EAX, n, whose last byte is the first of the next page; DEC ECX; JNZ loop; HLT. */
+const CROSSING = CALLEE - 4;
+const CROSSING_CODE = [0x05, 0, 0, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xf4];
+const crossingTail = (n: number): readonly number[] => [n, ...CROSSING_CODE.slice(5)];
+
 /** A processor that adds a number, a constant in the code of another page, in a loop of calls. */
-function machine(options: JitOptions = {}, memory: HostMemory = HostMemory.create({ bytes: 8 << 20 }), base?: number) {
-  const at = base ?? memory.allocateFrames(MEGABYTE / 4096);
+function machine(options: JitOptions = {}) {
+  const memory = HostMemory.create({ bytes: 8 << 20 });
+  const at = memory.allocateFrames(MEGABYTE / 4096);
   const jit = createJit({ threshold: 20, batch: 1, ...options });
   const mmu = new FlatMmu(at);
-  const add = (shared = jit): Cpu => {
-    const cpu = Cpu.create({ memory, mmu, jit: shared });
+  const add = (tier: { readonly jit?: typeof jit } = { jit }): Cpu => {
+    const cpu = Cpu.create({ memory, mmu, ...tier });
     cpu.cr0 = 0x11;
     cpu.efer = 0x500;
     cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, 0xa09b);
@@ -40,15 +46,16 @@ function machine(options: JitOptions = {}, memory: HostMemory = HostMemory.creat
     memory.u8[at + address] = value;
     memory.noteWrite(((at + address) & ~0xfff) as HostPhysicalAddress);
   };
-  return { memory, mmu, cpu, jit, write, another: () => add() };
+  const load = (address: number, bytes: readonly number[]): void => memory.u8.set(bytes, at + address);
+  return { memory, mmu, cpu, jit, write, load, another: add };
 }
 
 /** What the loop leaves in EAX, divided by the number of calls. */
-function sumOf(cpu: Cpu): number {
+function sumOf(cpu: Cpu, start: number = CALLER): number {
   cpu.setRegister(0, 0n);
   cpu.setRegister(1, BigInt(CALLS));
   cpu.setRegister(4, 0x23f00n);
-  cpu.ripNumber = CALLER;
+  cpu.ripNumber = start;
   expect(cpu.run(LIMIT)).toBe(STOP.instruction);
   return Number(cpu.getRegister(0)) / CALLS;
 }
@@ -125,6 +132,25 @@ it.each([{ threshold: 0 }, { batch: 1.5 }, { mostRegions: -1 }, { mostBytes: Num
     expect(() => createJit(options)).toThrow(InvalidCpuOptionError);
   },
 );
+
+describe.each(["interpreter", "regions"])("an instruction in two pages (%s)", (tier) => {
+  it("is what the second page has now, written or mapped", () => {
+    const m = machine();
+    const cpu = m.another(tier === "regions" ? { jit: m.jit } : {});
+    m.load(CROSSING, CROSSING_CODE);
+    m.load(ELSEWHERE, crossingTail(6));
+    const unit = 1 << 24;
+    expect(sumOf(cpu, CROSSING)).toBe(0);
+    m.write(CALLEE, 1);
+    expect((sumOf(cpu, CROSSING) * CALLS) % 2 ** 32).toBe((CALLS * unit) % 2 ** 32);
+    m.mmu.elsewhere.set(CALLEE, ELSEWHERE);
+    cpu.flushTlb();
+    expect((sumOf(cpu, CROSSING) * CALLS) % 2 ** 32).toBe((CALLS * 6 * unit) % 2 ** 32);
+    m.write(ELSEWHERE, 3);
+    expect((sumOf(cpu, CROSSING) * CALLS) % 2 ** 32).toBe((CALLS * 3 * unit) % 2 ** 32);
+    expect(m.jit.statistics(m.memory).executed > 0).toBe(tier === "regions");
+  });
+});
 
 describe("the code of an arena", () => {
   it("is compiled once for processors that share frames", () => {

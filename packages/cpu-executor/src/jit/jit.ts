@@ -2,7 +2,7 @@ import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import type { CodeCache } from "../code-cache.ts";
 import { CODE_MODE, CONTEXT } from "../context.ts";
 import type { InstructionSelector } from "../predecode.ts";
-import { BLOCK } from "../record.ts";
+import { BLOCK, NEVER_HOT } from "../record.ts";
 import type { Ending } from "./instruction.ts";
 import { discoverRegion, type ExecutedCode, type Region, type RegionBase, type RegionPage } from "./region.ts";
 import type { CompiledRegion, RegionPlan, RegionStore, WrittenModule } from "./region-store.ts";
@@ -70,8 +70,12 @@ export class Jit {
       this.#storeGeneration = this.#store.generation;
       this.#parts.code.flush();
     }
-    // A guest that exits often never comes to the end of a slice.
-    if (this.isWaiting && ++this.#patience >= MOST_RUNS) this.compile();
+    if (this.hasWaitedLong()) this.compile();
+  }
+
+  /** True when something waits and this has been asked often: a guest that needs the processor often never ends a slice. */
+  hasWaitedLong(): boolean {
+    return this.isWaiting && ++this.#patience >= MOST_RUNS;
   }
 
   /** A block has become hot. True when it is worth compiling now. */
@@ -209,7 +213,7 @@ export class Jit {
       code.blockAt(at.host + position - at.offset, lowOf(position), page.bits);
     return {
       ...{ u8: memory.u8, selector, page },
-      isWarm: (at, position) => this.#isWarm(blockOf(at, position)),
+      isWarm: (at, position) => this.#isWarm(blockOf(at, position)) || this.#isWarmAside(blockOf(at, position)),
       pageOf: (position) => {
         const offset = position & ~(PAGE - 1);
         if (offset === 0) return { offset, host, version: version(host) };
@@ -234,6 +238,13 @@ export class Jit {
     const heat = this.#parts.memory.i32[(block + BLOCK.heat) >> 2] as number;
     const { threshold } = this.#thresholds;
     return heat > threshold ? this.#isAttached(block) : (threshold - heat) * WARM >= threshold;
+  }
+
+  /** A block that never becomes hot by itself, because a region has left its first instruction to the interpreter. */
+  #isWarmAside(block: number): boolean {
+    if (block === 0) return false;
+    const entries = NEVER_HOT - (this.#parts.memory.i32[(block + BLOCK.heat) >> 2] as number);
+    return entries * WARM >= this.#thresholds.threshold && entries < NEVER_HOT >> 1;
   }
 
   #isAttached(block: number): boolean {

@@ -1,4 +1,4 @@
-import { createDecodedInstruction, DECODE_STATUS, decodeInto } from "@likex/x86-decoder";
+import { createDecodedInstruction, DECODE_STATUS, type DecodedInstruction, decodeInto } from "@likex/x86-decoder";
 import type { InstructionSelector } from "../predecode.ts";
 import { describe, type Ending, endingOf, type RegionInstruction } from "./instruction.ts";
 
@@ -54,6 +54,8 @@ export interface ExecutedCode {
 }
 
 const PAGE = 4096;
+/** Bytes of an instruction at most. */
+const LONGEST = 15;
 const MOST_INSTRUCTIONS = 256;
 const MOST_IN_BLOCK = 64;
 const MOST_PAGES = 4;
@@ -158,7 +160,9 @@ class Discovery {
     let at = start;
     while (instructions.length < MOST_IN_BLOCK && at < pageEnd) {
       const decoded = createDecodedInstruction();
-      const status = decodeInto(u8, host + at, host + pageEnd, base.bits, decoded);
+      let status = decodeInto(u8, host + at, host + pageEnd, base.bits, decoded);
+      const crosses = status === DECODE_STATUS.truncated;
+      if (crosses) status = this.#decodeAcross(page, at, decoded);
       const selection = status === DECODE_STATUS.ok ? selector.select(decoded) : undefined;
       const ending = selection === undefined ? undefined : endingOf(selection);
       const instruction = selection === undefined ? undefined : describe(decoded, selection, at);
@@ -170,9 +174,29 @@ class Discovery {
       instructions.push(instruction);
       at += decoded.length;
       if (ending !== "next") return { instructions, end: at, ending, targets: this.#follow(instruction, ending) };
+      if (crosses) break;
     }
     const isCut = instructions.length === MOST_IN_BLOCK || at >= pageEnd;
     return { instructions, end: at, ending: "next", targets: isCut ? [at] : [] };
+  }
+
+  /**
+   * Decodes an instruction that ends in the next page, if that is known by a block that begins behind the instruction. Returns a
+   * DECODE_STATUS.
+   */
+  #decodeAcross(page: RegionPage, at: number, decoded: DecodedInstruction): number {
+    const { u8, page: base } = this.#code;
+    const pageEnd = page.offset + PAGE;
+    const here = pageEnd - at;
+    const bytes = new Uint8Array(LONGEST);
+    bytes.set(u8.subarray(page.host + at - page.offset, page.host + PAGE));
+    for (let inNext = 1; here + inNext <= LONGEST; inNext++) {
+      const next = this.#pageOf(pageEnd + inNext);
+      if (next === undefined) continue;
+      bytes.set(u8.subarray(next.host, next.host + LONGEST - here), here);
+      return decodeInto(bytes, 0, LONGEST, base.bits, decoded);
+    }
+    return DECODE_STATUS.truncated;
   }
 
   /** A branch with an operand of 16 bits drops the upper half of the instruction pointer; one to no canonical address raises #GP. */

@@ -16,6 +16,7 @@ import type { FlagFunctions, KnownFlags } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
 import { RegionFlow } from "./flow.ts";
+import type { RegionInstruction } from "./instruction.ts";
 import type { Region, RegionBlock } from "./region.ts";
 import { RegionBuilder, type RegionFrame, RegisterLocals } from "./region-builder.ts";
 
@@ -297,21 +298,30 @@ class RegionWriter {
    * what was compiled: the block known at that place tells.
    */
   #leaveIfMoved(position: number): void {
-    const page = this.#pageOf(position);
-    const current = this.#pageOf(this.#flow.blockOf(this.#current).start);
-    if (page === current) return;
+    if (this.#pageOf(position) === this.#pageOf(this.#flow.blockOf(this.#current).start)) return;
     const { code } = this;
+    this.#lookAt(position, (condition) =>
+      code.if(condition, () => this.#finish(this.#ripOf(position), REGION_OUTCOME.jump)),
+    );
+  }
+
+  /** The same before an instruction that ends in another page than it begins in. */
+  #lookAcross({ start, end }: RegionInstruction): void {
+    if (this.#pageOf(start) !== this.#pageOf(end - 1)) this.#lookAt(end, this.#frame.leaveIf);
+  }
+
+  /** Looks at a position's page, once: `leaveIf` is given conditions under which the guest has something else there. */
+  #lookAt(position: number, leaveIf: (condition: I32) => void): void {
+    const { code } = this;
+    const page = this.#pageOf(position);
     const { host, version, offset } = this.#region.pages[page] as Region["pages"][number];
     code.if(i32.eqz(i32.and(code.get(this.#seen), i32.const(1 << page))), () => {
       const rip = this.#ripOf(position);
-      const entry = this.#cacheEntry;
-      const block = this.#block;
-      const leave = (condition: I32): void => code.if(condition, () => this.#finish(rip, REGION_OUTCOME.jump));
-      code.set(entry, jumpCacheEntry(code.get(this.#frame.context), rip));
-      leave(i64.ne(load.i64(code.get(entry), JUMP_CACHE.rip), rip));
-      code.set(block, load.i32(code.get(entry), JUMP_CACHE.block));
-      leave(i32.ne(load.i32(code.get(block), BLOCK.host), i32.const(host + position - offset)));
-      leave(i32.ne(load.i32(code.get(block), BLOCK.version), i32.const(version)));
+      code.set(this.#cacheEntry, jumpCacheEntry(code.get(this.#frame.context), rip));
+      leaveIf(i64.ne(load.i64(code.get(this.#cacheEntry), JUMP_CACHE.rip), rip));
+      code.set(this.#block, load.i32(code.get(this.#cacheEntry), JUMP_CACHE.block));
+      leaveIf(i32.ne(load.i32(code.get(this.#block), BLOCK.host), i32.const(host + position - offset)));
+      leaveIf(i32.ne(load.i32(code.get(this.#block), BLOCK.version), i32.const(version)));
       code.set(this.#seen, i32.or(code.get(this.#seen), i32.const(1 << page)));
     });
   }
@@ -358,6 +368,7 @@ class RegionWriter {
     block.instructions.forEach((instruction, index) => {
       this.#begin(block, index);
       this.#frame.pool.reset();
+      this.#lookAcross(instruction);
       const builder = new RegionBuilder(this.#frame, instruction, known);
       const isLast = index === count - 1;
       // What the branch does not change its targets know.
