@@ -2,6 +2,7 @@ import type { HostMemory } from "@likex/host-memory";
 import { CodeCache, type CodeSource, FETCH } from "./code-cache.ts";
 import { CONTEXT, SEGMENT } from "./context.ts";
 import type { InstructionSelector } from "./predecode.ts";
+import { BLOCK } from "./record.ts";
 import type { SoftTlb } from "./soft-tlb.ts";
 import type { CpuState } from "./state.ts";
 
@@ -44,6 +45,14 @@ export class BlockFinder {
 
   /** The block at RIP, or a FETCH code. A region that leaves an instruction to the interpreter makes it go on there ("resume"). */
   find(kind: "entry" | "resume" = "entry"): number {
+    const block = this.#find(kind);
+    if (kind === "entry" || block <= 0) return block;
+    // As it was before it was compiled, or the region would leave the same instruction again.
+    const original = this.#memory.i32[(block + BLOCK.original) >> 2] as number;
+    return original === 0 ? block : original;
+  }
+
+  #find(kind: "entry" | "resume"): number {
     const { i32 } = this.#memory;
     const ripAt = (this.#state.contextAddress + CONTEXT.rip) >> 2;
     const low = i32[ripAt] as number;
