@@ -339,7 +339,7 @@ export class Cpu extends CpuState {
         if (!isPlain) stop = this.#step(flags);
         else stop = flags === 0 ? this.#runBlocks() : this.#runResumed();
       }
-      if (stop !== RUNNING && stop !== BORDER) return stop;
+      if (stop !== RUNNING && stop !== BORDER && stop !== AGAIN) return stop;
     }
   }
 
@@ -381,7 +381,7 @@ export class Cpu extends CpuState {
     if (status === STATUS.hot) return this.#hot();
     if (status === STATUS.resume) {
       this.#fetchKind = "resume";
-      return RUNNING;
+      return AGAIN;
     }
     if (status !== STATUS.lookup) return this.#handle(status);
     if (this.#jit?.hasWaitedLong() === true) this.#compile();
@@ -412,7 +412,7 @@ export class Cpu extends CpuState {
   #hot(): number {
     const block = this.memory.i32[(this.contextAddress + CONTEXT.block) >> 2] as number;
     if (this.#jit?.request(block) === true) this.#compile();
-    return RUNNING;
+    return AGAIN;
   }
 
   #compile(): void {
@@ -431,7 +431,9 @@ export class Cpu extends CpuState {
     const status = this.#interpreter.run(this.contextAddress, block);
     this.budgetLeft += held;
     this.#started += held;
-    return status;
+    // Emitted code has gone on to the next block, which is not for this time.
+    if (status === STATUS.hot) this.#hot();
+    return status === STATUS.hot || status === STATUS.resume ? STATUS.budget : status;
   }
 
   /** One instruction, with the breakpoints before it and the traps behind it. */
@@ -782,6 +784,8 @@ export class Cpu extends CpuState {
 const RUNNING = -1;
 /** An event was delivered between two instructions: what comes there is looked at again. */
 const BORDER = -2;
+/** run() goes on, where the instruction that comes next may be the one that it began with: nothing has happened to that. */
+const AGAIN = -3;
 
 /**
  * Instructions in one call of the interpreter at most: engines replace a running function's code by better one only when it

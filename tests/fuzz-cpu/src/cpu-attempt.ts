@@ -1,4 +1,5 @@
 import { STOP } from "@likex/cpu-executor";
+import { createJit } from "@likex/cpu-executor/jit";
 import { Guest } from "./guest.ts";
 import { answer, disturb } from "./outside.ts";
 import { place } from "./place.ts";
@@ -8,6 +9,7 @@ import { createScenario, type Scenario, type Segment } from "./scenario.ts";
 const STOP_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(STOP).map(([name, stop]) => [stop, name]));
 const ALL_EXCEPTIONS = 0xffffffff;
 const MOST_MIGRATIONS = 3;
+const EAGER = { batch: 1, shortest: 1, mostRegions: 500 } as const;
 
 /** Told of what happens in an attempt, for people. */
 export type Log = (line: string) => void;
@@ -27,7 +29,7 @@ export const attemptOnCpu = (seed: number, log?: Log): string | undefined => run
 
 export function runScenario(scenario: Scenario, log?: Log): string | undefined {
   log?.(`${scenario.translation}, ${scenario.modes.join(" ")}`);
-  const whole = new Guest(scenario);
+  const whole = new Guest(scenario, createJit({ ...EAGER, threshold: 1 + (scenario.seed % 4) }));
   const pieces = new Guest(scenario);
   try {
     whole.takeState(scenario.states[0]!);

@@ -1,4 +1,5 @@
 import { Cpu } from "@likex/cpu-executor";
+import type { RegionCompiler } from "@likex/cpu-executor/jit";
 import { GuestMmu, SPTE_FORMAT, TdpMmu } from "@likex/ept-mmu";
 import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
 import { Arena } from "./arena.ts";
@@ -42,7 +43,11 @@ export class Guest {
   #random = 0;
   #lastRoot = -1;
 
-  constructor(scenario: Scenario) {
+  readonly #jit: RegionCompiler | undefined;
+
+  /** Interpreted, or with a compiler. */
+  constructor(scenario: Scenario, jit?: RegionCompiler) {
+    this.#jit = jit;
     this.scenario = scenario;
     const { arena } = this;
     const { memory } = arena;
@@ -178,6 +183,7 @@ export class Guest {
       Cpu.create({
         memory: arena.memory,
         mmu: this.devices,
+        ...(this.#jit === undefined ? {} : { jit: this.#jit }),
         clock: () => BigInt(this.instructionsRetired),
         random: () => (BigInt(++this.#random) * 0x9e3779b97f4a7c15n) & 0xffff_ffff_ffff_ffffn,
       }),
