@@ -9,15 +9,15 @@ const seconds = (value: number | undefined): string => fixed(value, value !== un
 const times = (of: Times | undefined): string => `${seconds(of?.seconds)} ${seconds(of?.clockSeconds)}`;
 
 export const HEADING = [
-  "                                                 ours                       v86                 QEMU TCG",
-  "                  n              tier         CPU s   clock   MIPS    CPU s   clock  times    CPU s   clock  times",
+  "                                                   ours                       v86                 QEMU TCG",
+  "                  n                tier         CPU s   clock   MIPS    CPU s   clock  times    CPU s   clock  times",
 ].join("\n");
 
 /** One line. The column v86 is v86 without its JIT where our tier is the interpreter. */
 export function resultLine({ name, engine, n, times: own, peers }: Result): string {
   return [
     name.padEnd(17),
-    n.join("-").padEnd(14),
+    n.join("-").padEnd(16),
     (engine === "likex" ? "auto" : "interpreter").padEnd(11),
     times(own),
     fixed(own?.mips, 0, 6),
