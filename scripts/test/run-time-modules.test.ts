@@ -29,4 +29,10 @@ describe("what a program loads to run guests", () => {
     const generators = /^(semantics|routines)\/|^interpreter\/(?!instance\.ts)/;
     expect(modules.filter((module) => generators.test(module))).toEqual([]);
   });
+
+  it("has the emitter without its disassembler", async () => {
+    const modules = await bundledModules("wasm-emitter");
+    expect(modules).toContain("module.ts");
+    expect(modules.filter((module) => module.startsWith("disassembler/"))).toEqual([]);
+  });
 });

@@ -1,4 +1,4 @@
-import { EmulatedKvm, type TraceEvent } from "@likex/kvm";
+import { EmulatedKvm, type EmulatedKvmOptions, type TraceEvent } from "@likex/kvm";
 import type { KvmDriver } from "@likex/kvm-client";
 import { HostKvm, HostKvmUnavailableError } from "@likex/kvm-host";
 import { CliError } from "./errors.ts";
@@ -15,6 +15,8 @@ export interface DriverOptions {
   /** Guest instructions without an exit after which KVM_RUN is interrupted: emulated only. */
   readonly instructionLimit: number;
   readonly trace: ((event: TraceEvent) => void) | undefined;
+  /** The compiler of hot guest code: emulated only. */
+  readonly jit: EmulatedKvmOptions["jit"];
 }
 
 /** Milliseconds without an exit after which the real device's KVM_RUN is interrupted. */
@@ -35,11 +37,12 @@ function arenaBytes(guestBytes: number): number {
 /** @throws CliError when the real device is asked for and cannot be used. */
 export function openDriver(options: DriverOptions): KvmDriver {
   if (options.name === "emulated") {
-    const { guestBytes, instructionLimit, trace } = options;
+    const { guestBytes, instructionLimit, trace, jit } = options;
     return EmulatedKvm.create({
       memoryBytes: arenaBytes(guestBytes),
       instructionsPerRun: instructionLimit,
       ...(trace === undefined ? {} : { trace }),
+      ...(jit === undefined ? {} : { jit }),
     });
   }
   try {

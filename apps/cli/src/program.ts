@@ -26,7 +26,7 @@ function version(): string {
 }
 
 /** Runs the command line (without `node` and the script) and returns the exit code. Nothing is thrown. */
-export function likex(args: readonly string[], terminal: Terminal): number {
+export async function likex(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode: number = EXIT_CODE.ok;
   const setExitCode = (code: number): void => {
     exitCode = code;
@@ -53,7 +53,7 @@ export function likex(args: readonly string[], terminal: Terminal): number {
     });
   }
   try {
-    program.parse([...args], { from: "user" });
+    await program.parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (error) {
     return report(error, terminal);

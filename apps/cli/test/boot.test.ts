@@ -137,40 +137,40 @@ describe.concurrent("likex boot", () => {
 });
 
 describe("likex boot refuses", () => {
-  it("a file that is neither multiboot nor ELF, and says what takes it", () => {
-    const { code, errors } = runHere("boot", programFile("ba f8 03 ee f4"));
+  it("a file that is neither multiboot nor ELF, and says what takes it", async () => {
+    const { code, errors } = await runHere("boot", programFile("ba f8 03 ee f4"));
     expect(code).toBe(2);
     expect(errors).toMatch(/neither a multiboot header nor that of an ELF file. Use likex run/);
   });
 
-  it("a command line for an ELF program, which cannot get it", () => {
-    expect(runHere("boot", elfFile("f4"), "--append", "x")).toMatchObject({ code: 2 });
+  it("a command line for an ELF program, which cannot get it", async () => {
+    expect(await runHere("boot", elfFile("f4"), "--append", "x")).toMatchObject({ code: 2 });
   });
 
-  it("a header that demands a video mode", () => {
+  it("a header that demands a video mode", async () => {
     // Magic, flags 4, checksum.
-    const { code, errors } = runHere("boot", programFile("02b0ad1b 04000000 fa4f52e4"));
+    const { code, errors } = await runHere("boot", programFile("02b0ad1b 04000000 fa4f52e4"));
     expect(code).toBe(18);
     expect(errors).toMatch(/demands a video mode/);
   });
 
-  it("an image that does not fit in memory", () => {
-    const { code, errors } = runHere("boot", kernelFile("f4"), "--memory", "1M");
+  it("an image that does not fit in memory", async () => {
+    const { code, errors } = await runHere("boot", kernelFile("f4"), "--memory", "1M");
     expect(code).toBe(4);
     expect(errors).toMatch(/no room in memory for the boot information/);
   });
 
-  it("a missing image, a missing file and a bad size", () => {
-    expect(runHere("boot").code).toBe(2);
-    expect(runHere("boot", "/nonexistent").code).toBe(3);
-    expect(runHere("boot", kernelFile("f4"), "--memory", "many").code).toBe(2);
-    expect(runHere("boot", kernelFile("f4"), "--memory", "5000").code).toBe(6);
+  it("a missing image, a missing file and a bad size", async () => {
+    expect((await runHere("boot")).code).toBe(2);
+    expect((await runHere("boot", "/nonexistent")).code).toBe(3);
+    expect((await runHere("boot", kernelFile("f4"), "--memory", "many")).code).toBe(2);
+    expect((await runHere("boot", kernelFile("f4"), "--memory", "5000")).code).toBe(6);
   });
 });
 
 describe("the help of likex boot", () => {
-  it("says what the exit code is, and has examples", () => {
-    const { code, output } = runHere("help", "boot");
+  it("says what the exit code is, and has examples", async () => {
+    const { code, output } = await runHere("help", "boot");
     expect(code).toBe(0);
     expect(output).toMatch(/\(N \* 2 \+ 1\) modulo 256/);
     expect(output).toMatch(/default: 128M/);

@@ -11,26 +11,26 @@ describe("help", () => {
     ["help", "disasm"],
     ["help", "doctor"],
     ["help", "exit-codes"],
-  ])("has examples: likex %s %s", (...args) => {
-    const { code, output, errors } = run(...args);
+  ])("has examples: likex %s %s", async (...args) => {
+    const { code, output, errors } = await run(...args);
     expect({ code, errors }).toEqual({ code: 0, errors: "" });
     expect(output).toMatch(/\nExamples:\n {2}\$ likex /);
   });
 
-  it("is what likex alone prints, on stderr, as nothing was asked", () => {
-    const { code, output, errors } = run();
+  it("is what likex alone prints, on stderr, as nothing was asked", async () => {
+    const { code, output, errors } = await run();
     expect({ code, output }).toEqual({ code: EXIT_CODE.usage, output: "" });
     expect(errors).toMatch(/^Usage: likex/);
   });
 
-  it("suggests the option that was meant", () => {
-    expect(run("run", "--exit-limits", "3").errors).toMatch(/Did you mean --exit-limit\?/);
+  it("suggests the option that was meant", async () => {
+    expect((await run("run", "--exit-limits", "3")).errors).toMatch(/Did you mean --exit-limit\?/);
   });
 });
 
 describe("exit codes", () => {
-  it("all have a meaning, in the list that likex prints", () => {
-    const { output } = run("exit-codes");
+  it("all have a meaning, in the list that likex prints", async () => {
+    const { output } = await run("exit-codes");
     const listed = output.split("\n").flatMap((line) => /^ *(\d+) {2}\S/.exec(line)?.[1] ?? []);
     expect(listed.map(Number)).toEqual(EXIT_CODE_MEANING.map(([code]) => code));
     for (const code of Object.values(EXIT_CODE)) expect(listed).toContain(String(code));
@@ -38,8 +38,8 @@ describe("exit codes", () => {
 });
 
 describe("doctor", () => {
-  it("says what there is and what is used instead", () => {
-    const { code, output } = run("doctor");
+  it("says what there is and what is used instead", async () => {
+    const { code, output } = await run("doctor");
     expect(code).toBe(0);
     expect(output).toMatch(/Node +v\d+/);
     expect(output).toMatch(/WebAssembly +sign extension \(required\)/);
@@ -47,8 +47,8 @@ describe("doctor", () => {
     expect(output).toMatch(/What runs guests\n {2}likex run /);
   });
 
-  it("tells programs the same", () => {
-    const report: unknown = JSON.parse(run("doctor", "--json").output);
+  it("tells programs the same", async () => {
+    const report: unknown = JSON.parse((await run("doctor", "--json")).output);
     expect(report).toMatchObject({
       ok: true,
       node: { version: process.version, ok: true },
@@ -58,7 +58,7 @@ describe("doctor", () => {
 });
 
 describe("--version", () => {
-  it("is the package's", () => {
-    expect(run("--version").output).toMatch(/^\d+\.\d+\.\d+\n$/);
+  it("is the package's", async () => {
+    expect((await run("--version")).output).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });

@@ -9,8 +9,8 @@ import { likex, programFile } from "./run-likex.ts";
 const timeout = 60_000;
 
 /** The listing of a successful run, with one blank for each run of blanks and tabs, without the line of the format. */
-function listing(...args: string[]): string[] {
-  const { code, output, errors } = runHere("disasm", ...args);
+async function listing(...args: string[]): Promise<string[]> {
+  const { code, output, errors } = await runHere("disasm", ...args);
   expect({ code, errors }).toEqual({ code: 0, errors: "" });
   return output
     .split("\n")
@@ -18,8 +18,8 @@ function listing(...args: string[]): string[] {
     .filter((line) => line !== "" && !line.includes("file format"));
 }
 
-function jsonLines(...args: string[]): unknown[] {
-  const { code, output } = runHere("disasm", "--json", ...args);
+async function jsonLines(...args: string[]): Promise<unknown[]> {
+  const { code, output } = await runHere("disasm", "--json", ...args);
   expect(code).toBe(0);
   return output
     .trim()
@@ -62,12 +62,12 @@ const TEXT = "Disassembly of section .text:";
 describe("likex disasm, an ELF file", () => {
   const file = fileOf(executable64());
 
-  it("lists the executable sections with the names of what is there and of what it refers to", () => {
-    expect(listing(file)).toEqual([...PLT, TEXT, ...MAIN, ...HELPER, ...INSIDE]);
+  it("lists the executable sections with the names of what is there and of what it refers to", async () => {
+    expect(await listing(file)).toEqual([...PLT, TEXT, ...MAIN, ...HELPER, ...INSIDE]);
   });
 
-  it("is laid out as objdump does it", () => {
-    expect(runHere("disasm", file, "--symbol", "main", "-n", "2").output).toBe(
+  it("is laid out as objdump does it", async () => {
+    expect((await runHere("disasm", file, "--symbol", "main", "-n", "2")).output).toBe(
       [
         `${file}:     file format elf64-x86-64`,
         "",
@@ -81,15 +81,15 @@ describe("likex disasm, an ELF file", () => {
     );
   });
 
-  it("lists one symbol, up to its size or the next symbol, also one of the procedure linkage table", () => {
-    expect(listing(file, "--symbol", "main")).toEqual([TEXT, ...MAIN]);
-    expect(listing(file, "--symbol", "inside")).toEqual([TEXT, ...INSIDE]);
-    expect(listing(file, "--symbol", "puts@plt")).toEqual(PLT);
-    expect(listing(file, "--symbol", "main", "--symbol", "inside")).toEqual([TEXT, ...MAIN, TEXT, ...INSIDE]);
+  it("lists one symbol, up to its size or the next symbol, also one of the procedure linkage table", async () => {
+    expect(await listing(file, "--symbol", "main")).toEqual([TEXT, ...MAIN]);
+    expect(await listing(file, "--symbol", "inside")).toEqual([TEXT, ...INSIDE]);
+    expect(await listing(file, "--symbol", "puts@plt")).toEqual(PLT);
+    expect(await listing(file, "--symbol", "main", "--symbol", "inside")).toEqual([TEXT, ...MAIN, TEXT, ...INSIDE]);
   });
 
-  it("lists a range of addresses, and says where in a function it begins", () => {
-    expect(listing(file, "--start", "0x1015", "--stop", "0x1023")).toEqual([
+  it("lists a range of addresses, and says where in a function it begins", async () => {
+    expect(await listing(file, "--start", "0x1015", "--stop", "0x1023")).toEqual([
       TEXT,
       "0000000000001015 <main+0x5>:",
       ...MAIN.slice(2),
@@ -97,9 +97,9 @@ describe("likex disasm, an ELF file", () => {
     ]);
   });
 
-  it("lists a section by name, also one of data", () => {
-    expect(listing(file, "--section", ".plt")).toEqual(PLT);
-    expect(listing(file, "--section", ".data")).toEqual([
+  it("lists a section by name, also one of data", async () => {
+    expect(await listing(file, "--section", ".plt")).toEqual(PLT);
+    expect(await listing(file, "--section", ".data")).toEqual([
       "Disassembly of section .data:",
       "0000000000003000 <counter>:",
       "3000: c3 ret",
@@ -109,9 +109,9 @@ describe("likex disasm, an ELF file", () => {
     ]);
   });
 
-  it("names places by their section when the symbols are stripped", () => {
+  it("names places by their section when the symbols are stripped", async () => {
     const stripped = fileOf(executable64({ stripped: true }));
-    expect(listing(stripped, "--section", ".text").slice(0, 5)).toEqual([
+    expect((await listing(stripped, "--section", ".text")).slice(0, 5)).toEqual([
       TEXT,
       "0000000000001010 <.text>:",
       "1010: e8 eb ff ff ff call 0x1000 <puts@plt>",
@@ -120,9 +120,9 @@ describe("likex disasm, an ELF file", () => {
     ]);
   });
 
-  it("lists the executable segments when there are no section headers", () => {
+  it("lists the executable segments when there are no section headers", async () => {
     const sectionless = fileOf(executable64({ sectionHeaders: "none" }));
-    expect(listing(sectionless, "-n", "2")).toEqual([
+    expect(await listing(sectionless, "-n", "2")).toEqual([
       "Disassembly of segment 0:",
       "0000000000001010 <segment 0>:",
       "1010: e8 eb ff ff ff call 0x1000",
@@ -130,21 +130,21 @@ describe("likex disasm, an ELF file", () => {
     ]);
   });
 
-  it("takes the mode from the file, or from --bits", () => {
+  it("takes the mode from the file, or from --bits", async () => {
     const file32 = fileOf(executable32());
-    expect(runHere("disasm", file32).output).toContain("file format elf32-i386\n");
-    expect(listing(file32)).toEqual([
+    expect((await runHere("disasm", file32)).output).toContain("file format elf32-i386\n");
+    expect(await listing(file32)).toEqual([
       TEXT,
       "08049000 <_start>:",
       "8049000: ff 05 00 a0 04 08 inc dword ptr [0x804a000] # <counter>",
       "8049006: a0 02 a0 04 08 mov al,[0x804a002] # <counter+0x2>",
       "804900b: eb f3 jmp short 0x8049000 <_start>",
     ]);
-    expect(listing(file32, "--bits", "16", "-n", "1").at(-1)).toBe("8049000: ff 05 inc word ptr [di]");
+    expect((await listing(file32, "--bits", "16", "-n", "1")).at(-1)).toBe("8049000: ff 05 inc word ptr [di]");
   });
 
-  it("lists relocatable files by section, with what the linker will put there", () => {
-    expect(listing(fileOf(relocatable()))).toEqual([
+  it("lists relocatable files by section, with what the linker will put there", async () => {
+    expect(await listing(fileOf(relocatable()))).toEqual([
       TEXT,
       "0000000000000000 <first>:",
       "0: 48 8d 3d 00 00 00 00 lea rdi,[7] # R_X86_64_PC32 .rodata-0x4",
@@ -157,48 +157,48 @@ describe("likex disasm, an ELF file", () => {
     ]);
   });
 
-  it("is listed as bytes with --format flat", () => {
-    expect(listing(file, "--format", "flat", "--bits", "64", "-n", "2")).toEqual([
+  it("is listed as bytes with --format flat", async () => {
+    expect(await listing(file, "--format", "flat", "--bits", "64", "-n", "2")).toEqual([
       "0: 7f 45 jg short 0x47",
       "2: 4c 46 02 01 add r8b,[rcx]",
     ]);
   });
 
-  it("says on stderr which names are missing when only their table is damaged", () => {
+  it("says on stderr which names are missing when only their table is damaged", async () => {
     const bytes = executable64();
     // DT_STRTAB: an address that no segment has.
     const tag = Buffer.from(bytes).indexOf(Buffer.from("05000000000000000060000000000000", "hex"));
     bytes[tag + 13] = 0x7f;
-    const { code, output, errors } = runHere("disasm", fileOf(bytes), "--section", ".text");
+    const { code, output, errors } = await runHere("disasm", fileOf(bytes), "--section", ".text");
     expect(code).toBe(0);
     expect(output).toContain("<main>:");
     expect(errors).toMatch(/^likex: Names are missing: The ELF file has the names of dynamic symbols at address 0x7f0/);
   });
 
-  it("cannot drive the terminal by its names", () => {
+  it("cannot drive the terminal by its names", async () => {
     const bytes = Buffer.from(executable64());
     const evil = Buffer.from("\u001b[2Jx\0");
     for (let at = bytes.indexOf("helper\0"); at >= 0; at = bytes.indexOf("helper\0", at + 1)) evil.copy(bytes, at);
-    const { output } = runHere("disasm", fileOf(bytes));
+    const { output } = await runHere("disasm", fileOf(bytes));
     expect(output).toContain("<\\x1b[2Jx>:");
     expect(output).not.toContain("\u001b");
   });
 
-  it("cannot drive the terminal by a name in a message", () => {
+  it("cannot drive the terminal by a name in a message", async () => {
     const bytes = executable64();
     const name = Buffer.from(bytes).indexOf(".text\0");
     bytes.set([0x1b, 0x9b, 0x0a], name);
     const view = new DataView(bytes.buffer);
     view.setBigUint64(Number(view.getBigUint64(40, true)) + 2 * 64 + 24, 1n << 60n, true);
-    const { errors } = runHere("disasm", fileOf(bytes));
+    const { errors } = await runHere("disasm", fileOf(bytes));
     expect(errors).toMatch(/^likex: The ELF file has section 2 \(.*\) at offset .*\n$/);
     expect(errors).not.toContain("\u001b");
   });
 });
 
 describe("likex disasm, bytes", () => {
-  it("lists the built-in program", () => {
-    expect(runHere("disasm").output.split("\n")).toEqual([
+  it("lists the built-in program", async () => {
+    expect((await runHere("disasm")).output.split("\n")).toEqual([
       "       0:\tba f8 03                      \tmov dx,0x3f8",
       "       3:\t00 d8                         \tadd al,bl",
       "       5:\t04 30                         \tadd al,0x30",
@@ -210,31 +210,41 @@ describe("likex disasm, bytes", () => {
     ]);
   });
 
-  it("takes hexadecimal bytes, as 64-bit code unless --bits says otherwise", () => {
-    expect(listing("--hex", "48 8b 44 8b 10 c3")).toEqual(["0: 48 8b 44 8b 10 mov rax,[rbx+rcx*4+0x10]", "5: c3 ret"]);
-    expect(listing("--hex", "48", "--hex", "8b,c3", "--bits", "32")).toEqual(["0: 48 dec eax", "1: 8b c3 mov eax,ebx"]);
+  it("takes hexadecimal bytes, as 64-bit code unless --bits says otherwise", async () => {
+    expect(await listing("--hex", "48 8b 44 8b 10 c3")).toEqual([
+      "0: 48 8b 44 8b 10 mov rax,[rbx+rcx*4+0x10]",
+      "5: c3 ret",
+    ]);
+    expect(await listing("--hex", "48", "--hex", "8b,c3", "--bits", "32")).toEqual([
+      "0: 48 dec eax",
+      "1: 8b c3 mov eax,ebx",
+    ]);
   });
 
-  it("takes files at a base, as 16-bit code", () => {
+  it("takes files at a base, as 16-bit code", async () => {
     const file = programFile("eb fe 90 f4");
-    expect(listing(file, "--base", "0x7c00")).toEqual(["7c00: eb fe jmp short 0x7c00", "7c02: 90 nop", "7c03: f4 hlt"]);
-    expect(listing(file, "--base", "0x7c00", "--start", "0x7c02", "--stop", "0x7c03")).toEqual(["7c02: 90 nop"]);
-    expect(listing(file, "--count", "1")).toEqual(["0: eb fe jmp short 0x0"]);
+    expect(await listing(file, "--base", "0x7c00")).toEqual([
+      "7c00: eb fe jmp short 0x7c00",
+      "7c02: 90 nop",
+      "7c03: f4 hlt",
+    ]);
+    expect(await listing(file, "--base", "0x7c00", "--start", "0x7c02", "--stop", "0x7c03")).toEqual(["7c02: 90 nop"]);
+    expect(await listing(file, "--count", "1")).toEqual(["0: eb fe jmp short 0x0"]);
   });
 
-  it("takes bases up to the end of the address space, where addresses wrap", () => {
-    expect(listing("--hex", "eb 00 90", "--base", "0xfffffffffffffffe")).toEqual([
+  it("takes bases up to the end of the address space, where addresses wrap", async () => {
+    expect(await listing("--hex", "eb 00 90", "--base", "0xfffffffffffffffe")).toEqual([
       "fffffffffffffffe: eb 00 jmp short 0x0",
       "0: 90 nop",
     ]);
   });
 
-  it("goes on behind bytes that begin no instruction, and at a cut one", () => {
-    expect(listing("--hex", "06 90 b8 00")).toEqual(["0: 06 (bad)", "1: 90 nop", "2: b8 (bad)", "3: 00 (bad)"]);
+  it("goes on behind bytes that begin no instruction, and at a cut one", async () => {
+    expect(await listing("--hex", "06 90 b8 00")).toEqual(["0: 06 (bad)", "1: 90 nop", "2: b8 (bad)", "3: 00 (bad)"]);
   });
 
-  it("lists more instructions than are decoded at once", () => {
-    const lines = listing(programFile(`${"90".repeat(10_000)}f4`));
+  it("lists more instructions than are decoded at once", async () => {
+    const lines = await listing(programFile(`${"90".repeat(10_000)}f4`));
     expect(lines).toHaveLength(10_001);
     expect(lines.at(-1)).toBe("2710: f4 hlt");
   });
@@ -277,17 +287,19 @@ describe("likex disasm --syntax", () => {
       "addw $0xfffa,-0x80(%rax,%rcx,4)",
       "vaddps (%rax){1to16},%zmm0,%zmm0",
     ],
-  ])("%s", (syntax, ...expected) => {
+  ])("%s", async (syntax, ...expected) => {
     const args = ["--hex", hex, "--base", "0x1000", "--syntax", syntax];
-    const texts = (jsonLines(...args) as { text: string }[]).map(({ text }) => text);
+    const texts = ((await jsonLines(...args)) as { text: string }[]).map(({ text }) => text);
     expect(texts).toEqual(expected);
-    expect(listing(...args).map((line, i) => line.endsWith(` ${expected[i]}`))).toEqual(expected.map(() => true));
+    expect((await listing(...args)).map((line, i) => line.endsWith(` ${expected[i]}`))).toEqual(
+      expected.map(() => true),
+    );
   });
 });
 
 describe("likex disasm --json", () => {
-  it("prints an object a line", () => {
-    expect(jsonLines(fileOf(executable64()), "--symbol", "main")).toEqual([
+  it("prints an object a line", async () => {
+    expect(await jsonLines(fileOf(executable64()), "--symbol", "main")).toEqual([
       {
         address: "0x1010",
         symbol: "main",
@@ -332,7 +344,9 @@ describe("likex disasm --json", () => {
         flow: "return",
       },
     ]);
-    expect(jsonLines(fileOf(relocatable()), "-n", "1")).toMatchObject([{ relocations: ["R_X86_64_PC32 .rodata-0x4"] }]);
+    expect(await jsonLines(fileOf(relocatable()), "-n", "1")).toMatchObject([
+      { relocations: ["R_X86_64_PC32 .rodata-0x4"] },
+    ]);
   });
 
   it.each([
@@ -372,22 +386,22 @@ describe("likex disasm --json", () => {
       { kind: "memory", size: 4, segment: "ds", base: "eax" },
       { kind: "immediate", value: "0x12345678" },
     ],
-  ] as const)("has the operands of %i-bit %s", (bits, hex, ...operands) => {
-    expect(jsonLines("--hex", hex, "--bits", String(bits))).toMatchObject([{ operands }]);
+  ] as const)("has the operands of %i-bit %s", async (bits, hex, ...operands) => {
+    expect(await jsonLines("--hex", hex, "--bits", String(bits))).toMatchObject([{ operands }]);
   });
 
-  it("has no more than address, bytes and text for what is no instruction", () => {
-    expect(jsonLines("--hex", "06")).toEqual([{ address: "0x0", bytes: "06", text: "(bad)" }]);
+  it("has no more than address, bytes and text for what is no instruction", async () => {
+    expect(await jsonLines("--hex", "06")).toEqual([{ address: "0x0", bytes: "06", text: "(bad)" }]);
   });
 });
 
 describe("likex disasm --color", () => {
-  it("always: colours mnemonics, registers, numbers and names apart, and changes no text", () => {
+  it("always: colours mnemonics, registers, numbers and names apart, and changes no text", async () => {
     const file = fileOf(executable64());
-    const { output } = runHere("disasm", file, "--color", "always");
+    const { output } = await runHere("disasm", file, "--color", "always");
     expect(output).toContain("\u001b[33mxor\u001b[39m \u001b[36meax\u001b[39m,\u001b[36meax\u001b[39m");
     expect(output).toContain("\u001b[32m<puts@plt>\u001b[39m");
-    expect(stripVTControlCharacters(output)).toBe(runHere("disasm", file).output);
+    expect(stripVTControlCharacters(output)).toBe((await runHere("disasm", file)).output);
   });
 
   it("auto: has none where nobody looks on", { timeout }, async () => {
@@ -431,20 +445,20 @@ describe.concurrent("likex disasm, as a process", () => {
 });
 
 describe("likex disasm, garbled files", () => {
-  it("ends with a listing or a message, whatever bytes are changed", { timeout }, () => {
+  it("ends with a listing or a message, whatever bytes are changed", { timeout }, async () => {
     const originals = [executable64(), executable32(), relocatable()];
     const changes = fc.array(fc.tuple(fc.nat({ max: 4000 }), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)), {
       maxLength: 8,
     });
-    fc.assert(
-      fc.property(
+    await fc.assert(
+      fc.asyncProperty(
         fc.constantFrom(...originals),
         changes,
         fc.constantFrom("--json", "--color=never"),
-        (original, list, flag) => {
+        async (original, list, flag) => {
           const bytes = original.slice();
           for (const [at, to] of list) bytes[at % bytes.length] = to;
-          const { code, errors } = runHere("disasm", fileOf(bytes), "-n", "100", flag);
+          const { code, errors } = await runHere("disasm", fileOf(bytes), "-n", "100", flag);
           // Without the magic number it is a flat file.
           expect([EXIT_CODE.ok, EXIT_CODE.fileFormat, EXIT_CODE.notFound]).toContain(code);
           expect(errors).not.toContain("bug");
@@ -525,8 +539,8 @@ describe("likex disasm refuses", () => {
       EXIT_CODE.fileFormat,
       /has section 2 \("\.text"\) at offset 0x/,
     ],
-  ])("%s", (_, args, code, message) => {
-    const result = runHere("disasm", ...args());
+  ])("%s", async (_, args, code, message) => {
+    const result = await runHere("disasm", ...args());
     expect({ code: result.code, output: result.output }).toEqual({ code, output: "" });
     expect(result.errors).toMatch(message);
     expect(result.errors).toMatch(/^likex: .*\n(\(--help shows the options and examples\)\n)?$/);

@@ -38,13 +38,13 @@ function read(output: string): Listing {
 describe.skipIf(!hasObjdump || !isElf || programs.length === 0)(
   "likex disasm agrees with objdump in every address, byte and label (skipped where there is no objdump for x86)",
   () => {
-    it.each(programs)("%s", { timeout: 60_000 }, (path) => {
+    it.each(programs)("%s", { timeout: 60_000 }, async (path) => {
       const { stdout, status } = spawnSync("objdump", ["-d", "-z", "-w", path], {
         encoding: "utf8",
         maxBuffer: 1 << 28,
       });
       expect(status).toBe(0);
-      const { code, output } = runHere("disasm", path);
+      const { code, output } = await runHere("disasm", path);
       expect(code).toBe(0);
       const ours = read(output);
       expect(ours).toEqual(read(stdout));

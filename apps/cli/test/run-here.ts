@@ -3,7 +3,7 @@ import { likex } from "../src/program.ts";
 import type { Terminal } from "../src/terminal.ts";
 
 /** Runs the command in this process. */
-export function runHere(...args: string[]): { code: number; output: string; errors: string } {
+export async function runHere(...args: string[]): Promise<{ code: number; output: string; errors: string }> {
   const written = { output: "", errors: "" };
   const stream = (name: keyof typeof written): Terminal["output"] => ({
     colors: pc.createColors(false),
@@ -11,6 +11,6 @@ export function runHere(...args: string[]): { code: number; output: string; erro
       written[name] += typeof data === "string" ? data : new TextDecoder().decode(data);
     },
   });
-  const code = likex(args, { output: stream("output"), errors: stream("errors") });
+  const code = await likex(args, { output: stream("output"), errors: stream("errors") });
   return { code, ...written };
 }

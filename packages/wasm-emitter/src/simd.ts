@@ -2,7 +2,7 @@ import { type Expression, expression, type I32, type I64, type V128 } from "./ex
 import { memarg } from "./memory.ts";
 
 /** Binary operations of two vectors: names and opcodes of the core specification (5.4.8). */
-const BINARY = {
+export const BINARY = {
   i8x16_swizzle: 14,
   i8x16_eq: 35,
   i8x16_gt_s: 39,
@@ -70,7 +70,7 @@ const BINARY = {
   f64x2_div: 243,
 } as const;
 
-const UNARY = {
+export const UNARY = {
   not: 77,
   i8x16_abs: 96,
   i8x16_neg: 97,
@@ -96,7 +96,7 @@ const UNARY = {
 } as const;
 
 /** Shifts of every lane by one count, which is taken modulo the lane's width. */
-const SHIFT = {
+export const SHIFT = {
   i16x8_shl: 139,
   i16x8_shr_s: 140,
   i16x8_shr_u: 141,
@@ -108,9 +108,15 @@ const SHIFT = {
   i64x2_shr_u: 205,
 } as const;
 
-const TEST = { any_true: 83, i8x16_all_true: 99, i8x16_bitmask: 100, i32x4_bitmask: 164, i64x2_bitmask: 196 } as const;
+export const TEST = {
+  any_true: 83,
+  i8x16_all_true: 99,
+  i8x16_bitmask: 100,
+  i32x4_bitmask: 164,
+  i64x2_bitmask: 196,
+} as const;
 
-const SPLAT32 = { i8x16_splat: 15, i16x8_splat: 16, i32x4_splat: 17 } as const;
+export const SPLAT32 = { i8x16_splat: 15, i16x8_splat: 16, i32x4_splat: 17 } as const;
 
 export type VectorBinary = keyof typeof BINARY;
 export type VectorUnary = keyof typeof UNARY;

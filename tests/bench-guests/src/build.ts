@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Bits, GuestSpec } from "./catalogue.ts";
+import type { Bits, GuestSource } from "./catalogue.ts";
 
 const SOURCES = fileURLToPath(new URL("../", import.meta.url));
 
@@ -36,16 +36,25 @@ export class GuestBuilder {
    * Path of a multiboot image. 64-bit code too comes in an ELF32 file, as boot loaders for multiboot want it; NAME.elf64
    * beside it is the same with 64-bit addresses.
    */
-  build({ name, source, options }: GuestSpec, bits: Bits): string {
+  build({ name, source, options }: GuestSource, bits: Bits): string {
+    return this.#build({ name, source, options }, bits, name, []);
+  }
+
+  /** The same guest, which prints a line "round" whenever a round begins: int, mem, branch and calls, whose rounds are equal. */
+  buildWithRounds(guest: GuestSource, bits: Bits): string {
+    return this.#build(guest, bits, `${guest.name}-rounds`, ["-DROUNDS"]);
+  }
+
+  #build({ name, source, options }: GuestSource, bits: Bits, folder: string, more: readonly string[]): string {
     const { flags, emulation } = BY_BITS[bits];
-    const directory = join(this.directory, `${name}-${bits}`);
+    const directory = join(this.directory, `${folder}-${bits}`);
     mkdirSync(directory);
-    const compile = (file: string, more: readonly string[]): string => {
+    const compile = (file: string, flagsOfFile: readonly string[]): string => {
       const object = join(directory, `${file}.o`);
-      run("gcc", [...FLAGS, ...flags, ...more, "-c", "-o", object, join(SOURCES, file)]);
+      run("gcc", [...FLAGS, ...flags, ...flagsOfFile, "-c", "-o", object, join(SOURCES, file)]);
       return object;
     };
-    const own = [...options.both, ...options[bits]];
+    const own = [...options.both, ...options[bits], ...more];
     const objects = [
       compile(`start${bits}.S`, own.includes("-DFLOAT") ? ["-DFLOAT"] : []),
       compile(source, own),

@@ -11,11 +11,13 @@ import { type GuestInput, openGuestInput } from "../input/guest-input.ts";
 import { parseLimit, parseSize } from "../input/numbers.ts";
 import { readProgramFile } from "../input/program-file.ts";
 import type { Terminal } from "../terminal.ts";
+import { addTierOptions, type ChosenTier, chooseTier, TIER_EXPLANATION, type Tier, type TierFlags } from "../tier.ts";
 import { describeStatistics, RunRecorder } from "./boot-statistics.ts";
 import { resultJson } from "./result-json.ts";
 import { describeStop, type StopReport } from "./stop-report.ts";
 
 const MEMORY = 128 << 20;
+const DEFAULT_TIER: Tier = "auto";
 const LARGEST_IMAGE = 1 << 30;
 /** Where the debug-exit device is: QEMU's users and the guests written for it expect it here. */
 const DEBUG_EXIT_PORT = 0xf4;
@@ -26,6 +28,8 @@ const EXAMPLES = [
   ["likex boot kernel.elf --memory 512M --stats", "with more memory; instructions, time and exits on stderr"],
   ["likex boot kernel.elf --json | jq .reason", "the result for a program"],
   ["likex boot kernel.elf --instruction-limit 1_000_000", "give up on a guest that does not end"],
+  ["likex boot kernel.elf --tier interpreter", "without compiling guest code"],
+  ["likex boot kernel.elf --tier auto --jit-threshold 50", "compiling it sooner"],
 ] as const;
 
 const EXPLANATION = `
@@ -36,10 +40,11 @@ a write of N ends the machine, and likex, with exit code (N * 2 + 1) modulo 256.
 The UART receives standard input: from a terminal each key as it is typed, except for those that send signals (Ctrl-C).
 There is no interrupt controller yet, so the guest has to look for it.
 Other exit codes: likex help exit-codes. Nothing bounds the run unless a limit is given, on the real device 10 seconds
-without an exit; Ctrl-C ends it with exit code 130.`;
+without an exit; Ctrl-C ends it with exit code 130.
+${TIER_EXPLANATION}`;
 
 /** The options of `likex boot` as parsed. */
-interface BootFlags {
+interface BootFlags extends TierFlags {
   readonly append?: string;
   readonly memory: number;
   readonly serial: "stdout" | "none";
@@ -53,7 +58,7 @@ interface BootFlags {
 
 /** `likex boot IMAGE`; `setExitCode` is told how the guest ended. */
 export function bootCommand(terminal: Terminal, setExitCode: (code: number) => void): Command {
-  return createCommand("boot", EXAMPLES)
+  const command = createCommand("boot", EXAMPLES)
     .summary("boot a multiboot kernel in a virtual machine")
     .description(`Boots a multiboot 1 image or an ELF program in a virtual machine with one processor.\n${EXPLANATION}`)
     .argument("<IMAGE>", 'multiboot image or ELF program, "-" for standard input')
@@ -85,13 +90,14 @@ export function bootCommand(terminal: Terminal, setExitCode: (code: number) => v
         .default(Number.POSITIVE_INFINITY, "none"),
     )
     .option("--json", "print the result as one JSON object instead of the output")
-    .option("--stats", "tell instructions, time and exits when the guest has ended: on stderr, or in the JSON object")
-    .action((file: string, flags: BootFlags) => {
-      setExitCode(boot(file, flags, terminal).exitCode);
-    });
+    .option("--stats", "tell instructions, time and exits when the guest has ended: on stderr, or in the JSON object");
+  return addTierOptions(command, DEFAULT_TIER).action(async (file: string, flags: BootFlags) => {
+    setExitCode((await boot(file, flags, terminal)).exitCode);
+  });
 }
 
-function boot(file: string, flags: BootFlags, terminal: Terminal): StopReport {
+async function boot(file: string, flags: BootFlags, terminal: Terminal): Promise<StopReport> {
+  const tier = await chooseTier(flags, flags.kvm, DEFAULT_TIER);
   const image = readImage(file, flags.append);
   const driver = openDriver({
     name: flags.kvm,
@@ -99,23 +105,27 @@ function boot(file: string, flags: BootFlags, terminal: Terminal): StopReport {
     guestBytes: flags.memory,
     instructionLimit: flags.instructionLimit,
     trace: undefined,
+    jit: tier.jit,
   });
   // The image itself may be what standard input has.
   const input = flags.input === "stdin" && file !== "-" ? openGuestInput() : undefined;
   try {
-    return runToEnd(driver, image, flags, terminal, input);
+    return runToEnd(driver, image, { flags, tier, terminal, input });
   } finally {
     input?.close();
   }
 }
 
-function runToEnd(
-  driver: KvmDriver,
-  image: Image,
-  flags: BootFlags,
-  { output, errors }: Terminal,
-  input: GuestInput | undefined,
-): StopReport {
+/** What a run is told. */
+interface BootRun {
+  readonly flags: BootFlags;
+  readonly tier: ChosenTier;
+  readonly terminal: Terminal;
+  readonly input: GuestInput | undefined;
+}
+
+function runToEnd(driver: KvmDriver, image: Image, { flags, tier, terminal, input }: BootRun): StopReport {
+  const { output, errors } = terminal;
   const recorder = new RunRecorder(() => (driver instanceof EmulatedKvm ? driver.instructionsRetired : undefined));
   const vm = MicroVm.create(driver, {
     image,
@@ -132,7 +142,11 @@ function runToEnd(
     const statistics = flags.stats === true ? recorder.finish() : undefined;
     const report = describeStop(vm, result, flags);
     if (flags.json === true) {
-      writeJson(output, { ...resultJson(result, report), ...(statistics === undefined ? {} : { statistics }) });
+      writeJson(output, {
+        ...resultJson(result, report),
+        ...(tier.tier === undefined ? {} : { tier: tier.tier }),
+        ...(statistics === undefined ? {} : { statistics }),
+      });
     } else {
       const label = errors.colors.red("likex:");
       if (report.message !== undefined) errors.write(`${label} ${report.message}\n`);

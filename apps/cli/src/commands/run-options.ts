@@ -5,11 +5,12 @@ import { UsageError } from "../errors.ts";
 import { EXIT_CODE } from "../exit-codes.ts";
 import { readProgramFile } from "../input/program-file.ts";
 import type { SlotOption } from "../input/slots.ts";
+import type { TierFlags } from "../tier.ts";
 
 export type TraceFormat = "log" | "json";
 
 /** The options of `likex run` as parsed. */
-export interface RunFlags {
+export interface RunFlags extends TierFlags {
   readonly loadAddress?: number;
   readonly entry?: number;
   readonly reg?: readonly (readonly [name: string, value: bigint])[];

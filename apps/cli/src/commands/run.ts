@@ -8,6 +8,7 @@ import { parseAddress, parseLimit, parseSize } from "../input/numbers.ts";
 import { parseRegister } from "../input/registers.ts";
 import { parseSlot } from "../input/slots.ts";
 import type { OutputStream, Terminal } from "../terminal.ts";
+import { addTierOptions, chooseTier, TIER_EXPLANATION, type Tier } from "../tier.ts";
 import { resultJson } from "./result-json.ts";
 import {
   checkFlags,
@@ -21,6 +22,8 @@ import { describeStop, type StopReport } from "./stop-report.ts";
 
 const EXIT_LIMIT = 1_000_000;
 const INSTRUCTION_LIMIT = 1_000_000_000;
+/** A program that ends soon ends before the compiler is loaded. */
+const DEFAULT_TIER: Tier = "interpreter";
 
 const EXAMPLES = [
   ["likex run", "the built-in program: adds rax and rbx, prints the digit"],
@@ -29,17 +32,19 @@ const EXAMPLES = [
   ["likex run boot.bin --load-address 0x7c00 --memory 1M", "somewhere else, with more memory"],
   ["likex run a.bin --slot 0=0:64K --slot 1=0x100000:4K:ro", "two memory slots, one of them read-only"],
   ["likex run a.bin --personality kvm --kvm host", "on this machine's /dev/kvm"],
+  ["likex run long.bin --tier auto", "compiling what runs often, for a program that runs for more than a second"],
   ["cat a.bin | likex run - --json | jq .registers.rax", "from standard input, the result for a program"],
 ] as const;
 
 const EXPLANATION = `
 The guest starts in 16-bit real-address mode. Its output goes to stdout, trace and messages to stderr.
 Numbers are decimal, or 0x, 0o, 0b; sizes take K, M or G; limits take "none".
-The exit code says how the guest ended: 0 for HLT, see likex help exit-codes.`;
+The exit code says how the guest ended: 0 for HLT, see likex help exit-codes.
+${TIER_EXPLANATION}`;
 
 /** `likex run [FILE]`; `setExitCode` is told how the guest ended. */
 export function runCommand(terminal: Terminal, setExitCode: (code: number) => void): Command {
-  return createCommand("run", EXAMPLES)
+  const command = createCommand("run", EXAMPLES)
     .summary("run a program in a virtual machine")
     .description(`Runs a flat binary in a virtual machine with one processor until it halts.\n${EXPLANATION}`)
     .argument("[FILE]", 'flat binary, "-" for standard input; without it the built-in program, with rax=2 and rbx=2')
@@ -87,14 +92,15 @@ export function runCommand(terminal: Terminal, setExitCode: (code: number) => vo
       (text) => parseLimit("instruction limit", text),
       INSTRUCTION_LIMIT,
     )
-    .option("--json", "print the result as one JSON object instead of the output")
-    .action((file: string | undefined, flags: RunFlags) => {
-      setExitCode(run(file, flags, terminal).exitCode);
-    });
+    .option("--json", "print the result as one JSON object instead of the output");
+  return addTierOptions(command, DEFAULT_TIER).action(async (file: string | undefined, flags: RunFlags) => {
+    setExitCode((await run(file, flags, terminal)).exitCode);
+  });
 }
 
-function run(file: string | undefined, flags: RunFlags, { output, errors }: Terminal): StopReport {
+async function run(file: string | undefined, flags: RunFlags, { output, errors }: Terminal): Promise<StopReport> {
   checkFlags(flags);
+  const { tier, jit } = await chooseTier(flags, flags.kvm, DEFAULT_TIER);
   const hasFile = file !== undefined;
   const memory = memorySlots(flags, hasFile);
   const guestBytes = memory.reduce((sum, { size }) => sum + size, 0);
@@ -105,6 +111,7 @@ function run(file: string | undefined, flags: RunFlags, { output, errors }: Term
     guestBytes,
     instructionLimit: flags.instructionLimit,
     trace: flags.trace === undefined ? undefined : traceTo(errors, flags.trace),
+    jit,
   });
   const { loadAddress, entry, console, personality, exitLimit, json } = flags;
   const vm = MicroVm.create(driver, {
@@ -122,7 +129,7 @@ function run(file: string | undefined, flags: RunFlags, { output, errors }: Term
   try {
     const result = vm.run({ exitLimit });
     const report = describeStop(vm, result, flags);
-    if (json === true) writeJson(output, resultJson(result, report));
+    if (json === true) writeJson(output, { ...resultJson(result, report), ...(tier === undefined ? {} : { tier }) });
     else if (report.message !== undefined) errors.write(`${errors.colors.red("likex:")} ${report.message}\n`);
     return report;
   } finally {

@@ -35,6 +35,13 @@ export function parseSize(what: string, text: string): number {
   return toSafeNumber(what, text, bytes);
 }
 
+/** Reads a count from 1 to `largest`. */
+export function parseCount(what: string, text: string, largest: number): number {
+  const count = parseInteger(what, text);
+  if (count < 1n || count > BigInt(largest)) throw new UsageError(`The ${what} must be from 1 to ${largest}.`);
+  return Number(count);
+}
+
 /** Reads a positive count, or "none" for no limit. */
 export function parseLimit(what: string, text: string): number {
   if (text === "none") return Number.POSITIVE_INFINITY;

@@ -11,8 +11,22 @@ export interface Run {
   readonly instructions?: number;
 }
 
-/** What the child processes print, as one line of JSON. */
-export type RunReport = Run;
+/** What LiKeX's process prints besides: its memory at the end, and what was compiled. */
+export interface LikexRun extends Run {
+  /** Bytes of memory that the process has at the guest's last line, and the most that it has had. */
+  readonly residentBytes: number;
+  readonly peakResidentBytes: number;
+  /** Bytes of WebAssembly compiled while the guest ran, and in how many regions and modules; 0 without a compiler. */
+  readonly compiled: { readonly bytes: number; readonly regions: number; readonly modules: number };
+}
+
+export const failed = (problem: string): Run => ({ sum: undefined, problem, cpu: Number.NaN, wall: Number.NaN });
+
+export const median = (list: readonly number[]): number => {
+  const sorted = [...list].sort((a, b) => a - b);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
+};
 
 const seconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1e6;
 
@@ -25,6 +39,10 @@ export class Stopwatch {
 
   get run(): Run | undefined {
     return this.#run;
+  }
+
+  get isRunning(): boolean {
+    return this.#cpuStart !== undefined && this.#run === undefined;
   }
 
   line(text: string, instructions?: number): void {
@@ -44,6 +62,6 @@ export class Stopwatch {
 
   /** The run, or that there was none. */
   report(problem: string): Run {
-    return this.#run ?? { sum: undefined, problem, cpu: Number.NaN, wall: Number.NaN };
+    return this.#run ?? failed(problem);
   }
 }
