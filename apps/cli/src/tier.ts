@@ -26,13 +26,13 @@ export interface ChosenTier {
 const LARGEST = 0x3fff_ffff;
 
 /** For the help, without loading the compiler. That they are the compiler's own is checked: their types are these numbers. */
-const DEFAULTS: Pick<typeof JIT_DEFAULTS, "threshold" | "batch"> = { threshold: 1000, batch: 16 };
+const DEFAULTS: Pick<typeof JIT_DEFAULTS, "threshold" | "batch"> = { threshold: 4000, batch: 16 };
 
 /**
  * What `createJit` of @likex/cpu-executor is given, whose defaults `auto` leaves as they are. `jit` compiles each block that is
  * entered again, alone and at once: slow, but nearly everything runs compiled.
  */
-const COMPILER_OPTIONS = { auto: {}, jit: { threshold: 2, batch: 1, shortest: 1 } } as const;
+const COMPILER_OPTIONS = { auto: {}, jit: { threshold: 2, batch: 1, shortest: 1, delay: 0 } } as const;
 
 export const TIER_EXPLANATION = `
 Tiers: interpreter compiles no guest code; auto compiles what runs often, in batches; jit compiles each block that runs

@@ -56,7 +56,7 @@ describe("likex boot --tier", () => {
 
   it("jit compiles each block that is entered again, at once", { timeout }, async () => {
     await boot("--tier", "jit");
-    expect(compiler.options).toEqual([{ threshold: 2, batch: 1, shortest: 1 }]);
+    expect(compiler.options).toEqual([{ threshold: 2, batch: 1, shortest: 1, delay: 0 }]);
   });
 
   it("takes thresholds, in place of the tier's own", { timeout }, async () => {
@@ -66,7 +66,7 @@ describe("likex boot --tier", () => {
     expect(compiler.options).toEqual([
       { threshold: 32 },
       { threshold: 7, batch: 3 },
-      { threshold: 2, batch: 4, shortest: 1 },
+      { threshold: 2, batch: 4, shortest: 1, delay: 0 },
     ]);
   });
 });

@@ -120,6 +120,7 @@ export class Cpu extends CpuState {
       selector: parts.selector,
       code: this.#finder.code,
       knownBlock: (low, high) => this.#tlb.knownBlock(low, high),
+      retired: () => this.instructionsRetired,
     });
     this.#system = createSystem({
       state: this,
@@ -371,7 +372,7 @@ export class Cpu extends CpuState {
     this.budgetLeft += held;
     this.#started += held;
     if (status === STATUS.budget) {
-      if (this.#jit?.isWaiting === true) this.#compile();
+      if (this.#jit?.isDue() === true) this.#compile();
       if (held > 0) return RUNNING;
       if (this.budgetLeft === 0) return STOP.budget;
       const rest = this.#finder.temporary(this.budgetLeft);

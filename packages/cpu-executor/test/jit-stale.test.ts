@@ -27,7 +27,7 @@ const crossingTail = (n: number): readonly number[] => [n, ...CROSSING_CODE.slic
 function machine(options: JitOptions = {}) {
   const memory = HostMemory.create({ bytes: 8 << 20 });
   const at = memory.allocateFrames(MEGABYTE / 4096);
-  const jit = createJit({ threshold: 20, batch: 1, ...options });
+  const jit = createJit({ threshold: 20, batch: 1, delay: 0, ...options });
   const mmu = new FlatMmu(at);
   const add = (tier: { readonly jit?: typeof jit } = { jit }): Cpu => {
     const cpu = Cpu.create({ memory, mmu, ...tier });

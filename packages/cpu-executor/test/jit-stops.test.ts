@@ -3,7 +3,7 @@ import { type Cpu, RFLAGS, STOP } from "../src/index.ts";
 import { machine } from "./support/lockstep.ts";
 import { PROGRAM } from "./support/random-program.ts";
 
-const EAGER = { threshold: 1, batch: 1, shortest: 1 } as const;
+const EAGER = { threshold: 1, batch: 1, shortest: 1, delay: 0 } as const;
 /** loop: ADD EAX, 1; MOV [RBX], EAX; DEC ECX; JNZ loop; UD2. */
 const LOOP = [0x83, 0xc0, 1, 0x89, 0x03, 0xff, 0xc9, 0x75, 0xf7, 0x0f, 0x0b];
 const STORE = 3;

@@ -9,7 +9,7 @@ import { createScenario, type Scenario, type Segment } from "./scenario.ts";
 const STOP_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(STOP).map(([name, stop]) => [stop, name]));
 const ALL_EXCEPTIONS = 0xffffffff;
 const MOST_MIGRATIONS = 3;
-const EAGER = { batch: 1, shortest: 1, mostRegions: 500 } as const;
+const EAGER = { batch: 1, shortest: 1, delay: 0, mostRegions: 500 } as const;
 
 /** Told of what happens in an attempt, for people. */
 export type Log = (line: string) => void;

@@ -47,7 +47,12 @@ export class Machine {
       probe: (_context, bytes, low, high) => this.tlb.probe(bytes, low, high),
       segment: (_context, what, low, high) => segments.check(what, low, high),
     };
-    const { exports, loadExtension } = instantiateInterpreter(this.memory.memory, this.slow, undefined, interpreter.bytes);
+    const { exports, loadExtension } = instantiateInterpreter(
+      this.memory.memory,
+      this.slow,
+      undefined,
+      interpreter.bytes,
+    );
     this.#run = exports.run;
     this.selector =
       interpreter.createSelector?.(interpreter.keys) ?? new InstructionSelector(interpreter.keys, loadExtension);

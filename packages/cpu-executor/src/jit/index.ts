@@ -8,7 +8,8 @@ export type { JitStatistics } from "./region-store.ts";
 
 /** What createJit takes where nothing is said. */
 export const JIT_DEFAULTS = {
-  threshold: 1000,
+  threshold: 4000,
+  delay: 12_000_000,
   batch: 16,
   shortest: 8,
   mostRegions: 4096,
@@ -17,8 +18,13 @@ export const JIT_DEFAULTS = {
 } as const;
 
 export interface JitOptions {
-  /** Entries of a block after which it is compiled, 1 or more. Default 1000. */
+  /** Entries of a block after which it is compiled, 1 or more. Default 4000. */
   readonly threshold?: number;
+  /**
+   * Instructions of a processor before which nothing is compiled in an arena that has no compiled code yet: the compiler's own
+   * warming up does not pay for itself in a short program. Default 12 million, 0 for none.
+   */
+  readonly delay?: number;
   /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. Default 16. */
   readonly batch?: number;
   /** Instructions in front of one that is left to the interpreter below which there is no region. Default 8. */
@@ -59,9 +65,10 @@ export class RegionCompiler {
   /** Throws InvalidCpuOptionError for an option below its range. */
   constructor(options: JitOptions) {
     this.#options = { ...JIT_DEFAULTS, ...options };
-    const { compilation, ...numbers } = this.#options;
+    const { compilation, delay, ...numbers } = this.#options;
     if (compilation !== "now" && compilation !== "background")
       throw new InvalidCpuOptionError(`compilation is ${compilation}; give "now" or "background", or leave it out`);
+    if (!(delay >= 0)) throw new InvalidCpuOptionError(`delay is ${delay}; give 0 or more, or leave it out`);
     for (const [name, value] of Object.entries(numbers))
       if (!(Number.isInteger(value) && value >= 1 && value <= MOST))
         throw new InvalidCpuOptionError(`${name} is ${value}; give an integer from 1 to ${MOST}, or leave it out`);

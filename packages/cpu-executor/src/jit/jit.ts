@@ -15,12 +15,16 @@ export interface JitParts {
   readonly code: CodeCache;
   /** The block that may be executed at an instruction pointer, if it is known; else 0. */
   readonly knownBlock: (ripLow: number, ripHigh: number) => number;
+  /** Instructions that it has retired. */
+  readonly retired: () => number;
 }
 
 /** When a processor compiles. */
 export interface JitThresholds {
   /** Entries of a block after which it is compiled. */
   readonly threshold: number;
+  /** Instructions that the processor executes before the arena's first code is compiled. */
+  readonly delay: number;
   /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. */
   readonly batch: number;
   /** Fewer instructions than this in front of one that is left to the interpreter are none for a region. */
@@ -30,7 +34,7 @@ export interface JitThresholds {
 }
 
 /** A block that has been entered so often, as part of the threshold, belongs to the regions that reach it. */
-const WARM = 8;
+const WARM = 32;
 const PAGE = 4096;
 /** A region grows in place so often, and up to so many instructions; then its page's other blocks get regions of their own. */
 const MOST_REBUILDS = 4;
@@ -75,7 +79,7 @@ export class Jit {
 
   /** True when something waits and this has been asked often: a guest that needs the processor often never ends a slice. */
   hasWaitedLong(): boolean {
-    return this.isWaiting && ++this.#patience >= MOST_RUNS;
+    return this.isWaiting && ++this.#patience >= MOST_RUNS && this.#isTime();
   }
 
   /** A block has become hot. True when it is worth compiling now. */
@@ -83,7 +87,17 @@ export class Jit {
     this.#forgetDropped();
     if (this.#attachKnown(block)) return false;
     this.#waiting.add(block);
-    return this.#waiting.size >= this.#thresholds.batch;
+    return this.#waiting.size >= this.#thresholds.batch && this.#isTime();
+  }
+
+  /** Where code has been compiled already, the compiler itself is warm. */
+  #isTime(): boolean {
+    return this.#store.statistics.modules > 0 || this.#parts.retired() >= this.#thresholds.delay;
+  }
+
+  /** At the end of a slice: true when something is to be compiled, or is being compiled in the background. */
+  isDue(): boolean {
+    return this.isWaiting && this.#isTime();
   }
 
   /** Something is to be compiled, or is being compiled in the background. */

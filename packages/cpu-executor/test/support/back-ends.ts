@@ -12,7 +12,7 @@ export const INTERPRETER: BackEnd = { name: "interpreter", createCpu: (options) 
 /** Every block is compiled when it is first entered. */
 const REGIONS: BackEnd = {
   name: "regions",
-  createCpu: (options) => Cpu.create({ ...options, jit: createJit({ threshold: 1, batch: 1, shortest: 1 }) }),
+  createCpu: (options) => Cpu.create({ ...options, jit: createJit({ threshold: 1, batch: 1, shortest: 1, delay: 0 }) }),
 };
 
 /** Those tests run once for each row. */

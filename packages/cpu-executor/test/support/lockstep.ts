@@ -7,7 +7,7 @@ import { PROGRAM, randomProgram } from "./random-program.ts";
 import { FlatMmu } from "./real-mode.ts";
 
 const MEGABYTE = 1 << 20;
-const EAGER: JitOptions = { threshold: 2, batch: 1, shortest: 1 };
+const EAGER: JitOptions = { threshold: 2, batch: 1, shortest: 1, delay: 0 };
 
 export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "jit", options: JitOptions = EAGER) {
   const memory = HostMemory.create({ bytes: 4 << 20 });
@@ -55,7 +55,7 @@ export interface LockstepResult {
 export function runLockstep(random: Random): LockstepResult {
   const bits = random.pick([32, 64] as const);
   const code = randomProgram(random, bits);
-  const options = { threshold: random.pick([1, 2, 5, 20]), batch: random.pick([1, 2, 4]), shortest: 1 };
+  const options = { threshold: random.pick([1, 2, 5, 20]), batch: random.pick([1, 2, 4]), shortest: 1, delay: 0 };
   const machines = (["interpreter", "jit"] as const).map((tier) => machine(bits, code, tier, options)) as [
     Machine,
     Machine,
