@@ -1,3 +1,4 @@
+import { createJit, type RegionCompiler } from "@likex/cpu-executor/jit";
 import { EmulatedKvm, type TraceEvent } from "@likex/kvm";
 import { renderLog } from "@likex/kvm/trace";
 import { MicroVm, type RegisterValues, type RunResult } from "@likex/vmm-runner";
@@ -25,7 +26,9 @@ class Shown<T> {
 export function runGuest({ bytes, loadAddress, memory, personality, registers }: RunRequest): RunReport {
   const exits = new Shown<ExitRow>();
   const trace = new Shown<string>();
+  const jit = createJit();
   const kvm = EmulatedKvm.create({
+    jit,
     memoryBytes: ARENA_BYTES,
     instructionsPerRun: INSTRUCTION_LIMIT,
     trace(event: TraceEvent) {
@@ -40,10 +43,11 @@ export function runGuest({ bytes, loadAddress, memory, personality, registers }:
     registers: registers as RegisterValues,
   });
   const result = vm.run({ exitLimit: EXIT_LIMIT });
+  const compiled = describeCompiled(jit, kvm);
   vm.dispose();
   return {
     halted: result.reason === "hlt",
-    status: describeStop(result),
+    status: [describeStop(result), ...compiled].join(" "),
     output: new TextDecoder().decode(result.output),
     exits: exits.items,
     exitsLeftOut: exits.leftOut,
@@ -51,6 +55,14 @@ export function runGuest({ bytes, loadAddress, memory, personality, registers }:
     traceLeftOut: trace.leftOut,
     registers: Object.entries(result.registers).map(([name, value]: [string, bigint]) => [name, value.toString(16)]),
   };
+}
+
+/** How much of the guest was compiled, if any. */
+function describeCompiled(jit: RegionCompiler, kvm: EmulatedKvm): string[] {
+  const { executed } = jit.statistics(kvm.hostMemory);
+  if (executed === 0) return [];
+  const total = kvm.instructionsRetired;
+  return [`${Math.floor((100 * executed) / total)} % of ${total} instructions ran compiled.`];
 }
 
 function describeStop(result: RunResult): string {

@@ -62,6 +62,34 @@ f4           ; hlt`,
   },
   {
     ...base,
+    name: "Forty million instructions",
+    about:
+      "A loop in protected mode. When it has run for a while it is compiled to WebAssembly; the line below says for how much of it.",
+    loadAddress: "0x1000",
+    memory: "65536",
+    personality: "kvm",
+    bytes: `fa                ; cli
+0f 01 16 50 10    ; lgdt [1050h]
+0f 20 c0          ; mov eax, cr0
+0c 01             ; or al, 1
+0f 22 c0          ; mov cr0, eax
+ea 13 10 08 00    ; jmp 8:1013h, into code of 32 bits
+66 b8 10 00       ; mov ax, 10h
+8e d8 8e c0 8e d0 ; mov ds, ax; mov es, ax; mov ss, ax
+b9 80 96 98 00    ; mov ecx, 10000000
+31 c0             ; xor eax, eax
+69 c0 0d 66 19 00 ; loop: imul eax, eax, 19660dh
+05 5f f3 6e 3c    ; add eax, 3c6ef35fh
+49 75 f2          ; dec ecx; jnz loop
+f4                ; hlt
+00 00 00 00 00
+00 00 00 00 00 00 00 00 ; 1038h: descriptors: none,
+ff ff 00 00 00 9b cf 00 ; flat code,
+ff ff 00 00 00 93 cf 00 ; flat data
+17 00 38 10 00 00       ; 1050h: what lgdt loads`,
+  },
+  {
+    ...base,
     name: "Undefined instruction",
     about: "LiKeX intercepts the exception and gives up.",
     bytes: "0f 0b        ; ud2",

@@ -53,6 +53,14 @@ describe.skipIf(chromiumPath === undefined)("the page in Chromium (skipped where
     expect(await text("#output")).toBe("Hello, world!\n");
   });
 
+  it("compiles what runs often", async () => {
+    await demo.page.selectOption("#sample", "Forty million instructions");
+    await run();
+    expect(await text("#status")).toMatch(/[2-9][0-9] % of 400000\d\d instructions ran compiled/);
+    // The value number 10 million of the sequence that begins with 0.
+    expect(await text("#register-values")).toMatch(/^rax586b8080rbx/);
+  });
+
   it("runs a program that was typed in", async () => {
     await demo.page.selectOption("#sample", "Add two numbers");
     await demo.page.fill("#bytes", "b0 21 ; mov al, '!'\nE6,10 f4");
