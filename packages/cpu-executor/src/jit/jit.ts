@@ -1,4 +1,5 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
+import { createDecodedInstruction, type DecodedInstruction } from "@likex/x86-decoder";
 import type { CodeCache } from "../code-cache.ts";
 import { CODE_MODE, CONTEXT } from "../context.ts";
 import type { InstructionSelector } from "../predecode.ts";
@@ -50,6 +51,7 @@ export class Jit {
   readonly #store: RegionStore;
   readonly #thresholds: JitThresholds;
   readonly #waiting = new Set<number>();
+  readonly #scratch: DecodedInstruction = createDecodedInstruction();
   /** Being compiled in the background. */
   #pending: WrittenModule | undefined;
   /** How often something that waits was passed over. */
@@ -226,7 +228,7 @@ export class Jit {
     const blockOf = (at: RegionPage, position: number): number =>
       code.blockAt(at.host + position - at.offset, lowOf(position), page.bits);
     return {
-      ...{ u8: memory.u8, selector, page },
+      ...{ u8: memory.u8, selector, page, scratch: this.#scratch, read: new Map() },
       isWarm: (at, position) => this.#isWarm(blockOf(at, position)) || this.#isWarmAside(blockOf(at, position)),
       pageOf: (position) => {
         const offset = position & ~(PAGE - 1);

@@ -1,4 +1,4 @@
-import { createDecodedInstruction, DECODE_STATUS, type DecodedInstruction, decodeInto } from "@likex/x86-decoder";
+import { DECODE_STATUS, type DecodedInstruction, decodeInto } from "@likex/x86-decoder";
 import type { InstructionSelector } from "../predecode.ts";
 import { describe, type Ending, endingOf, type RegionInstruction } from "./instruction.ts";
 
@@ -51,6 +51,18 @@ export interface ExecutedCode {
   pageOf(position: number): RegionPage | undefined;
   /** Positions of the warm blocks of a page. */
   warmBlocks(page: RegionPage): readonly number[];
+  /** For the decoder to fill. */
+  readonly scratch: DecodedInstruction;
+  /** Instructions that have been read, by position. */
+  readonly read: Map<number, Read>;
+}
+
+/** What stands at a position; length 0 for what cannot be decoded. */
+export interface Read {
+  readonly length: number;
+  /** Undefined where an operand, or how control goes on, is none that regions have. */
+  readonly instruction: RegionInstruction | undefined;
+  readonly ending: Ending | undefined;
 }
 
 const PAGE = 4096;
@@ -153,31 +165,44 @@ class Discovery {
   }
 
   #read(page: RegionPage, start: number): Straight {
-    const { u8, selector, page: base } = this.#code;
     const instructions: RegionInstruction[] = [];
-    const host = page.host - page.offset;
     const pageEnd = page.offset + PAGE;
     let at = start;
     while (instructions.length < MOST_IN_BLOCK && at < pageEnd) {
-      const decoded = createDecodedInstruction();
-      let status = decodeInto(u8, host + at, host + pageEnd, base.bits, decoded);
-      const crosses = status === DECODE_STATUS.truncated;
-      if (crosses) status = this.#decodeAcross(page, at, decoded);
-      const selection = status === DECODE_STATUS.ok ? selector.select(decoded) : undefined;
-      const ending = selection === undefined ? undefined : endingOf(selection);
-      const instruction = selection === undefined ? undefined : describe(decoded, selection, at);
+      const { length, instruction, ending } = this.#instructionAt(page, at);
       if (ending === undefined || instruction === undefined || !this.#mayBranch(instruction, ending)) {
         // The interpreter carries it out, and comes back behind it.
-        if (status === DECODE_STATUS.ok) this.#addEntry(at + decoded.length);
+        if (length > 0) this.#addEntry(at + length);
         break;
       }
       instructions.push(instruction);
-      at += decoded.length;
+      at += length;
       if (ending !== "next") return { instructions, end: at, ending, targets: this.#follow(instruction, ending) };
-      if (crosses) break;
     }
     const isCut = instructions.length === MOST_IN_BLOCK || at >= pageEnd;
     return { instructions, end: at, ending: "next", targets: isCut ? [at] : [] };
+  }
+
+  #instructionAt(page: RegionPage, at: number): Read {
+    const known = this.#code.read.get(at);
+    if (known !== undefined) return known;
+    const { u8, selector, page: base, scratch } = this.#code;
+    const host = page.host - page.offset;
+    let status = decodeInto(u8, host + at, host + page.offset + PAGE, base.bits, scratch);
+    const crosses = status === DECODE_STATUS.truncated;
+    if (crosses) status = this.#decodeAcross(page, at, scratch);
+    if (status !== DECODE_STATUS.ok) return { length: 0, instruction: undefined, ending: undefined };
+    // Making one for each instruction would take longer than all else here.
+    const decoded = { ...scratch };
+    const selection = selector.select(decoded);
+    const read = {
+      length: decoded.length,
+      instruction: selection && describe(decoded, selection, at),
+      ending: selection && endingOf(selection),
+    };
+    // What the next page has there is asked anew.
+    if (!crosses) this.#code.read.set(at, read);
+    return read;
   }
 
   /**
