@@ -30,12 +30,16 @@ export class BlockFinder {
     this.code.dispose();
   }
 
-  /** Drops what others' writes to watched frames, or a flush of the code cache, have made stale. */
+  /** False where others' writes to watched frames, or a flush of the code cache, may have made blocks stale. */
+  get isCurrent(): boolean {
+    return this.#memory.watchEpoch === this.#epoch && this.code.generation === this.#codeGeneration;
+  }
+
+  /** Drops what is not current. */
   refresh(): void {
-    if (this.#memory.watchEpoch !== this.#epoch || this.code.generation !== this.#codeGeneration) {
-      this.#codeGeneration = this.code.generation;
-      this.dropCached();
-    }
+    if (this.isCurrent) return;
+    this.#codeGeneration = this.code.generation;
+    this.dropCached();
   }
 
   dropCached(): void {

@@ -27,6 +27,19 @@ import { createSystem, type System } from "./system/system.ts";
 import { undoBranch } from "./undo-branch.ts";
 
 const SHADOW = { sti: 1, movSs: 2 } as const;
+// Copies for the way of each port access: compilers load a field of an imported object anew, and know a constant of the file.
+const { port: PORT_STATUS } = STATUS;
+const { port: PORT_STOP } = STOP;
+const { string: STRING } = PORT_DETAIL;
+const { vm: VM } = RFLAGS;
+/** Flags with which a run does not begin at once: traps, breakpoints, and who accesses memory. */
+const LOOKED_AT = RFLAGS.tf | RFLAGS.rf | RFLAGS.ac;
+const IOPL_SHIFT = 12;
+const STOP_DETAIL = CONTEXT.stopDetail >> 2;
+const STOP_RECORD = CONTEXT.stopRecord >> 2;
+const STOPPED_BLOCK = CONTEXT.block >> 2;
+const BLOCK_END = BLOCK.end >> 2;
+const { length: RECORD_LENGTH } = RECORD;
 const ALL_EXCEPTIONS = 0xffffffff;
 
 export interface CpuOptions {
@@ -221,11 +234,59 @@ export class Cpu extends CpuState {
 
   /** Runs at most `budget` instructions (1..2^31-1), of which each delivery of an event takes one, and returns why it stopped (STOP.*). */
   run(budget: number): number {
-    this.#started = budget;
-    this.budgetLeft = budget;
-    this.#deliveries = 0;
-    if (this.#breakpoints.update()) this.#watchBreakpoints();
-    const stop = this.#runLoop();
+    this.#jit?.refresh();
+    const block = this.#knownBlock();
+    if (block === 0) {
+      this.#started = budget;
+      this.budgetLeft = budget;
+      if (this.#breakpoints.update()) this.#watchBreakpoints();
+      return this.#ended(this.#runLoop());
+    }
+    const held = budget > SLICE ? budget - SLICE : 0;
+    this.#started = budget - held;
+    this.budgetLeft = budget - held;
+    const status = this.#interpreter.run(this.contextAddress, block);
+    if (status === PORT_STATUS && this.#stopsAtPort()) {
+      this.#retired += budget - held - this.budgetLeft;
+      this.#started = this.budgetLeft + held;
+      this.budgetLeft = this.#started;
+      this.stop.kind = PORT_STOP;
+      return PORT_STOP;
+    }
+    const stop = this.#left(status, held);
+    return this.#ended(stop < 0 ? this.#runLoop() : stop);
+  }
+
+  /**
+   * The block at RIP, where a run can go on at once: nothing has happened since the last one that must be looked at first, and
+   * the jump cache has the block. Else 0.
+   */
+  #knownBlock(): number {
+    const waits = this.interruptShadow | this.windowRequest | this.pendingDebug | (this.flagRest & LOOKED_AT);
+    if (waits !== 0 || this.needsLook || this.halted || !this.#finder.isCurrent) return 0;
+    return this.#tlb.knownBlock(this.ripLow, this.ripHigh);
+  }
+
+  /** The instruction at the end of CONTEXT.block is IN or OUT, which IOPL allows: fills in the stop. False where that is not so simple. */
+  #stopsAtPort(): boolean {
+    const { i32, u8 } = this.memory;
+    const at = this.contextAddress >> 2;
+    const qualification = i32[at + STOP_DETAIL] as number;
+    const rest = this.flagRest;
+    if ((qualification & STRING) !== 0 || (rest & VM) !== 0 || this.cpl > ((rest >> IOPL_SHIFT) & 3)) return false;
+    const { stop } = this;
+    const block = (i32[at + STOPPED_BLOCK] as number) >> 2;
+    const length = u8[(i32[at + STOP_RECORD] as number) + RECORD_LENGTH] as number;
+    const end = i32[block + BLOCK_END] as number;
+    const borrow = end >>> 0 < length ? 1 : 0;
+    this.setRipPair(end - length, (i32[block + BLOCK_END + 1] as number) - borrow);
+    stop.instructionLength = length;
+    stop.portQualification = qualification;
+    stop.unblockedNmi = false;
+    return true;
+  }
+
+  #ended(stop: number): number {
     this.#retired = this.instructionsRetired;
     this.#started = this.budgetLeft;
     this.#deliveries = 0;
@@ -287,7 +348,7 @@ export class Cpu extends CpuState {
    * instruction): RIP, the end of an interrupt shadow, and the debug traps that the next run() begins with.
    */
   completeInstruction(): void {
-    this.rip = this.#advanced(this.stop.instructionLength);
+    this.#advance(this.stop.instructionLength);
     this.interruptShadow = 0;
     const stepped = (this.flagRest & RFLAGS.tf) !== 0 ? DR6.bs : 0;
     const isPort = this.stop.kind === STOP.port && this.#breakpoints.isArmed;
@@ -328,7 +389,6 @@ export class Cpu extends CpuState {
   }
 
   #runLoop(): number {
-    this.#jit?.refresh();
     this.#finder.refresh();
     for (;;) {
       if (this.budgetLeft <= 0) return STOP.budget;
@@ -340,7 +400,7 @@ export class Cpu extends CpuState {
         if (!isPlain) stop = this.#step(flags);
         else stop = flags === 0 ? this.#runBlocks() : this.#runResumed();
       }
-      if (stop !== RUNNING && stop !== BORDER && stop !== AGAIN) return stop;
+      if (stop >= 0) return stop;
     }
   }
 
@@ -368,7 +428,14 @@ export class Cpu extends CpuState {
     const held = Math.max(0, this.budgetLeft - SLICE);
     this.budgetLeft -= held;
     this.#started -= held;
-    let status = this.#interpreter.run(this.contextAddress, block);
+    // The privilege in use is chosen again where AC decides about it, and so is what to run.
+    this.needsLook = (this.flagRest & RFLAGS.ac) !== 0;
+    return this.#left(this.#interpreter.run(this.contextAddress, block), held);
+  }
+
+  /** What a status of emitted code means; `held`: what the budget in the context was short of. */
+  #left(left: number, held: number): number {
+    let status = left;
     this.budgetLeft += held;
     this.#started += held;
     if (status === STATUS.budget) {
@@ -382,6 +449,7 @@ export class Cpu extends CpuState {
     if (status === STATUS.hot) return this.#hot();
     if (status === STATUS.resume) {
       this.#fetchKind = "resume";
+      this.needsLook = true;
       return AGAIN;
     }
     if (status !== STATUS.lookup) return this.#handle(status);
@@ -616,8 +684,10 @@ export class Cpu extends CpuState {
   }
 
   #port(record: number): number {
-    this.#describePort(record);
     const { access } = this.#system;
+    this.stop.portQualification = this.#detail();
+    this.stop.portAddressSize = 64 - (this.memory.u8[record + RECORD.addressShift] as number);
+    this.stop.portSegment = access.segmentOf(record);
     access.begin();
     if (!mayAccessPorts(access, this.stop.port, this.stop.portSize)) {
       access.generalProtection(0);
@@ -752,21 +822,6 @@ export class Cpu extends CpuState {
     this.stop.operandSize = this.#system.access.operandBytes(record) * 8;
   }
 
-  #describePort(record: number): void {
-    const { u8, i32 } = this.memory;
-    const detail = this.#detail();
-    const { stop } = this;
-    stop.portSize = detail & PORT_DETAIL.sizeMask;
-    stop.portIsIn = (detail & PORT_DETAIL.in) !== 0;
-    stop.portIsString = (detail & PORT_DETAIL.string) !== 0;
-    stop.portIsRep = (detail & PORT_DETAIL.repeat) !== 0;
-    stop.portIsImmediate = (detail & PORT_DETAIL.immediate) !== 0;
-    const immediate = (i32[(record + RECORD.immediate) >> 2] as number) & 0xff;
-    stop.port = stop.portIsImmediate ? immediate : this.registerLow(2) & 0xffff;
-    stop.portAddressSize = 64 - (u8[record + RECORD.addressShift] as number);
-    stop.portSegment = this.#system.access.segmentOf(record);
-  }
-
   #stopException(vector: number, errorCode: number, type: number = EVENT_TYPE.exception): number {
     this.stop.vector = vector;
     this.stop.errorCode = errorCode;
@@ -781,7 +836,7 @@ export class Cpu extends CpuState {
   }
 }
 
-/** Not a STOP: run() goes on. */
+/** Not a STOP, which is 0 or more: run() goes on. */
 const RUNNING = -1;
 /** An event was delivered between two instructions: what comes there is looked at again. */
 const BORDER = -2;

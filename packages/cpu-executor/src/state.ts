@@ -68,11 +68,13 @@ export class CpuState {
   dr2 = 0n;
   dr3 = 0n;
   dr6 = 0xffff0ff0;
-  dr7 = 0x400;
+  #dr7 = 0x400;
   /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
   interruptShadow = 0;
   /** HLT has been executed. */
   halted = false;
+  /** Set by whatever changes segments, the mode or DR7: a run must look at them before it goes on where the last one stopped. */
+  needsLook = true;
 
   constructor(memory: HostMemory, contextAddress: number, arithmeticFlags: () => number) {
     this.contextAddress = contextAddress;
@@ -119,6 +121,15 @@ export class CpuState {
     const undefinedOpcode = (cr0 & CR0_EM) !== 0 || (cr4 & CR4_OSFXSR) === 0;
     const fault = undefinedOpcode ? 6 : (cr0 & CR0_TS) !== 0 ? 7 : 0;
     this.#u32[(this.contextAddress + FPU.sseFault) >> 2] = fault;
+  }
+
+  get dr7(): number {
+    return this.#dr7;
+  }
+
+  set dr7(value: number) {
+    this.#dr7 = value;
+    this.needsLook = true;
   }
 
   get cr2(): bigint {
@@ -434,6 +445,7 @@ export class CpuState {
 
   /** Brings what emitted code sees of the segments up to date; call it after CS, EFER or the mode changed. */
   refreshSegments(changed?: number): void {
+    this.needsLook = true;
     if (changed === undefined) for (let i = 0; i < 6; i++) this.#refresh(i);
     else if (changed < 6) this.#refresh(changed);
     const before = this.#codeBits;

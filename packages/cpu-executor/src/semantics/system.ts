@@ -1,9 +1,11 @@
-import { i32 } from "@likex/wasm-emitter";
+import { type I32, i32 } from "@likex/wasm-emitter";
 import { PORT_DETAIL, STATUS } from "../status.ts";
 import { INTERCEPT } from "../stop.ts";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
 import { widthOf } from "./width.ts";
+
+const RDX = 2;
 
 /** Instructions that leave emitted code: system software decides whether they exit, else the processor carries them out. */
 const INTERCEPTED: readonly (keyof typeof INTERCEPT)[] = [
@@ -60,8 +62,11 @@ const portStop =
   (bits: number) =>
   (b: SemanticsBuilder): void => {
     const repeat = b.shape.repeat === "none" ? 0 : PORT_DETAIL.repeat;
-    const immediate = b.shape.operands.some((operand) => operand.kind === "immediate") ? PORT_DETAIL.immediate : 0;
-    b.stop(STATUS.port, i32.const((b.shape.bits / 8) | bits | repeat | immediate));
+    const position = b.shape.operands.findIndex(({ kind }) => kind === "immediate");
+    const immediate = position < 0 ? 0 : PORT_DETAIL.immediate;
+    const port = (position < 0 ? b.readRegister(RDX, 16) : b.read(position)) as I32;
+    const access = i32.const((b.shape.bits / 8 - 1) | bits | repeat | immediate);
+    b.stop(STATUS.port, i32.or(i32.shl(port, i32.const(PORT_DETAIL.portShift)), access));
   };
 
 const port = (bits: number): SemanticsEntry => ({ endsBlock: true, write: portStop(bits) });
