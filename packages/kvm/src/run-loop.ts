@@ -19,11 +19,9 @@ import { PENDING, type Vcpu } from "./vcpu.ts";
 /** Instructions of one VM entry, where the caller set no limit: then the entry is repeated. */
 const INSTRUCTIONS_PER_ENTRY = 1 << 30;
 const STALLED_EXITS = 100;
-const BLOCKED_BY_STI_OR_MOV_SS = 3;
 
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
 const { EINVAL, EINTR } = ERRNO;
-const { VM_EXIT_REASON, GUEST_INTERRUPTIBILITY_INFO } = VMCS;
 const { IO_INSTRUCTION } = EXIT_REASON;
 const { succeed: SUCCEED } = VMX_STATUS;
 const { UNKNOWN } = KVM_EXIT;
@@ -83,7 +81,7 @@ const enterUntilExit = (vcpu: Vcpu): number => {
       const error = status === VMX_STATUS.failValid ? vmx.vmread32(VMCS.VM_INSTRUCTION_ERROR) : 0;
       return failEntry(vcpu, error);
     }
-    const reason = vmx.vmread32(VM_EXIT_REASON);
+    const reason = vmx.exitReason;
     if (reason >= ENTRY_FAILURE) return failEntry(vcpu, reason);
     vcpu.launched = true;
     const next = reason === IO_INSTRUCTION ? handleIo(vcpu) : handleExit(vcpu, reason);
@@ -159,9 +157,8 @@ const saveRunState = (vcpu: Vcpu): void => {
   const { vmx, memory, runArea } = vcpu;
   const { u8, u32 } = memory;
   const { interruptFlag } = vmx;
-  const shadow = vmx.vmread32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS;
   u8[runArea + ifFlag] = interruptFlag ? 1 : 0;
-  u8[runArea + readyForInterruptInjection] = interruptFlag && shadow === 0 ? 1 : 0;
+  u8[runArea + readyForInterruptInjection] = interruptFlag && vmx.interruptShadow === 0 ? 1 : 0;
   u32[(runArea + cr8) >> 2] = vcpu.cr8;
   u32[(runArea + apicBase) >> 2] = vcpu.apicBaseLow;
   u32[(runArea + apicBase + 4) >> 2] = vcpu.apicBaseHigh;

@@ -59,7 +59,8 @@ export class Vcpu implements LoadedVcpu {
   ioCount = 0;
   ioPort = 0;
   /** Where the IN is: it completes only if RIP is still there. */
-  ioRip = 0;
+  ioRipLow = 0;
+  ioRipHigh = 0;
   ioInstructionLength = 0;
   /** Of INS and OUTS: what their address size leaves of RCX, RSI and RDI. */
   ioAddressMask = 0n;

@@ -4,6 +4,7 @@ import { DIRTY } from "./dirty.ts";
 import { CR4 } from "./guest-checks.ts";
 import { ACCESS_RIGHTS, SEGMENTS } from "./guest-segment-checks.ts";
 import { EFER } from "./host-checks.ts";
+import { EXIT_REASON } from "./numbers.ts";
 import type { MmuConfiguration, VmxCpu, VmxMmu } from "./processor.ts";
 import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
@@ -30,7 +31,9 @@ const {
   GUEST_ACTIVITY_STATE: ACTIVITY,
   GUEST_PENDING_DBG_EXCEPTIONS: PENDING_DEBUG,
 } = F;
-const { processor: PROCESSOR } = SLOT;
+const { processor: PROCESSOR, exit: EXIT } = SLOT;
+const HELD = PROCESSOR | EXIT;
+const { IO_INSTRUCTION } = EXIT_REASON;
 const { nmi: BLOCKED_NMI } = INTERRUPTIBILITY;
 /** DR7 bits 12, 14, 15 are always 0 and bit 10 is always 1. */
 const DR7_ZERO = 0xd000;
@@ -51,6 +54,11 @@ export class GuestState {
    * VMCS before somebody reads it there, or loads the processor.
    */
   isLazy = false;
+  /** Whether an exit for IN or OUT may be left in the processor altogether: `isLazy`, and nothing else happens at an exit. */
+  holdsExits = false;
+  /** Of the exit that is held. */
+  heldQualification = 0;
+  heldInstructionLength = 0;
   /** What the exit that left state in the processor says of RF. */
   #resumeFlag: ResumeFlag = "keep";
   // 64-bit registers as the VMCS holds them, so that an exit stores only those that changed.
@@ -214,10 +222,34 @@ export class GuestState {
     this.#vmcs.guard = PROCESSOR;
   }
 
+  /**
+   * Leaves an exit for IN or OUT in the processor altogether, RIP and exit information included, so that the VMCS is not written
+   * before somebody reads it; false where the exit must be saved.
+   */
+  hold(qualification: number, instructionLength: number): boolean {
+    if (!this.holdsExits || this.#cpu.pendingDebug !== 0) return false;
+    this.hasPendingDebug = false;
+    this.heldQualification = qualification;
+    this.heldInstructionLength = instructionLength;
+    this.#resumeFlag = "clear";
+    this.#vmcs.guard = HELD;
+    return true;
+  }
+
+  /** The last exit is held. */
+  get isHeld(): boolean {
+    return this.#vmcs.guard === HELD;
+  }
+
   /** Brings what the last exit left in the processor to the VMCS. */
   settle(): void {
-    if (this.#vmcs.guard !== SLOT.processor) return;
+    const { guard } = this.#vmcs;
+    if ((guard & PROCESSOR) === 0) return;
     this.#vmcs.guard = 0;
+    if ((guard & EXIT) !== 0) {
+      this.#saveInstructionState();
+      this.#vmcs.recordExit(IO_INSTRUCTION, this.heldQualification, this.heldInstructionLength);
+    }
     this.#saveRegisters(this.#resumeFlag);
   }
 

@@ -1,6 +1,7 @@
 import { CPU_BASED } from "./controls.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
+import type { GuestState } from "./guest-state.ts";
 import { EXIT_REASON } from "./numbers.ts";
 import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
@@ -24,6 +25,7 @@ const IS_STRING = 16;
 const PORT_SHIFT = 16;
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
 const { IO_INSTRUCTION } = EXIT_REASON;
+const { exited: EXITED } = OUTCOME;
 const { useIoBitmaps: USE_IO_BITMAPS, unconditionalIoExiting: UNCONDITIONAL_IO_EXITING } = CPU_BASED;
 const { CPU_BASED_VM_EXEC_CONTROL: CONTROLS } = F;
 const LARGEST = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
@@ -32,12 +34,14 @@ const LARGEST = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
 export class Io {
   readonly #guest: Guest;
   readonly #vmcs: Vmcs;
+  readonly #state: GuestState;
   readonly #exits: Exits;
   readonly #ports: VmxPorts | undefined;
 
   constructor(guest: Guest, exits: Exits, ports: VmxPorts | undefined) {
     this.#guest = guest;
     this.#vmcs = guest.vmcs;
+    this.#state = guest.state;
     this.#exits = exits;
     this.#ports = ports;
   }
@@ -51,7 +55,9 @@ export class Io {
     const qualification = stop.portQualification;
     const isString = (qualification & IS_STRING) !== 0;
     if (!isString && !this.#isIntercepted(qualification)) return this.#access(qualification);
-    this.#exits.begin(IO_INSTRUCTION, qualification, stop.instructionLength, "clear");
+    const { instructionLength } = stop;
+    if (!isString && this.#state.hold(qualification, instructionLength)) return EXITED;
+    this.#exits.begin(IO_INSTRUCTION, qualification, instructionLength, "clear");
     if (isString) this.#describeString(qualification);
     return this.#exits.finish();
   }

@@ -21,6 +21,7 @@ import type { VmxTraceSink } from "./trace.ts";
 import { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET, VMCS_REGION } from "./vmcs-fields.ts";
 import { SLOT, slotOfEncoding } from "./vmcs-slots.ts";
+import { VMCS } from "./vmcs-table.ts";
 
 const NO_POINTER = -1;
 const LARGEST_BUDGET = 0x7fffffff;
@@ -31,6 +32,7 @@ const NO_LINK = 0xffffffff;
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
 const { GUEST_RIP, GUEST_INTERRUPTIBILITY_INFO: INTERRUPTIBILITY_INFO } = VMCS_OFFSET;
 const BLOCKED_BY_STI_OR_MOV_SS = INTERRUPTIBILITY.sti | INTERRUPTIBILITY.movSs;
+const { IO_INSTRUCTION } = EXIT_REASON;
 const { indexShift: INDEX_SHIFT, processor: PROCESSOR } = SLOT;
 const { succeed: SUCCEED } = VMX_STATUS;
 /** What a VMWRITE of RIP sets: all that a hypervisor changes when it skips an instruction. */
@@ -234,12 +236,48 @@ export class Vmx {
     return (vmcs.low(VMCS_OFFSET.GUEST_RFLAGS) & RFLAGS_IF) !== 0;
   }
 
+  /** VMREADs of what is asked at every exit, which leave in the processor what is there: 0 after VMfail. */
+  get exitReason(): number {
+    if (this.#state.isHeld) return IO_INSTRUCTION;
+    return this.vmread32(VMCS.VM_EXIT_REASON);
+  }
+
+  /** Bits 31:0 of the exit qualification, as int32. */
+  get exitQualification(): number {
+    if (this.#state.isHeld) return this.#state.heldQualification;
+    return this.vmread32(VMCS.EXIT_QUALIFICATION) | 0;
+  }
+
+  get exitInstructionLength(): number {
+    if (this.#state.isHeld) return this.#state.heldInstructionLength;
+    return this.vmread32(VMCS.VM_EXIT_INSTRUCTION_LEN);
+  }
+
+  /** Halves of GUEST_RIP, as int32. */
+  get guestRipLow(): number {
+    if (this.#state.isHeld) return this.#cpu.ripLow;
+    return this.vmread32(VMCS.GUEST_RIP) | 0;
+  }
+
+  get guestRipHigh(): number {
+    if (this.#state.isHeld) return this.#cpu.ripHigh;
+    // A field of natural width has no access type "high".
+    return this.#vmcs.base === 0 ? this.vmread32(VMCS.GUEST_RIP) : this.#vmcs.high(GUEST_RIP) | 0;
+  }
+
+  /** Blocking by STI (bit 0) and by MOV SS (bit 1) in the guest's interruptibility state. */
+  get interruptShadow(): number {
+    if (this.#state.isHeld) return this.#cpu.interruptShadow;
+    return this.vmread32(VMCS.GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS;
+  }
+
   /**
    * What software writes after it has carried out the guest's instruction of `bytes` bytes: GUEST_RIP, which has 32 bits
    * outside 64-bit mode, and the end of blocking by STI or MOV SS.
    */
   completeInstruction(bytes: number): void {
     this.#requireCurrent("completeInstruction");
+    if (this.#completeHeld(bytes)) return;
     const vmcs = this.#vmcs;
     const blocking = vmcs.low(INTERRUPTIBILITY_INFO);
     const low = vmcs.low(GUEST_RIP) + bytes;
@@ -254,6 +292,20 @@ export class Vmx {
     const carry = low > 0xffffffff ? 1 : 0;
     const high = isGuest64Bit(this.#context) ? vmcs.high(GUEST_RIP) + carry : 0;
     vmcs.setPair(GUEST_RIP, low, high);
+  }
+
+  /** The same while the exit is held in the processor; false, and nothing is held, where RIP's halves do not stay apart. */
+  #completeHeld(bytes: number): boolean {
+    if (!this.#state.isHeld) return false;
+    const cpu = this.#cpu;
+    const low = (cpu.ripLow >>> 0) + bytes;
+    if (low > 0xffffffff) {
+      this.#state.settle();
+      return false;
+    }
+    cpu.setRipPair(low | 0, cpu.ripHigh);
+    cpu.interruptShadow = 0;
+    return true;
   }
 
   /**
@@ -275,6 +327,11 @@ export class Vmx {
 
   /** VMRESUME; as VMLAUNCH, for a VMCS that was launched. */
   vmresume(budget: number): number {
+    // A held exit came from a guest that this entry would find as it is.
+    if (this.#state.isHeld && this.#dirty === 0 && isBudget(budget)) {
+      this.#nonRoot.resume(budget);
+      return SUCCEED;
+    }
     const repeats = this.#isRepeatable && (this.#dirty & ~RIP_WRITTEN) === 0 && !this.#state.hasPendingDebug;
     if (repeats && isBudget(budget) && this.#state.loadRip()) {
       this.#dirty = 0;
@@ -353,6 +410,7 @@ export class Vmx {
       this.#trace === undefined && usesEpt && msrs === 0 && vmcs.low(VMCS_OFFSET.VMCS_LINK_POINTER) === NO_LINK;
     // Whoever reads a trace looks at the region itself.
     this.#state.isLazy = this.#isRepeatable;
+    this.#state.holdsExits = this.#isRepeatable && !vmcs.hasExitMsrs;
     this.#nonRoot.run(budget);
     return VMX_STATUS.succeed;
   }

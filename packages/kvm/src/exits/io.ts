@@ -1,5 +1,4 @@
 import { KVM_EXIT, KVM_EXIT_IO } from "@likex/kvm-abi";
-import { VMCS } from "@likex/vmx";
 import { RUN } from "../run-area.ts";
 import { PENDING, type Vcpu } from "../vcpu.ts";
 import { NEXT } from "./exit.ts";
@@ -9,7 +8,6 @@ import { handleStringIo } from "./string-io.ts";
 const QUALIFICATION = { sizeMinus1: 7, in: 1 << 3, string: 1 << 4 } as const;
 
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
-const { EXIT_QUALIFICATION, VM_EXIT_INSTRUCTION_LEN, GUEST_RIP } = VMCS;
 const { sizeMinus1: SIZE_MINUS_1, in: IS_IN, string: IS_STRING } = QUALIFICATION;
 const { IN, OUT } = KVM_EXIT_IO;
 const { IO } = KVM_EXIT;
@@ -23,16 +21,17 @@ const { exitReason: EXIT_REASON, ioDirection, ioSize, ioPort, ioCount, ioDataOff
  */
 export const handleIo = (vcpu: Vcpu): number => {
   const { vmx } = vcpu;
-  const qualification = vmx.vmread32(EXIT_QUALIFICATION);
+  const qualification = vmx.exitQualification;
   if ((qualification & IS_STRING) !== 0) return handleStringIo(vcpu, qualification);
   const size = (qualification & SIZE_MINUS_1) + 1;
   const port = qualification >>> 16;
-  const length = vmx.vmread32(VM_EXIT_INSTRUCTION_LEN);
+  const length = vmx.exitInstructionLength;
   if ((qualification & IS_IN) !== 0) {
     vcpu.pending = PENDING_IN;
     vcpu.ioSize = size;
     vcpu.ioInstructionLength = length;
-    vcpu.ioRip = vmx.vmreadNumber(GUEST_RIP);
+    vcpu.ioRipLow = vmx.guestRipLow;
+    vcpu.ioRipHigh = vmx.guestRipHigh;
     return exitIo(vcpu, IN, port, size, 1);
   }
   const { memory, registerIndex, ioData } = vcpu;
@@ -65,7 +64,7 @@ export const exitIo = (vcpu: Vcpu, direction: number, port: number, size: number
 export const completeIn = (vcpu: Vcpu): number => {
   const { vmx, memory, registerIndex, ioData } = vcpu;
   // The VMM has moved the vCPU elsewhere: the IN is not its instruction any more.
-  if (vmx.vmreadNumber(GUEST_RIP) !== vcpu.ioRip) return RESUME;
+  if (vmx.guestRipLow !== vcpu.ioRipLow || vmx.guestRipHigh !== vcpu.ioRipHigh) return RESUME;
   const { u8, u16, u32 } = memory;
   const rax = registerIndex << 2;
   if (vcpu.ioSize === 1) u8[rax] = u8[ioData]!;

@@ -30,7 +30,8 @@ export const handleStringIo = (vcpu: Vcpu, qualification: number): number => {
   vcpu.ioPort = port;
   vcpu.ioSize = size;
   vcpu.ioInstructionLength = vmx.vmread32(VMCS.VM_EXIT_INSTRUCTION_LEN);
-  vcpu.ioRip = vmx.vmreadNumber(VMCS.GUEST_RIP);
+  vcpu.ioRipLow = vmx.guestRipLow;
+  vcpu.ioRipHigh = vmx.guestRipHigh;
   vcpu.ioAddressMask = ADDRESS_MASKS[(info >> 7) & 7]!;
   vcpu.ioIsRep = isRep;
   if (isRep && remaining(vcpu) === 0) {
@@ -60,8 +61,8 @@ const outs = (vcpu: Vcpu, segment: number): number => {
 
 /** Stores what the VMM read from the port. A fault leaves the elements before it stored. */
 export const completeStringIn = (vcpu: Vcpu): number => {
-  const { processor } = vcpu.vm;
-  if (processor.vmx.vmreadNumber(VMCS.GUEST_RIP) !== vcpu.ioRip) return NEXT.resume;
+  const { processor, vmx } = vcpu;
+  if (vmx.guestRipLow !== vcpu.ioRipLow || vmx.guestRipHigh !== vcpu.ioRipHigh) return NEXT.resume;
   const data = vcpu.runArea + processor.personality.ioDataOffset;
   for (let index = 0; index < vcpu.ioCount; index++) {
     const result = transfer(vcpu, ES, GPR.rdi, data + index * vcpu.ioSize, "write");
