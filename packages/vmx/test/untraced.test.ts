@@ -1,8 +1,8 @@
 import { STOP } from "@likex/cpu-executor";
 import { describe, expect, it } from "vitest";
-import { VMCS_FIELDS, VMX_STATUS } from "../src/index.ts";
+import { NoCurrentVmcsError, VMCS_FIELDS, VMX_STATUS } from "../src/index.ts";
 import type { FakeCpu } from "./fake-processor.ts";
-import { Machine, MSR_AREA, stopOnException, stopOnPort, VMCS_A, VMCS_B } from "./machine.ts";
+import { Machine, MSR_AREA, stopOnException, stopOnMmu, stopOnPort, VMCS_A, VMCS_B } from "./machine.ts";
 
 // With a sink every exit saves all of the guest's state. Without one most of it stays in the processor until somebody reads
 // or writes it in the VMCS: everything that these files say must hold then, too.
@@ -93,13 +93,16 @@ describe("a field of the VMCS after an exit", () => {
 });
 
 describe("what is asked at every exit", () => {
-  const asked = ({ vmx }: Machine): number[] => [
-    ...[vmx.exitReason, vmx.exitQualification, vmx.exitInstructionLength],
-    ...[vmx.guestRipLow, vmx.guestRipHigh, vmx.interruptShadow],
-  ];
+  const asked = ({ vmx }: Machine): unknown => ({
+    ...vmx.lastExit,
+    at: vmx.isGuestAt(LOW, -1),
+    state: vmx.interruptState,
+  });
+  const LOW = 0x81000000 | 0;
   const high = (cpu: FakeCpu): number => {
     cpu.rip = 0xffff_ffff_8100_0000n;
     cpu.interruptShadow = 2;
+    cpu.rflagsNumber = 0x202;
     return stopOnPort({ port: 0xfff0, size: 2, isIn: true, length: 2 })(cpu);
   };
   const inLongMode = (): Machine =>
@@ -110,7 +113,10 @@ describe("what is asked at every exit", () => {
         ...{ GUEST_CS_AR_BYTES: 0xa09bn, GUEST_CS_LIMIT: 0xffffffffn },
       },
     ).enter(high);
-  const expected = [30, 0xfff00009 | 0, 2, 0x81000000 | 0, -1, 2];
+  const expected = {
+    ...{ reason: 30, portQualification: 0xfff00009 | 0, instructionLength: 2, ripLow: LOW, ripHigh: -1 },
+    ...{ at: true, state: 0x202 },
+  };
 
   it("is there before and after it has been saved", () => {
     const machine = inLongMode();
@@ -122,21 +128,21 @@ describe("what is asked at every exit", () => {
 
   it("is of the last exit, whatever the one before was", () => {
     const machine = inLongMode().enter(() => STOP.shutdown);
-    expect(machine.vmx.exitReason).toBe(2);
+    expect(machine.vmx.lastExit.reason).toBe(2);
     expect(asked(machine.enter(high))).toEqual(expected);
     expect(machine.number("VM_EXIT_REASON")).toBe(30);
   });
 
-  it("is 0 without a current VMCS", () => {
+  it("needs a current VMCS where it is asked of the guest", () => {
     const machine = inLongMode();
     machine.vmx.vmclear(VMCS_A);
-    expect(asked(machine)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(() => machine.vmx.isGuestAt(LOW, -1)).toThrow(NoCurrentVmcsError);
   });
 
   it("has the instruction that software has completed behind it, and the guest goes on there", () => {
     const machine = inLongMode();
     machine.vmx.completeInstruction(2);
-    expect([machine.vmx.guestRipLow, machine.vmx.interruptShadow]).toEqual([0x81000002 | 0, 0]);
+    expect([machine.vmx.isGuestAt(LOW + 2, -1), machine.vmx.interruptState]).toEqual([true, 0x200]);
     machine.enter(stopOnPort({ port: 0x80 }));
     expect(machine.cpu.rip).toBe(0xffff_ffff_8100_0002n);
     expect(machine.cpu.interruptShadow).toBe(0);
@@ -189,7 +195,7 @@ describe("what is asked at every exit", () => {
     machine.cpu.instructionsRetired = 77;
     machine.enter(exit);
     expect(machine.memory.u64[MSR_AREA / 8 + 1]).toBe(77n);
-    expect(machine.vmx.exitReason).toBe(30);
+    expect(machine.vmx.lastExit.reason).toBe(30);
   });
 });
 
@@ -264,6 +270,16 @@ describe("an entry after nothing but RIP was written", () => {
     machine.cpu.windowRequest = 3;
     machine.enter();
     expect([machine.cpu.exceptionBitmap, machine.cpu.windowRequest]).toEqual([0x60142, 0]);
+  });
+
+  it("stops at what the controls say of an entry that did not come to the guest's first instruction", () => {
+    const machine = Machine.ready({}, { GUEST_RFLAGS: 0x202n }).enter(stopOnPort({ port: 0x80 }));
+    machine.write("CPU_BASED_VM_EXEC_CONTROL", machine.read("CPU_BASED_VM_EXEC_CONTROL") | 4n);
+    machine.write("VM_ENTRY_INTR_INFO", 0x80000040n);
+    machine.cpu.deliveries.push(stopOnMmu());
+    expect(machine.enter().number("VM_EXIT_REASON")).toBe(48);
+    machine.write("GUEST_RIP", 0x77n);
+    expect(machine.enter().number("VM_EXIT_REASON")).toBe(7);
   });
 
   it("refuses a budget that is none, as ever", () => {
