@@ -52,6 +52,11 @@ export class CpuState {
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
   readonly #arithmeticFlags: () => number;
+  // Places in `#i32`: accessors as short as this are part of whoever calls them.
+  readonly #ripAt: number;
+  readonly #budgetAt: number;
+  readonly #flagRestAt: number;
+  readonly #stackRightsAt: number;
   /** x87, MMX, SSE and AVX state. */
   readonly fpu: FpuState;
   #efer = 0;
@@ -82,6 +87,10 @@ export class CpuState {
     this.#u32 = memory.u32;
     this.#u64 = memory.u64;
     this.#arithmeticFlags = arithmeticFlags;
+    this.#ripAt = (contextAddress + RIP) >> 2;
+    this.#budgetAt = (contextAddress + BUDGET) >> 2;
+    this.#flagRestAt = (contextAddress + FLAG_REST) >> 2;
+    this.#stackRightsAt = this.#segmentAt(SS) + 1;
     this.fpu = new FpuState(memory, contextAddress);
     this.cr0 = 0x60000010;
     this.cr4 = 0;
@@ -269,17 +278,16 @@ export class CpuState {
 
   /** RIP as two int32. */
   get ripLow(): number {
-    return this.#i32[(this.contextAddress + RIP) >> 2] as number;
+    return this.#i32[this.#ripAt] as number;
   }
 
   get ripHigh(): number {
-    return this.#i32[(this.contextAddress + RIP + 4) >> 2] as number;
+    return this.#i32[this.#ripAt + 1] as number;
   }
 
   setRipPair(low: number, high: number): void {
-    const at = (this.contextAddress + RIP) >> 2;
-    this.#i32[at] = low;
-    this.#i32[at + 1] = high;
+    this.#i32[this.#ripAt] = low;
+    this.#i32[this.#ripAt + 1] = high;
   }
 
   get rip(): bigint {
@@ -304,11 +312,11 @@ export class CpuState {
 
   /** Instructions that may still be executed: what the last run() left of its budget. */
   get budgetLeft(): number {
-    return this.#i32[(this.contextAddress + BUDGET) >> 2] as number;
+    return this.#i32[this.#budgetAt] as number;
   }
 
   set budgetLeft(value: number) {
-    this.#i32[(this.contextAddress + BUDGET) >> 2] = value;
+    this.#i32[this.#budgetAt] = value;
   }
 
   get rflags(): bigint {
@@ -332,18 +340,18 @@ export class CpuState {
     // Both halves by number: a bigint would cost more than all the rest.
     this.#i32[(at + CONTEXT.flagSource) >> 2] = value & ARITHMETIC_FLAGS;
     this.#i32[(at + CONTEXT.flagSource + 4) >> 2] = 0;
-    this.#i32[(at + FLAG_REST) >> 2] = rest;
+    this.#i32[this.#flagRestAt] = rest;
     if (modeChanges) this.refreshSegments();
   }
 
   /** The RFLAGS bits that are not arithmetic. */
   get flagRest(): number {
-    return this.#i32[(this.contextAddress + FLAG_REST) >> 2] as number;
+    return this.#i32[this.#flagRestAt] as number;
   }
 
   /** Sets and clears RFLAGS bits that are not arithmetic; not VM. */
   changeFlagRest(clear: number, set: number): void {
-    this.#i32[(this.contextAddress + FLAG_REST) >> 2] = (this.flagRest & ~clear) | set;
+    this.#i32[this.#flagRestAt] = (this.flagRest & ~clear) | set;
   }
 
   getSegment(index: number): SegmentRegister {
@@ -436,7 +444,7 @@ export class CpuState {
 
   /** Current privilege level: SS.DPL in every mode, as VMX keeps it (SDM Vol 3C, "Guest Register State"). */
   get cpl(): number {
-    return (this.segmentAccessRights(SS) >> 5) & 3;
+    return ((this.#i32[this.#stackRightsAt] as number) >> 5) & 3;
   }
 
   get iopl(): number {

@@ -4,7 +4,6 @@ import { DIRTY } from "./dirty.ts";
 import { CR4 } from "./guest-checks.ts";
 import { ACCESS_RIGHTS, SEGMENTS } from "./guest-segment-checks.ts";
 import { EFER } from "./host-checks.ts";
-import { EXIT_REASON } from "./numbers.ts";
 import type { MmuConfiguration, VmxCpu, VmxMmu } from "./processor.ts";
 import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
@@ -33,11 +32,24 @@ const {
 } = F;
 const { processor: PROCESSOR, exit: EXIT } = SLOT;
 const HELD = PROCESSOR | EXIT;
-const { IO_INSTRUCTION } = EXIT_REASON;
 const { nmi: BLOCKED_NMI } = INTERRUPTIBILITY;
 /** DR7 bits 12, 14, 15 are always 0 and bit 10 is always 1. */
 const DR7_ZERO = 0xd000;
 const DR7_ONE = 0x400;
+
+/**
+ * What the last VM exit, or the last entry that failed like one, was: what a hypervisor asks first, without a VMREAD. Numbers of
+ * a port access are int32.
+ */
+export class LastExit {
+  /** As in VM_EXIT_REASON. */
+  reason = 0;
+  /** Of IN, OUT, INS and OUTS: EXIT_QUALIFICATION, VM_EXIT_INSTRUCTION_LEN and the halves of GUEST_RIP. */
+  portQualification = 0;
+  instructionLength = 0;
+  ripLow = 0;
+  ripHigh = 0;
+}
 
 /** Moves guest state between the current VMCS and the processor (SDM Vol 3C, "Loading Guest State" and "Saving Guest State"). */
 export class GuestState {
@@ -56,9 +68,7 @@ export class GuestState {
   isLazy = false;
   /** Whether an exit for IN or OUT may be left in the processor altogether: `isLazy`, and nothing else happens at an exit. */
   holdsExits = false;
-  /** Of the exit that is held. */
-  heldQualification = 0;
-  heldInstructionLength = 0;
+  readonly lastExit: LastExit = new LastExit();
   /** What the exit that left state in the processor says of RF. */
   #resumeFlag: ResumeFlag = "keep";
   // 64-bit registers as the VMCS holds them, so that an exit stores only those that changed.
@@ -226,11 +236,9 @@ export class GuestState {
    * Leaves an exit for IN or OUT in the processor altogether, RIP and exit information included, so that the VMCS is not written
    * before somebody reads it; false where the exit must be saved.
    */
-  hold(qualification: number, instructionLength: number): boolean {
+  hold(): boolean {
     if (!this.holdsExits || this.#cpu.pendingDebug !== 0) return false;
     this.hasPendingDebug = false;
-    this.heldQualification = qualification;
-    this.heldInstructionLength = instructionLength;
     this.#resumeFlag = "clear";
     this.#vmcs.guard = HELD;
     return true;
@@ -248,7 +256,8 @@ export class GuestState {
     this.#vmcs.guard = 0;
     if ((guard & EXIT) !== 0) {
       this.#saveInstructionState();
-      this.#vmcs.recordExit(IO_INSTRUCTION, this.heldQualification, this.heldInstructionLength);
+      const { reason, portQualification, instructionLength } = this.lastExit;
+      this.#vmcs.recordExit(reason, portQualification, instructionLength);
     }
     this.#saveRegisters(this.#resumeFlag);
   }

@@ -37,6 +37,7 @@ export class Io {
   readonly #state: GuestState;
   readonly #exits: Exits;
   readonly #ports: VmxPorts | undefined;
+  #exitsAlways = false;
 
   constructor(guest: Guest, exits: Exits, ports: VmxPorts | undefined) {
     this.#guest = guest;
@@ -51,20 +52,31 @@ export class Io {
    * all ones and ignores writes. INS and OUTS exit always: their memory operand is for the hypervisor to reach.
    */
   handle(): number {
-    const { stop } = this.#guest.cpu;
+    const { cpu } = this.#guest;
+    const { stop } = cpu;
     const qualification = stop.portQualification;
     const isString = (qualification & IS_STRING) !== 0;
-    if (!isString && !this.#isIntercepted(qualification)) return this.#access(qualification);
-    const { instructionLength } = stop;
-    if (!isString && this.#state.hold(qualification, instructionLength)) return EXITED;
-    this.#exits.begin(IO_INSTRUCTION, qualification, instructionLength, "clear");
+    if (!isString && !this.#exitsAlways && !this.#isIntercepted(qualification)) return this.#access(qualification);
+    const { lastExit } = this.#state;
+    lastExit.reason = IO_INSTRUCTION;
+    lastExit.portQualification = qualification;
+    lastExit.instructionLength = stop.instructionLength;
+    lastExit.ripLow = cpu.ripLow;
+    lastExit.ripHigh = cpu.ripHigh;
+    if (!isString && this.#state.hold()) return EXITED;
+    this.#exits.begin(IO_INSTRUCTION, qualification, stop.instructionLength, "clear");
     if (isString) this.#describeString(qualification);
     return this.#exits.finish();
   }
 
-  #isIntercepted(qualification: number): boolean {
+  /** What the controls of a VM entry say of ports. */
+  enter(): void {
     const controls = this.#vmcs.low(CONTROLS);
-    if ((controls & USE_IO_BITMAPS) === 0) return (controls & UNCONDITIONAL_IO_EXITING) !== 0;
+    this.#exitsAlways = (controls & (USE_IO_BITMAPS | UNCONDITIONAL_IO_EXITING)) === UNCONDITIONAL_IO_EXITING;
+  }
+
+  #isIntercepted(qualification: number): boolean {
+    if ((this.#vmcs.low(CONTROLS) & USE_IO_BITMAPS) === 0) return false;
     const port = qualification >>> PORT_SHIFT;
     const size = (qualification & SIZE_MINUS_1) + 1;
     // An access that wraps around the 16-bit port space exits.

@@ -8,7 +8,7 @@ import { Events } from "./events.ts";
 import { Exits } from "./exits.ts";
 import type { Guest } from "./guest.ts";
 import { isGuest64Bit } from "./guest-checks.ts";
-import { GuestState } from "./guest-state.ts";
+import { GuestState, type LastExit } from "./guest-state.ts";
 import { Instructions } from "./instructions.ts";
 import { setExceptionIntercepts, setIntercepts } from "./intercepts.ts";
 import { Io, type VmxPorts } from "./io.ts";
@@ -21,7 +21,6 @@ import type { VmxTraceSink } from "./trace.ts";
 import { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET, VMCS_REGION } from "./vmcs-fields.ts";
 import { SLOT, slotOfEncoding } from "./vmcs-slots.ts";
-import { VMCS } from "./vmcs-table.ts";
 
 const NO_POINTER = -1;
 const LARGEST_BUDGET = 0x7fffffff;
@@ -32,8 +31,7 @@ const NO_LINK = 0xffffffff;
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
 const { GUEST_RIP, GUEST_INTERRUPTIBILITY_INFO: INTERRUPTIBILITY_INFO } = VMCS_OFFSET;
 const BLOCKED_BY_STI_OR_MOV_SS = INTERRUPTIBILITY.sti | INTERRUPTIBILITY.movSs;
-const { IO_INSTRUCTION } = EXIT_REASON;
-const { indexShift: INDEX_SHIFT, processor: PROCESSOR } = SLOT;
+const { indexShift: INDEX_SHIFT, processor: PROCESSOR, exit: EXIT } = SLOT;
 const { succeed: SUCCEED } = VMX_STATUS;
 /** What a VMWRITE of RIP sets: all that a hypervisor changes when it skips an instruction. */
 const RIP_WRITTEN = DIRTY.rip | DIRTY.checkRip;
@@ -61,6 +59,8 @@ export interface VmxOptions {
  * the VMX instructions; they return VMX_STATUS.*, with the error number in VM_INSTRUCTION_ERROR of the current VMCS.
  */
 export class Vmx {
+  /** The same object at every exit. */
+  readonly lastExit: Readonly<LastExit>;
   readonly #profile: VmxProfile;
   readonly #capabilities: Capabilities;
   readonly #memory: VmxMemory;
@@ -97,6 +97,7 @@ export class Vmx {
     this.#cpu = cpu;
     this.#vmcs = new Vmcs(memory);
     this.#state = new GuestState(this.#vmcs, cpu, mmu);
+    this.lastExit = this.#state.lastExit;
     cpu.onTranslationChange = () => this.#state.contextChanged();
     const physicalLimit = 2 ** profile.physicalAddressWidth;
     this.#context = {
@@ -229,46 +230,29 @@ export class Vmx {
     return VMX_STATUS.succeed;
   }
 
-  /** RFLAGS.IF of the current VMCS. A VMREAD of GUEST_RFLAGS has the processor put all of the flags together first. */
-  get interruptFlag(): boolean {
+  /**
+   * Whether the guest can take an interrupt: RFLAGS.IF (bit 9), and blocking by STI (bit 0) and MOV SS (bit 1). A VMREAD of
+   * GUEST_RFLAGS has the processor put all of the flags together first.
+   */
+  get interruptState(): number {
+    const cpu = this.#cpu;
     const vmcs = this.#vmcs;
-    if ((vmcs.guard & PROCESSOR) !== 0) return (this.#cpu.flagRest & RFLAGS_IF) !== 0;
-    return (vmcs.low(VMCS_OFFSET.GUEST_RFLAGS) & RFLAGS_IF) !== 0;
+    const { guard } = vmcs;
+    if ((guard & EXIT) !== 0) return (cpu.flagRest & RFLAGS_IF) | cpu.interruptShadow;
+    const flags = (guard & PROCESSOR) !== 0 ? cpu.flagRest : vmcs.low(VMCS_OFFSET.GUEST_RFLAGS);
+    return (flags & RFLAGS_IF) | (vmcs.low(INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS);
   }
 
-  /** VMREADs of what is asked at every exit, which leave in the processor what is there: 0 after VMfail. */
-  get exitReason(): number {
-    if (this.#state.isHeld) return IO_INSTRUCTION;
-    return this.vmread32(VMCS.VM_EXIT_REASON);
+  /** RFLAGS.IF of the current VMCS. */
+  get interruptFlag(): boolean {
+    return (this.interruptState & RFLAGS_IF) !== 0;
   }
 
-  /** Bits 31:0 of the exit qualification, as int32. */
-  get exitQualification(): number {
-    if (this.#state.isHeld) return this.#state.heldQualification;
-    return this.vmread32(VMCS.EXIT_QUALIFICATION) | 0;
-  }
-
-  get exitInstructionLength(): number {
-    if (this.#state.isHeld) return this.#state.heldInstructionLength;
-    return this.vmread32(VMCS.VM_EXIT_INSTRUCTION_LEN);
-  }
-
-  /** Halves of GUEST_RIP, as int32. */
-  get guestRipLow(): number {
-    if (this.#state.isHeld) return this.#cpu.ripLow;
-    return this.vmread32(VMCS.GUEST_RIP) | 0;
-  }
-
-  get guestRipHigh(): number {
-    if (this.#state.isHeld) return this.#cpu.ripHigh;
-    // A field of natural width has no access type "high".
-    return this.#vmcs.base === 0 ? this.vmread32(VMCS.GUEST_RIP) : this.#vmcs.high(GUEST_RIP) | 0;
-  }
-
-  /** Blocking by STI (bit 0) and by MOV SS (bit 1) in the guest's interruptibility state. */
-  get interruptShadow(): number {
-    if (this.#state.isHeld) return this.#cpu.interruptShadow;
-    return this.vmread32(VMCS.GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS;
+  /** GUEST_RIP is the address whose halves, as int32, are given. */
+  isGuestAt(ripLow: number, ripHigh: number): boolean {
+    if (this.#state.isHeld) return this.#cpu.ripLow === ripLow && this.#cpu.ripHigh === ripHigh;
+    this.#requireCurrent("isGuestAt");
+    return (this.#vmcs.low(GUEST_RIP) | 0) === ripLow && (this.#vmcs.high(GUEST_RIP) | 0) === ripHigh;
   }
 
   /**
