@@ -39,7 +39,7 @@ const STOP_DETAIL = CONTEXT.stopDetail >> 2;
 const STOP_RECORD = CONTEXT.stopRecord >> 2;
 const STOPPED_BLOCK = CONTEXT.block >> 2;
 const BLOCK_END = BLOCK.end >> 2;
-const { length: RECORD_LENGTH } = RECORD;
+const RECORD_LENGTH_SHIFT = 8 * RECORD.length;
 const ALL_EXCEPTIONS = 0xffffffff;
 
 export interface CpuOptions {
@@ -242,17 +242,18 @@ export class Cpu extends CpuState {
       if (this.#breakpoints.update()) this.#watchBreakpoints();
       return this.#ended(this.#runLoop());
     }
-    const held = budget > SLICE ? budget - SLICE : 0;
-    this.#started = budget - held;
-    this.budgetLeft = budget - held;
+    const slice = Math.min(budget, SLICE);
+    this.#started = slice;
+    this.budgetLeft = slice;
     const status = this.#interpreter.run(this.contextAddress, block);
     if (status === PORT_STATUS && this.#stopsAtPort()) {
-      this.#retired += budget - held - this.budgetLeft;
-      this.#started = this.budgetLeft + held;
+      const left = this.budgetLeft;
+      this.#retired += slice - left;
+      this.#started = left + (budget - slice);
       this.budgetLeft = this.#started;
-      this.stop.kind = PORT_STOP;
       return PORT_STOP;
     }
+    const held = budget - slice;
     const stop = this.#left(status, held);
     return this.#ended(stop < 0 ? this.#runLoop() : stop);
   }
@@ -269,17 +270,19 @@ export class Cpu extends CpuState {
 
   /** The instruction at the end of CONTEXT.block is IN or OUT, which IOPL allows: fills in the stop. False where that is not so simple. */
   #stopsAtPort(): boolean {
-    const { i32, u8 } = this.memory;
+    const { i32 } = this.memory;
     const at = this.contextAddress >> 2;
     const qualification = i32[at + STOP_DETAIL] as number;
     const rest = this.flagRest;
     if ((qualification & STRING) !== 0 || (rest & VM) !== 0 || this.cpl > ((rest >> IOPL_SHIFT) & 3)) return false;
-    const { stop } = this;
     const block = (i32[at + STOPPED_BLOCK] as number) >> 2;
-    const length = u8[(i32[at + STOP_RECORD] as number) + RECORD_LENGTH] as number;
+    // Handler, length and position share a word.
+    const length = ((i32[(i32[at + STOP_RECORD] as number) >> 2] as number) >> RECORD_LENGTH_SHIFT) & 0xff;
     const end = i32[block + BLOCK_END] as number;
     const borrow = end >>> 0 < length ? 1 : 0;
     this.setRipPair(end - length, (i32[block + BLOCK_END + 1] as number) - borrow);
+    const { stop } = this;
+    stop.kind = PORT_STOP;
     stop.instructionLength = length;
     stop.portQualification = qualification;
     stop.unblockedNmi = false;
