@@ -392,19 +392,24 @@ export class Cpu extends CpuState {
   }
 
   #runLoop(): number {
-    this.#finder.refresh();
     for (;;) {
+      const block = this.#knownBlock();
       if (this.budgetLeft <= 0) return STOP.budget;
-      this.#tlb.setPrivilege(this.#privilege());
-      let stop = this.#border();
-      if (stop === RUNNING) {
-        const flags = this.flagRest & (RFLAGS.tf | RFLAGS.rf);
-        const isPlain = (flags & RFLAGS.tf) === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
-        if (!isPlain) stop = this.#step(flags);
-        else stop = flags === 0 ? this.#runBlocks() : this.#runResumed();
-      }
+      const stop = block !== 0 ? this.#runBlock(block) : this.#look();
       if (stop >= 0) return stop;
     }
+  }
+
+  /** Looks at everything that may come before the next instruction, and runs what then can run. */
+  #look(): number {
+    this.#finder.refresh();
+    this.#tlb.setPrivilege(this.#privilege());
+    const stop = this.#border();
+    if (stop !== RUNNING) return stop;
+    const flags = this.flagRest & (RFLAGS.tf | RFLAGS.rf);
+    const isPlain = (flags & RFLAGS.tf) === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
+    if (!isPlain) return this.#step(flags);
+    return flags === 0 ? this.#runBlocks() : this.#runResumed();
   }
 
   /** What comes between two instructions, in the order of SDM Vol 3A, table 6-2. */
@@ -427,12 +432,16 @@ export class Cpu extends CpuState {
     const block = this.#finder.find(this.#fetchKind);
     this.#fetchKind = "entry";
     if (block <= 0) return this.#fetchFailed(block);
+    // The privilege in use is chosen again where AC decides about it, and so is what to run.
+    this.needsLook = (this.flagRest & RFLAGS.ac) !== 0;
+    return this.#runBlock(block);
+  }
+
+  #runBlock(block: number): number {
     // Only the slice's part of the budget is in the context: instructionsRetired stays right for whoever asks meanwhile.
     const held = Math.max(0, this.budgetLeft - SLICE);
     this.budgetLeft -= held;
     this.#started -= held;
-    // The privilege in use is chosen again where AC decides about it, and so is what to run.
-    this.needsLook = (this.flagRest & RFLAGS.ac) !== 0;
     return this.#left(this.#interpreter.run(this.contextAddress, block), held);
   }
 
