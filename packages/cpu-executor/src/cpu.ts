@@ -31,9 +31,9 @@ const SHADOW = { sti: 1, movSs: 2 } as const;
 const { port: PORT_STATUS } = STATUS;
 const { port: PORT_STOP } = STOP;
 const { string: STRING } = PORT_DETAIL;
-const { vm: VM } = RFLAGS;
-/** Flags with which a run does not begin at once: traps, breakpoints, and who accesses memory. */
-const LOOKED_AT = RFLAGS.tf | RFLAGS.rf | RFLAGS.ac;
+const { vm: VM, rf: RF } = RFLAGS;
+/** Flags with which a run does not begin at once: traps, and who accesses memory. */
+const LOOKED_AT = RFLAGS.tf | RFLAGS.ac;
 const IOPL_SHIFT = 12;
 const STOP_DETAIL = CONTEXT.stopDetail >> 2;
 const STOP_RECORD = CONTEXT.stopRecord >> 2;
@@ -236,7 +236,7 @@ export class Cpu extends CpuState {
   run(budget: number): number {
     this.#jit?.refresh();
     const block = this.#knownBlock();
-    if (block === 0) {
+    if (block === 0 || (this.flagRest & RF) !== 0) {
       this.#started = budget;
       this.budgetLeft = budget;
       if (this.#breakpoints.update()) this.#watchBreakpoints();
@@ -395,7 +395,8 @@ export class Cpu extends CpuState {
     for (;;) {
       const block = this.#knownBlock();
       if (this.budgetLeft <= 0) return STOP.budget;
-      const stop = block !== 0 ? this.#runBlock(block) : this.#look();
+      const isResumed = (this.flagRest & RF) !== 0;
+      const stop = block === 0 ? this.#look() : isResumed ? this.#runResumed(block) : this.#runBlocks(block);
       if (stop >= 0) return stop;
     }
   }
@@ -409,7 +410,9 @@ export class Cpu extends CpuState {
     const flags = this.flagRest & (RFLAGS.tf | RFLAGS.rf);
     const isPlain = (flags & RFLAGS.tf) === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
     if (!isPlain) return this.#step(flags);
-    return flags === 0 ? this.#runBlocks() : this.#runResumed();
+    const block = this.#findBlock();
+    if (block <= 0) return this.#fetchFailed(block);
+    return flags === 0 ? this.#runBlocks(block) : this.#runResumed(block);
   }
 
   /** What comes between two instructions, in the order of SDM Vol 3A, table 6-2. */
@@ -428,16 +431,16 @@ export class Cpu extends CpuState {
     return this.halted ? STOP.halt : RUNNING;
   }
 
-  #runBlocks(): number {
-    const block = this.#finder.find(this.#fetchKind);
+  /** The block at RIP, or a FETCH code. */
+  #findBlock(): number {
+    const kind = this.#fetchKind;
     this.#fetchKind = "entry";
-    if (block <= 0) return this.#fetchFailed(block);
     // The privilege in use is chosen again where AC decides about it, and so is what to run.
     this.needsLook = (this.flagRest & RFLAGS.ac) !== 0;
-    return this.#runBlock(block);
+    return this.#finder.find(kind);
   }
 
-  #runBlock(block: number): number {
+  #runBlocks(block: number): number {
     // Only the slice's part of the budget is in the context: instructionsRetired stays right for whoever asks meanwhile.
     const held = Math.max(0, this.budgetLeft - SLICE);
     this.budgetLeft -= held;
@@ -482,10 +485,10 @@ export class Cpu extends CpuState {
    * With RF set, as behind every IRET from a fault's handler, and no breakpoint that it could silence: all that is left of it
    * is that it ends with the next instruction, and stays where that does not happen.
    */
-  #runResumed(): number {
+  #runResumed(block: number): number {
     const before = this.instructionsRetired;
     this.changeFlagRest(RFLAGS.rf, 0);
-    const stop = this.#runBlocks();
+    const stop = this.#runBlocks(block);
     if (stop !== RUNNING && this.instructionsRetired === before) this.changeFlagRest(0, RFLAGS.rf);
     return stop;
   }
@@ -570,6 +573,7 @@ export class Cpu extends CpuState {
       return RUNNING;
     }
     if (status === STATUS.done) return RUNNING;
+    if (status === STATUS.resumed) return this.#happened();
     this.stop.unblockedNmi = false;
     // What is left may be less than the next block.
     if (status === STATUS.budget) return this.budgetLeft > 0 ? RUNNING : STOP.budget;
@@ -786,8 +790,7 @@ export class Cpu extends CpuState {
   }
 
   #setFaultAddress(): void {
-    this.cr2Low = this.#tlb.faultLow;
-    this.cr2High = this.#tlb.faultHigh;
+    this.setCr2Pair(this.#tlb.faultLow, this.#tlb.faultHigh);
   }
 
   /** Delivers an event that returns to RIP, where that is the common case. */

@@ -61,9 +61,6 @@ export class CpuState {
   readonly fpu: FpuState;
   #efer = 0;
   #codeBits: 16 | 32 | 64 = 16;
-  /** CR2 as two int32. */
-  cr2Low = 0;
-  cr2High = 0;
   cr3 = 0n;
   /** Rights of the protection keys. To change it use `Cpu.writePkru`, which tells the Mmu. */
   pkru = 0;
@@ -141,13 +138,26 @@ export class CpuState {
     this.needsLook = true;
   }
 
+  /** CR2 as two int32. */
+  get cr2Low(): number {
+    return this.#field(CONTEXT.cr2);
+  }
+
+  get cr2High(): number {
+    return this.#field(CONTEXT.cr2 + 4);
+  }
+
+  setCr2Pair(low: number, high: number): void {
+    this.#setField(CONTEXT.cr2, low);
+    this.#setField(CONTEXT.cr2 + 4, high);
+  }
+
   get cr2(): bigint {
     return joined(this.cr2Low, this.cr2High);
   }
 
   set cr2(value: bigint) {
-    this.cr2Low = lowOf(value);
-    this.cr2High = highOf(value);
+    this.setCr2Pair(lowOf(value), highOf(value));
   }
 
   /** NMIs are blocked until the next IRET. */

@@ -26,6 +26,8 @@ export const STATUS = {
   hot: 11,
   /** A region has left the instruction at CONTEXT.rip to the interpreter, and no block that begins there is known. */
   resume: 12,
+  /** An IRET has happened that has set RF; CONTEXT.rip is where it leads. It is not counted yet. */
+  resumed: 13,
 } as const;
 
 /** CONTEXT.stopDetail of STATUS.port: an exit qualification for I/O instructions (SDM Vol 3C, table 27-5). */
