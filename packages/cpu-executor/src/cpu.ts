@@ -2,6 +2,7 @@ import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { BlockFinder } from "./block-finder.ts";
 import { FETCH } from "./code-cache.ts";
 import { CONTEXT, CONTEXT_FRAMES, RFLAGS, SEGMENT } from "./context.ts";
+import { DELIVERED, Deliveries } from "./deliveries.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter/instance.ts";
 import type { RegionCompiler } from "./jit/index.ts";
 import type { Jit } from "./jit/jit.ts";
@@ -18,7 +19,6 @@ import { DONE, VECTOR } from "./system/access.ts";
 import { CONTROL_WRITE, CR0, CR4 } from "./system/control-registers.ts";
 import { CPU_MODELS, type CpuModel } from "./system/cpuid.ts";
 import { Breakpoints, DR6 } from "./system/debug-registers.ts";
-import { combine } from "./system/double-fault.ts";
 import { EVENT_TYPE } from "./system/event-type.ts";
 import { mayAccessPorts } from "./system/io-permission.ts";
 import type { MsrState } from "./system/msr-state.ts";
@@ -107,14 +107,14 @@ export class Cpu extends CpuState {
   readonly #interpreter: InterpreterExports;
   readonly #selector: InstructionSelector;
   readonly #system: System;
+  readonly #deliveries: Deliveries;
   readonly #breakpoints: Breakpoints;
   readonly #jit: Jit | undefined;
   /** What the next block is looked for as: a region can leave an instruction to the interpreter. */
   #fetchKind: "entry" | "resume" = "entry";
   #retired = 0;
-  /** Where the budget stood when run() began, and what deliveries have taken of it since. */
+  /** Where the budget stood when run() began. */
   #started = 0;
-  #deliveries = 0;
   #randomState = 0x9e3779b97f4a7c15n;
 
   private constructor(options: CpuOptions, address: number, parts: Parts) {
@@ -152,6 +152,17 @@ export class Cpu extends CpuState {
         this.pendingDebug |= DR6.bt;
       },
     });
+    const { access, events, commonDelivery: common } = this.#system;
+    const codeWritten = (): void => this.#codeWritten();
+    this.#deliveries = new Deliveries({
+      cpu: this,
+      tlb: this.#tlb,
+      access,
+      events,
+      common,
+      i32: this.memory.i32,
+      codeWritten,
+    });
   }
 
   static create(options: CpuOptions): Cpu {
@@ -183,7 +194,7 @@ export class Cpu extends CpuState {
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */
   get instructionsRetired(): number {
-    return this.#retired + this.#started - this.budgetLeft - this.#deliveries;
+    return this.#retired + this.#started - this.budgetLeft - this.#deliveries.count;
   }
 
   /** MSRs that the processor's own operations read, as plain values. */
@@ -292,7 +303,7 @@ export class Cpu extends CpuState {
   #ended(stop: number): number {
     this.#retired = this.instructionsRetired;
     this.#started = this.budgetLeft;
-    this.#deliveries = 0;
+    this.#deliveries.count = 0;
     this.stop.kind = stop;
     return stop;
   }
@@ -307,12 +318,12 @@ export class Cpu extends CpuState {
     const isSoftware = event.type >= EVENT_TYPE.softwareInterrupt;
     const { vector, type, errorCode } = event;
     this.halted = false;
-    if (!isSoftware && this.#deliverCommon(vector, type, errorCode)) {
+    if (!isSoftware && this.#deliveries.deliverCommon(vector, type, errorCode)) {
       if (type === EVENT_TYPE.nmi) this.nmiBlocked = true;
       return STOP.budget;
     }
     const returnRip = isSoftware ? this.#advanced(event.instructionLength) : this.rip;
-    const stop = this.#deliverChain({ vector, type, errorCode, returnRip }, "report");
+    const stop = this.#deliveries.deliver({ vector, type, errorCode, returnRip }, "report");
     if (stop === RUNNING && type === EVENT_TYPE.nmi) this.nmiBlocked = true;
     return stop === RUNNING ? STOP.budget : stop;
   }
@@ -340,9 +351,9 @@ export class Cpu extends CpuState {
 
   /** What stopped an operation: a STOP, with the exception's details. */
   #stopOf(status: number): number {
-    if (status !== STATUS.stopped) return this.#stopException(this.#detail(), this.#system.access.errorCode);
+    if (status !== STATUS.stopped) return this.#deliveries.stopAt(this.#detail(), this.#system.access.errorCode);
     if (this.stop.kind !== STOP.exception) return this.stop.kind;
-    if (this.stop.vector === VECTOR.pf) this.#setFaultAddress();
+    if (this.stop.vector === VECTOR.pf) this.#deliveries.setFaultAddress();
     return STOP.exception;
   }
 
@@ -422,7 +433,8 @@ export class Cpu extends CpuState {
       this.dr6 = (this.dr6 | this.pendingDebug) >>> 0;
       this.pendingDebug = 0;
       this.stop.instructionLength = 0;
-      return this.#raise(VECTOR.db, -1, BORDER);
+      const stop = this.#deliveries.raise(VECTOR.db, -1);
+      return stop === RUNNING ? BORDER : stop;
     }
     if (this.windowRequest !== 0 && interruptShadow === 0) {
       const interrupt = (this.windowRequest & WINDOW.interrupt) !== 0 && (this.flagRest & RFLAGS.if) !== 0;
@@ -478,7 +490,7 @@ export class Cpu extends CpuState {
     if (this.#finder.isInCode() || !undoBranch(this, this.memory, this.#selector, this.#system.access)) return RUNNING;
     this.budgetLeft++;
     this.stop.instructionLength = 0;
-    return this.#raise(VECTOR.gp, this.isRealMode ? -1 : 0);
+    return this.#deliveries.raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 
   /**
@@ -548,7 +560,7 @@ export class Cpu extends CpuState {
     const isStepped = (flags & RFLAGS.tf) !== 0 && !this.#system.instructions.suppressesTrap;
     if (stop === RUNNING) this.pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
     // Where the budget ends here, a delivery is the next run's, but a stop belongs to the instruction that has just happened.
-    const isDue = this.budgetLeft > 0 || this.#isIntercepted(VECTOR.db);
+    const isDue = this.budgetLeft > 0 || this.#deliveries.isIntercepted(VECTOR.db);
     return stop === RUNNING && this.pendingDebug !== 0 && isDue ? this.#border() : stop;
   }
 
@@ -562,7 +574,7 @@ export class Cpu extends CpuState {
 
   /** A fault whose RF in the pushed flags stays as it is: the handler sets it. */
   #raiseInstructionBreakpoint(): number {
-    return this.#raise(VECTOR.db, -1);
+    return this.#deliveries.raise(VECTOR.db, -1);
   }
 
   /** What a status other than lookup means: RUNNING to go on, or a STOP. */
@@ -584,9 +596,9 @@ export class Cpu extends CpuState {
       case STATUS.stopped:
         return this.#stopped();
       case STATUS.exception:
-        return this.#raise(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));
+        return this.#deliveries.raise(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));
       case STATUS.nonCanonical:
-        return this.#raise(this.#isStackAccess(record) ? VECTOR.ss : VECTOR.gp, 0);
+        return this.#deliveries.raise(this.#isStackAccess(record) ? VECTOR.ss : VECTOR.gp, 0);
       case STATUS.instruction:
         return this.#intercepted(record);
       case STATUS.port:
@@ -602,7 +614,9 @@ export class Cpu extends CpuState {
 
   /** The slow memory path has stopped the instruction: a page fault, an alignment check, or the Mmu's stop. */
   #stopped(): number {
-    return this.stop.kind === STOP.exception ? this.#raise(this.stop.vector, this.stop.errorCode) : this.stop.kind;
+    return this.stop.kind === STOP.exception
+      ? this.#deliveries.raise(this.stop.vector, this.stop.errorCode)
+      : this.stop.kind;
   }
 
   /** In 64-bit mode an address is not canonical: #SS for the stack, #GP for all else (SDM Vol 1, 3.3.7.1). */
@@ -658,8 +672,8 @@ export class Cpu extends CpuState {
       this.stop.unblockedNmi = true;
     }
     const { delivering } = instructions;
-    if (delivering >= 0 && status !== STATUS.codeWrite && this.#isIntercepted(VECTOR.df))
-      return this.#stopException(delivering, -1, EVENT_TYPE.softwareInterrupt);
+    if (delivering >= 0 && status !== STATUS.codeWrite && this.#deliveries.isIntercepted(VECTOR.df))
+      return this.#deliveries.stopAt(delivering, -1, EVENT_TYPE.softwareInterrupt);
     return this.#failed(status);
   }
 
@@ -672,14 +686,14 @@ export class Cpu extends CpuState {
   #failed(status: number): number {
     if (status === STATUS.codeWrite) return this.#repeatUnwatched();
     if (status === STATUS.stopped) return this.#stopped();
-    return this.#raise(this.#detail(), this.#system.access.errorCode);
+    return this.#deliveries.raise(this.#detail(), this.#system.access.errorCode);
   }
 
   /** INT3, INTO and INT1: intercepted like exceptions, delivered like software interrupts. */
   #software(vector: number, type: number, next: bigint): number {
     this.#system.instructions.suppressesTrap = true;
-    if (this.#isIntercepted(vector)) return this.#stopException(vector, -1, type);
-    return this.#deliverChain({ vector, type, errorCode: -1, returnRip: next }, "instruction");
+    if (this.#deliveries.isIntercepted(vector)) return this.#deliveries.stopAt(vector, -1, type);
+    return this.#deliveries.deliver({ vector, type, errorCode: -1, returnRip: next }, "instruction");
   }
 
   #intercepted(record: number): number {
@@ -710,94 +724,6 @@ export class Cpu extends CpuState {
       return this.#failed(access.failure);
     }
     return STOP.port;
-  }
-
-  /**
-   * An exception at the current instruction: a stop where it is intercepted, else delivered. `then` is what a delivery returns:
-   * RUNNING, or BORDER where the caller is between two instructions.
-   */
-  #raise(vector: number, errorCode: number, then: number = RUNNING): number {
-    if (this.#isIntercepted(vector)) return this.#stopException(vector, errorCode);
-    if (vector === VECTOR.pf) this.#setFaultAddress();
-    if (this.#deliverCommon(vector, EVENT_TYPE.exception, errorCode)) {
-      this.#takeDelivery();
-      return then;
-    }
-    const event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
-    const stop = this.#deliverChain(event, "instruction");
-    return stop === RUNNING ? then : stop;
-  }
-
-  #isIntercepted(vector: number): boolean {
-    return (this.exceptionBitmap & (1 << vector)) !== 0;
-  }
-
-  /**
-   * Delivers an event, and what its delivery raises in its place. `failure` is what becomes of a failed delivery while #DF is
-   * intercepted: "instruction" stops with the event itself, whose delivery the caller repeats; "report" with what
-   * went wrong.
-   */
-  #deliverChain(first: PendingEvent, failure: "instruction" | "report"): number {
-    const callerDecides = this.#isIntercepted(VECTOR.df);
-    const fault = first.vector === VECTOR.pf && failure === "instruction" ? this.#tlb.pageFault() : undefined;
-    let event = first;
-    for (let i = 0; i < MOST_DELIVERIES; i++) {
-      if (event.vector === VECTOR.pf && event.type === EVENT_TYPE.exception && failure === "instruction")
-        this.#setFaultAddress();
-      const status = this.#deliverOnce(event);
-      if (status === DONE) {
-        this.interruptShadow = 0;
-        if (failure === "instruction") {
-          // INT3 and its like have happened; an exception in the place of one is a delivery as any other.
-          if (event === first && first.type > EVENT_TYPE.exception) this.#happened();
-          else this.#takeDelivery();
-        }
-        return RUNNING;
-      }
-      if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt) {
-        // The caller asks the Mmu where the fault was.
-        if (fault !== undefined) this.#tlb.reportAgain(fault);
-        return this.#stopException(first.vector, first.errorCode, first.type);
-      }
-      if (status === STATUS.stopped && this.stop.kind !== STOP.exception) return this.stop.kind;
-      const isSlow = status === STATUS.stopped;
-      const vector = isSlow ? this.stop.vector : this.#detail();
-      const errorCode = isSlow ? this.stop.errorCode : this.#system.access.errorCode;
-      if (event.vector === VECTOR.df && event.type === EVENT_TYPE.exception) return STOP.shutdown;
-      if (callerDecides) return this.#stopException(vector, errorCode);
-      if (vector === VECTOR.pf) this.#setFaultAddress();
-      const next = combine(event.type === EVENT_TYPE.exception ? event.vector : -1, vector);
-      if (next === VECTOR.df) event = { ...event, vector: next, type: EVENT_TYPE.exception, errorCode: 0 };
-      else event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
-      if (this.isRealMode) event = { ...event, errorCode: -1 };
-    }
-    return STOP.shutdown;
-  }
-
-  #deliverOnce(event: PendingEvent): number {
-    for (;;) {
-      this.#system.access.begin();
-      const status = this.#system.events.deliver(event);
-      if (status !== STATUS.codeWrite) return status;
-      this.#codeWritten();
-    }
-  }
-
-  /** A delivery takes one from the budget, so that no guest can fault for ever, and is no instruction. */
-  #takeDelivery(): void {
-    this.budgetLeft--;
-    this.#deliveries++;
-  }
-
-  #setFaultAddress(): void {
-    this.setCr2Pair(this.#tlb.faultLow, this.#tlb.faultHigh);
-  }
-
-  /** Delivers an event that returns to RIP, where that is the common case. */
-  #deliverCommon(vector: number, type: number, errorCode: number): boolean {
-    if (!this.#system.commonDelivery.deliver(vector, type, errorCode, this.ripLow, this.ripHigh)) return false;
-    this.interruptShadow = 0;
-    return true;
   }
 
   /** Runs the instruction that writes decoded code once more, from a block that is not itself watched. */
@@ -837,22 +763,15 @@ export class Cpu extends CpuState {
     this.stop.operandSize = this.#system.access.operandBytes(record) * 8;
   }
 
-  #stopException(vector: number, errorCode: number, type: number = EVENT_TYPE.exception): number {
-    this.stop.vector = vector;
-    this.stop.errorCode = errorCode;
-    this.stop.eventType = type;
-    return STOP.exception;
-  }
-
   #fetchFailed(code: number): number {
     this.stop.instructionLength = 0;
     this.stop.unblockedNmi = false;
-    return code === FETCH.failed ? this.#stopped() : this.#raise(VECTOR.gp, this.isRealMode ? -1 : 0);
+    return code === FETCH.failed ? this.#stopped() : this.#deliveries.raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 }
 
 /** Not a STOP, which is 0 or more: run() goes on. */
-const RUNNING = -1;
+const RUNNING = DELIVERED;
 /** An event was delivered between two instructions: what comes there is looked at again. */
 const BORDER = -2;
 /** run() goes on, where the instruction that comes next may be the one that it began with: nothing has happened to that. */
@@ -864,25 +783,12 @@ const AGAIN = -3;
  */
 const SLICE = 1 << 16;
 
-/**
- * Deliveries that each fault anew, more than the architecture can chain: where an alignment check fails the delivery of an
- * alignment check, a processor never comes out of it.
- */
-const MOST_DELIVERIES = 8;
-
 const RSP = 4;
 const TWO_32 = 2 ** 32;
 const LARGEST_INT32 = 0x7fffffff;
 /** Instructions that push or pop beside their operand. */
 const IMPLICIT_STACK: ReadonlySet<string> = new Set(["push", "pop", "call", "ret", "leave", "pushf", "popf", "enter"]);
 const LARGEST_STACK_ACCESS = 64;
-
-interface PendingEvent {
-  readonly vector: number;
-  readonly type: number;
-  readonly errorCode: number;
-  readonly returnRip: bigint;
-}
 
 const errorCodeOf = (vector: number): number => (vector === VECTOR.ss || vector === VECTOR.gp ? 0 : -1);
 
