@@ -30,12 +30,16 @@ export class BlockFinder {
     this.code.dispose();
   }
 
-  /** Drops what others' writes to watched frames, or a flush of the code cache, have made stale. */
+  /** False where others' writes to watched frames, or a flush of the code cache, may have made blocks stale. */
+  get isCurrent(): boolean {
+    return this.#memory.watchEpoch === this.#epoch && this.code.generation === this.#codeGeneration;
+  }
+
+  /** Drops what is not current. */
   refresh(): void {
-    if (this.#memory.watchEpoch !== this.#epoch || this.code.generation !== this.#codeGeneration) {
-      this.#codeGeneration = this.code.generation;
-      this.dropCached();
-    }
+    if (this.isCurrent) return;
+    this.#codeGeneration = this.code.generation;
+    this.dropCached();
   }
 
   dropCached(): void {
@@ -118,8 +122,10 @@ export class BlockFinder {
   }
 
   #fetchNextPage(): number {
-    const low = ((this.#source.linearLow & ~0xfff) + 4096) | 0;
-    const high = low === 0 ? this.#source.linearHigh + 1 : this.#source.linearHigh;
+    const { linearLow, linearHigh, bits } = this.#source;
+    const low = ((linearLow & ~0xfff) + 4096) | 0;
+    // Outside 64-bit mode linear addresses have 32 bits (SDM Vol 3A, 3.4).
+    const high = low === 0 && bits === 64 ? (linearHigh + 1) | 0 : linearHigh;
     const page = this.#tlb.fetch(low, high);
     return page >= 0 ? page : FETCH.failed;
   }

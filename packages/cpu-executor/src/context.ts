@@ -61,8 +61,10 @@ export const CONTEXT = {
   idtrBase: 640,
   gdtrLimit: 648,
   idtrLimit: 652,
+  /** CR2, 8 bytes. */
+  cr2: 656,
   /** Bytes of the register part; FPU follows in the same frame. */
-  size: 656,
+  size: 664,
 } as const;
 
 /**

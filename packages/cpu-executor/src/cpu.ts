@@ -2,6 +2,7 @@ import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { BlockFinder } from "./block-finder.ts";
 import { FETCH } from "./code-cache.ts";
 import { CONTEXT, CONTEXT_FRAMES, RFLAGS, SEGMENT } from "./context.ts";
+import { DELIVERED, Deliveries } from "./deliveries.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter/instance.ts";
 import type { RegionCompiler } from "./jit/index.ts";
 import type { Jit } from "./jit/jit.ts";
@@ -18,7 +19,6 @@ import { DONE, VECTOR } from "./system/access.ts";
 import { CONTROL_WRITE, CR0, CR4 } from "./system/control-registers.ts";
 import { CPU_MODELS, type CpuModel } from "./system/cpuid.ts";
 import { Breakpoints, DR6 } from "./system/debug-registers.ts";
-import { combine } from "./system/double-fault.ts";
 import { EVENT_TYPE } from "./system/event-type.ts";
 import { mayAccessPorts } from "./system/io-permission.ts";
 import type { MsrState } from "./system/msr-state.ts";
@@ -27,6 +27,19 @@ import { createSystem, type System } from "./system/system.ts";
 import { undoBranch } from "./undo-branch.ts";
 
 const SHADOW = { sti: 1, movSs: 2 } as const;
+// Copies for the way of each port access: compilers load a field of an imported object anew, and know a constant of the file.
+const { port: PORT_STATUS } = STATUS;
+const { port: PORT_STOP } = STOP;
+const { string: STRING } = PORT_DETAIL;
+const { vm: VM, rf: RF } = RFLAGS;
+/** Flags with which a run does not begin at once: traps, and who accesses memory. */
+const LOOKED_AT = RFLAGS.tf | RFLAGS.ac;
+const IOPL_SHIFT = 12;
+const STOP_DETAIL = CONTEXT.stopDetail >> 2;
+const STOP_RECORD = CONTEXT.stopRecord >> 2;
+const STOPPED_BLOCK = CONTEXT.block >> 2;
+const BLOCK_END = BLOCK.end >> 2;
+const RECORD_LENGTH_SHIFT = 8 * RECORD.length;
 const ALL_EXCEPTIONS = 0xffffffff;
 
 export interface CpuOptions {
@@ -94,14 +107,14 @@ export class Cpu extends CpuState {
   readonly #interpreter: InterpreterExports;
   readonly #selector: InstructionSelector;
   readonly #system: System;
+  readonly #deliveries: Deliveries;
   readonly #breakpoints: Breakpoints;
   readonly #jit: Jit | undefined;
   /** What the next block is looked for as: a region can leave an instruction to the interpreter. */
   #fetchKind: "entry" | "resume" = "entry";
   #retired = 0;
-  /** Where the budget stood when run() began, and what deliveries have taken of it since. */
+  /** Where the budget stood when run() began. */
   #started = 0;
-  #deliveries = 0;
   #randomState = 0x9e3779b97f4a7c15n;
 
   private constructor(options: CpuOptions, address: number, parts: Parts) {
@@ -139,6 +152,17 @@ export class Cpu extends CpuState {
         this.pendingDebug |= DR6.bt;
       },
     });
+    const { access, events, commonDelivery: common } = this.#system;
+    const codeWritten = (): void => this.#codeWritten();
+    this.#deliveries = new Deliveries({
+      cpu: this,
+      tlb: this.#tlb,
+      access,
+      events,
+      common,
+      i32: this.memory.i32,
+      codeWritten,
+    });
   }
 
   static create(options: CpuOptions): Cpu {
@@ -170,7 +194,7 @@ export class Cpu extends CpuState {
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */
   get instructionsRetired(): number {
-    return this.#retired + this.#started - this.budgetLeft - this.#deliveries;
+    return this.#retired + this.#started - this.budgetLeft - this.#deliveries.count;
   }
 
   /** MSRs that the processor's own operations read, as plain values. */
@@ -221,14 +245,65 @@ export class Cpu extends CpuState {
 
   /** Runs at most `budget` instructions (1..2^31-1), of which each delivery of an event takes one, and returns why it stopped (STOP.*). */
   run(budget: number): number {
-    this.#started = budget;
-    this.budgetLeft = budget;
-    this.#deliveries = 0;
-    if (this.#breakpoints.update()) this.#watchBreakpoints();
-    const stop = this.#runLoop();
+    this.#jit?.refresh();
+    const block = this.#knownBlock();
+    if (block === 0 || (this.flagRest & RF) !== 0) {
+      this.#started = budget;
+      this.budgetLeft = budget;
+      if (this.#breakpoints.update()) this.#watchBreakpoints();
+      return this.#ended(this.#runLoop());
+    }
+    const slice = Math.min(budget, SLICE);
+    this.#started = slice;
+    this.budgetLeft = slice;
+    const status = this.#interpreter.run(this.contextAddress, block);
+    if (status === PORT_STATUS && this.#stopsAtPort()) {
+      const left = this.budgetLeft;
+      this.#retired += slice - left;
+      this.#started = left + (budget - slice);
+      this.budgetLeft = this.#started;
+      return PORT_STOP;
+    }
+    const held = budget - slice;
+    const stop = this.#left(status, held);
+    return this.#ended(stop < 0 ? this.#runLoop() : stop);
+  }
+
+  /**
+   * The block at RIP, where a run can go on at once: nothing has happened since the last one that must be looked at first, and
+   * the jump cache has the block. Else 0.
+   */
+  #knownBlock(): number {
+    const waits = this.interruptShadow | this.windowRequest | this.pendingDebug | (this.flagRest & LOOKED_AT);
+    if (waits !== 0 || this.needsLook || this.halted || !this.#finder.isCurrent) return 0;
+    return this.#tlb.knownBlock(this.ripLow, this.ripHigh);
+  }
+
+  /** The instruction at the end of CONTEXT.block is IN or OUT, which IOPL allows: fills in the stop. False where that is not so simple. */
+  #stopsAtPort(): boolean {
+    const { i32 } = this.memory;
+    const at = this.contextAddress >> 2;
+    const qualification = i32[at + STOP_DETAIL] as number;
+    const rest = this.flagRest;
+    if ((qualification & STRING) !== 0 || (rest & VM) !== 0 || this.cpl > ((rest >> IOPL_SHIFT) & 3)) return false;
+    const block = (i32[at + STOPPED_BLOCK] as number) >> 2;
+    // Handler, length and position share a word.
+    const length = ((i32[(i32[at + STOP_RECORD] as number) >> 2] as number) >> RECORD_LENGTH_SHIFT) & 0xff;
+    const end = i32[block + BLOCK_END] as number;
+    const borrow = end >>> 0 < length ? 1 : 0;
+    this.setRipPair(end - length, (i32[block + BLOCK_END + 1] as number) - borrow);
+    const { stop } = this;
+    stop.kind = PORT_STOP;
+    stop.instructionLength = length;
+    stop.portQualification = qualification;
+    stop.unblockedNmi = false;
+    return true;
+  }
+
+  #ended(stop: number): number {
     this.#retired = this.instructionsRetired;
     this.#started = this.budgetLeft;
-    this.#deliveries = 0;
+    this.#deliveries.count = 0;
     this.stop.kind = stop;
     return stop;
   }
@@ -243,12 +318,12 @@ export class Cpu extends CpuState {
     const isSoftware = event.type >= EVENT_TYPE.softwareInterrupt;
     const { vector, type, errorCode } = event;
     this.halted = false;
-    if (!isSoftware && this.#deliverCommon(vector, type, errorCode)) {
+    if (!isSoftware && this.#deliveries.deliverCommon(vector, type, errorCode)) {
       if (type === EVENT_TYPE.nmi) this.nmiBlocked = true;
       return STOP.budget;
     }
     const returnRip = isSoftware ? this.#advanced(event.instructionLength) : this.rip;
-    const stop = this.#deliverChain({ vector, type, errorCode, returnRip }, "report");
+    const stop = this.#deliveries.deliver({ vector, type, errorCode, returnRip }, "report");
     if (stop === RUNNING && type === EVENT_TYPE.nmi) this.nmiBlocked = true;
     return stop === RUNNING ? STOP.budget : stop;
   }
@@ -276,9 +351,9 @@ export class Cpu extends CpuState {
 
   /** What stopped an operation: a STOP, with the exception's details. */
   #stopOf(status: number): number {
-    if (status !== STATUS.stopped) return this.#stopException(this.#detail(), this.#system.access.errorCode);
+    if (status !== STATUS.stopped) return this.#deliveries.stopAt(this.#detail(), this.#system.access.errorCode);
     if (this.stop.kind !== STOP.exception) return this.stop.kind;
-    if (this.stop.vector === VECTOR.pf) this.#setFaultAddress();
+    if (this.stop.vector === VECTOR.pf) this.#deliveries.setFaultAddress();
     return STOP.exception;
   }
 
@@ -287,7 +362,7 @@ export class Cpu extends CpuState {
    * instruction): RIP, the end of an interrupt shadow, and the debug traps that the next run() begins with.
    */
   completeInstruction(): void {
-    this.rip = this.#advanced(this.stop.instructionLength);
+    this.#advance(this.stop.instructionLength);
     this.interruptShadow = 0;
     const stepped = (this.flagRest & RFLAGS.tf) !== 0 ? DR6.bs : 0;
     const isPort = this.stop.kind === STOP.port && this.#breakpoints.isArmed;
@@ -328,20 +403,27 @@ export class Cpu extends CpuState {
   }
 
   #runLoop(): number {
-    this.#jit?.refresh();
-    this.#finder.refresh();
     for (;;) {
+      const block = this.#knownBlock();
       if (this.budgetLeft <= 0) return STOP.budget;
-      this.#tlb.setPrivilege(this.#privilege());
-      let stop = this.#border();
-      if (stop === RUNNING) {
-        const flags = this.flagRest & (RFLAGS.tf | RFLAGS.rf);
-        const isPlain = (flags & RFLAGS.tf) === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
-        if (!isPlain) stop = this.#step(flags);
-        else stop = flags === 0 ? this.#runBlocks() : this.#runResumed();
-      }
-      if (stop !== RUNNING && stop !== BORDER && stop !== AGAIN) return stop;
+      const isResumed = (this.flagRest & RF) !== 0;
+      const stop = block === 0 ? this.#look() : isResumed ? this.#runResumed(block) : this.#runBlocks(block);
+      if (stop >= 0) return stop;
     }
+  }
+
+  /** Looks at everything that may come before the next instruction, and runs what then can run. */
+  #look(): number {
+    this.#finder.refresh();
+    this.#tlb.setPrivilege(this.#privilege());
+    const stop = this.#border();
+    if (stop !== RUNNING) return stop;
+    const flags = this.flagRest & (RFLAGS.tf | RFLAGS.rf);
+    const isPlain = (flags & RFLAGS.tf) === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
+    if (!isPlain) return this.#step(flags);
+    const block = this.#findBlock();
+    if (block <= 0) return this.#fetchFailed(block);
+    return flags === 0 ? this.#runBlocks(block) : this.#runResumed(block);
   }
 
   /** What comes between two instructions, in the order of SDM Vol 3A, table 6-2. */
@@ -351,7 +433,8 @@ export class Cpu extends CpuState {
       this.dr6 = (this.dr6 | this.pendingDebug) >>> 0;
       this.pendingDebug = 0;
       this.stop.instructionLength = 0;
-      return this.#raise(VECTOR.db, -1, BORDER);
+      const stop = this.#deliveries.raise(VECTOR.db, -1);
+      return stop === RUNNING ? BORDER : stop;
     }
     if (this.windowRequest !== 0 && interruptShadow === 0) {
       const interrupt = (this.windowRequest & WINDOW.interrupt) !== 0 && (this.flagRest & RFLAGS.if) !== 0;
@@ -360,15 +443,26 @@ export class Cpu extends CpuState {
     return this.halted ? STOP.halt : RUNNING;
   }
 
-  #runBlocks(): number {
-    const block = this.#finder.find(this.#fetchKind);
+  /** The block at RIP, or a FETCH code. */
+  #findBlock(): number {
+    const kind = this.#fetchKind;
     this.#fetchKind = "entry";
-    if (block <= 0) return this.#fetchFailed(block);
+    // The privilege in use is chosen again where AC decides about it, and so is what to run.
+    this.needsLook = (this.flagRest & RFLAGS.ac) !== 0;
+    return this.#finder.find(kind);
+  }
+
+  #runBlocks(block: number): number {
     // Only the slice's part of the budget is in the context: instructionsRetired stays right for whoever asks meanwhile.
     const held = Math.max(0, this.budgetLeft - SLICE);
     this.budgetLeft -= held;
     this.#started -= held;
-    let status = this.#interpreter.run(this.contextAddress, block);
+    return this.#left(this.#interpreter.run(this.contextAddress, block), held);
+  }
+
+  /** What a status of emitted code means; `held`: what the budget in the context was short of. */
+  #left(left: number, held: number): number {
+    let status = left;
     this.budgetLeft += held;
     this.#started += held;
     if (status === STATUS.budget) {
@@ -382,6 +476,7 @@ export class Cpu extends CpuState {
     if (status === STATUS.hot) return this.#hot();
     if (status === STATUS.resume) {
       this.#fetchKind = "resume";
+      this.needsLook = true;
       return AGAIN;
     }
     if (status !== STATUS.lookup) return this.#handle(status);
@@ -395,17 +490,17 @@ export class Cpu extends CpuState {
     if (this.#finder.isInCode() || !undoBranch(this, this.memory, this.#selector, this.#system.access)) return RUNNING;
     this.budgetLeft++;
     this.stop.instructionLength = 0;
-    return this.#raise(VECTOR.gp, this.isRealMode ? -1 : 0);
+    return this.#deliveries.raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 
   /**
    * With RF set, as behind every IRET from a fault's handler, and no breakpoint that it could silence: all that is left of it
    * is that it ends with the next instruction, and stays where that does not happen.
    */
-  #runResumed(): number {
+  #runResumed(block: number): number {
     const before = this.instructionsRetired;
     this.changeFlagRest(RFLAGS.rf, 0);
-    const stop = this.#runBlocks();
+    const stop = this.#runBlocks(block);
     if (stop !== RUNNING && this.instructionsRetired === before) this.changeFlagRest(0, RFLAGS.rf);
     return stop;
   }
@@ -465,7 +560,7 @@ export class Cpu extends CpuState {
     const isStepped = (flags & RFLAGS.tf) !== 0 && !this.#system.instructions.suppressesTrap;
     if (stop === RUNNING) this.pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
     // Where the budget ends here, a delivery is the next run's, but a stop belongs to the instruction that has just happened.
-    const isDue = this.budgetLeft > 0 || this.#isIntercepted(VECTOR.db);
+    const isDue = this.budgetLeft > 0 || this.#deliveries.isIntercepted(VECTOR.db);
     return stop === RUNNING && this.pendingDebug !== 0 && isDue ? this.#border() : stop;
   }
 
@@ -479,7 +574,7 @@ export class Cpu extends CpuState {
 
   /** A fault whose RF in the pushed flags stays as it is: the handler sets it. */
   #raiseInstructionBreakpoint(): number {
-    return this.#raise(VECTOR.db, -1);
+    return this.#deliveries.raise(VECTOR.db, -1);
   }
 
   /** What a status other than lookup means: RUNNING to go on, or a STOP. */
@@ -490,6 +585,7 @@ export class Cpu extends CpuState {
       return RUNNING;
     }
     if (status === STATUS.done) return RUNNING;
+    if (status === STATUS.resumed) return this.#happened();
     this.stop.unblockedNmi = false;
     // What is left may be less than the next block.
     if (status === STATUS.budget) return this.budgetLeft > 0 ? RUNNING : STOP.budget;
@@ -500,9 +596,9 @@ export class Cpu extends CpuState {
       case STATUS.stopped:
         return this.#stopped();
       case STATUS.exception:
-        return this.#raise(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));
+        return this.#deliveries.raise(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));
       case STATUS.nonCanonical:
-        return this.#raise(this.#isStackAccess(record) ? VECTOR.ss : VECTOR.gp, 0);
+        return this.#deliveries.raise(this.#isStackAccess(record) ? VECTOR.ss : VECTOR.gp, 0);
       case STATUS.instruction:
         return this.#intercepted(record);
       case STATUS.port:
@@ -518,7 +614,9 @@ export class Cpu extends CpuState {
 
   /** The slow memory path has stopped the instruction: a page fault, an alignment check, or the Mmu's stop. */
   #stopped(): number {
-    return this.stop.kind === STOP.exception ? this.#raise(this.stop.vector, this.stop.errorCode) : this.stop.kind;
+    return this.stop.kind === STOP.exception
+      ? this.#deliveries.raise(this.stop.vector, this.stop.errorCode)
+      : this.stop.kind;
   }
 
   /** In 64-bit mode an address is not canonical: #SS for the stack, #GP for all else (SDM Vol 1, 3.3.7.1). */
@@ -574,8 +672,8 @@ export class Cpu extends CpuState {
       this.stop.unblockedNmi = true;
     }
     const { delivering } = instructions;
-    if (delivering >= 0 && status !== STATUS.codeWrite && this.#isIntercepted(VECTOR.df))
-      return this.#stopException(delivering, -1, EVENT_TYPE.softwareInterrupt);
+    if (delivering >= 0 && status !== STATUS.codeWrite && this.#deliveries.isIntercepted(VECTOR.df))
+      return this.#deliveries.stopAt(delivering, -1, EVENT_TYPE.softwareInterrupt);
     return this.#failed(status);
   }
 
@@ -588,14 +686,14 @@ export class Cpu extends CpuState {
   #failed(status: number): number {
     if (status === STATUS.codeWrite) return this.#repeatUnwatched();
     if (status === STATUS.stopped) return this.#stopped();
-    return this.#raise(this.#detail(), this.#system.access.errorCode);
+    return this.#deliveries.raise(this.#detail(), this.#system.access.errorCode);
   }
 
   /** INT3, INTO and INT1: intercepted like exceptions, delivered like software interrupts. */
   #software(vector: number, type: number, next: bigint): number {
     this.#system.instructions.suppressesTrap = true;
-    if (this.#isIntercepted(vector)) return this.#stopException(vector, -1, type);
-    return this.#deliverChain({ vector, type, errorCode: -1, returnRip: next }, "instruction");
+    if (this.#deliveries.isIntercepted(vector)) return this.#deliveries.stopAt(vector, -1, type);
+    return this.#deliveries.deliver({ vector, type, errorCode: -1, returnRip: next }, "instruction");
   }
 
   #intercepted(record: number): number {
@@ -616,103 +714,16 @@ export class Cpu extends CpuState {
   }
 
   #port(record: number): number {
-    this.#describePort(record);
     const { access } = this.#system;
+    this.stop.portQualification = this.#detail();
+    this.stop.portAddressSize = 64 - (this.memory.u8[record + RECORD.addressShift] as number);
+    this.stop.portSegment = access.segmentOf(record);
     access.begin();
     if (!mayAccessPorts(access, this.stop.port, this.stop.portSize)) {
       access.generalProtection(0);
       return this.#failed(access.failure);
     }
     return STOP.port;
-  }
-
-  /**
-   * An exception at the current instruction: a stop where it is intercepted, else delivered. `then` is what a delivery returns:
-   * RUNNING, or BORDER where the caller is between two instructions.
-   */
-  #raise(vector: number, errorCode: number, then: number = RUNNING): number {
-    if (this.#isIntercepted(vector)) return this.#stopException(vector, errorCode);
-    if (vector === VECTOR.pf) this.#setFaultAddress();
-    if (this.#deliverCommon(vector, EVENT_TYPE.exception, errorCode)) {
-      this.#takeDelivery();
-      return then;
-    }
-    const event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
-    const stop = this.#deliverChain(event, "instruction");
-    return stop === RUNNING ? then : stop;
-  }
-
-  #isIntercepted(vector: number): boolean {
-    return (this.exceptionBitmap & (1 << vector)) !== 0;
-  }
-
-  /**
-   * Delivers an event, and what its delivery raises in its place. `failure` is what becomes of a failed delivery while #DF is
-   * intercepted: "instruction" stops with the event itself, whose delivery the caller repeats; "report" with what
-   * went wrong.
-   */
-  #deliverChain(first: PendingEvent, failure: "instruction" | "report"): number {
-    const callerDecides = this.#isIntercepted(VECTOR.df);
-    const fault = first.vector === VECTOR.pf && failure === "instruction" ? this.#tlb.pageFault() : undefined;
-    let event = first;
-    for (let i = 0; i < MOST_DELIVERIES; i++) {
-      if (event.vector === VECTOR.pf && event.type === EVENT_TYPE.exception && failure === "instruction")
-        this.#setFaultAddress();
-      const status = this.#deliverOnce(event);
-      if (status === DONE) {
-        this.interruptShadow = 0;
-        if (failure === "instruction") {
-          // INT3 and its like have happened; an exception in the place of one is a delivery as any other.
-          if (event === first && first.type > EVENT_TYPE.exception) this.#happened();
-          else this.#takeDelivery();
-        }
-        return RUNNING;
-      }
-      if (callerDecides && failure === "instruction" && event.type !== EVENT_TYPE.softwareInterrupt) {
-        // The caller asks the Mmu where the fault was.
-        if (fault !== undefined) this.#tlb.reportAgain(fault);
-        return this.#stopException(first.vector, first.errorCode, first.type);
-      }
-      if (status === STATUS.stopped && this.stop.kind !== STOP.exception) return this.stop.kind;
-      const isSlow = status === STATUS.stopped;
-      const vector = isSlow ? this.stop.vector : this.#detail();
-      const errorCode = isSlow ? this.stop.errorCode : this.#system.access.errorCode;
-      if (event.vector === VECTOR.df && event.type === EVENT_TYPE.exception) return STOP.shutdown;
-      if (callerDecides) return this.#stopException(vector, errorCode);
-      if (vector === VECTOR.pf) this.#setFaultAddress();
-      const next = combine(event.type === EVENT_TYPE.exception ? event.vector : -1, vector);
-      if (next === VECTOR.df) event = { ...event, vector: next, type: EVENT_TYPE.exception, errorCode: 0 };
-      else event = { vector, type: EVENT_TYPE.exception, errorCode, returnRip: this.rip };
-      if (this.isRealMode) event = { ...event, errorCode: -1 };
-    }
-    return STOP.shutdown;
-  }
-
-  #deliverOnce(event: PendingEvent): number {
-    for (;;) {
-      this.#system.access.begin();
-      const status = this.#system.events.deliver(event);
-      if (status !== STATUS.codeWrite) return status;
-      this.#codeWritten();
-    }
-  }
-
-  /** A delivery takes one from the budget, so that no guest can fault for ever, and is no instruction. */
-  #takeDelivery(): void {
-    this.budgetLeft--;
-    this.#deliveries++;
-  }
-
-  #setFaultAddress(): void {
-    this.cr2Low = this.#tlb.faultLow;
-    this.cr2High = this.#tlb.faultHigh;
-  }
-
-  /** Delivers an event that returns to RIP, where that is the common case. */
-  #deliverCommon(vector: number, type: number, errorCode: number): boolean {
-    if (!this.#system.commonDelivery.deliver(vector, type, errorCode, this.ripLow, this.ripHigh)) return false;
-    this.interruptShadow = 0;
-    return true;
   }
 
   /** Runs the instruction that writes decoded code once more, from a block that is not itself watched. */
@@ -752,37 +763,15 @@ export class Cpu extends CpuState {
     this.stop.operandSize = this.#system.access.operandBytes(record) * 8;
   }
 
-  #describePort(record: number): void {
-    const { u8, i32 } = this.memory;
-    const detail = this.#detail();
-    const { stop } = this;
-    stop.portSize = detail & PORT_DETAIL.sizeMask;
-    stop.portIsIn = (detail & PORT_DETAIL.in) !== 0;
-    stop.portIsString = (detail & PORT_DETAIL.string) !== 0;
-    stop.portIsRep = (detail & PORT_DETAIL.repeat) !== 0;
-    stop.portIsImmediate = (detail & PORT_DETAIL.immediate) !== 0;
-    const immediate = (i32[(record + RECORD.immediate) >> 2] as number) & 0xff;
-    stop.port = stop.portIsImmediate ? immediate : this.registerLow(2) & 0xffff;
-    stop.portAddressSize = 64 - (u8[record + RECORD.addressShift] as number);
-    stop.portSegment = this.#system.access.segmentOf(record);
-  }
-
-  #stopException(vector: number, errorCode: number, type: number = EVENT_TYPE.exception): number {
-    this.stop.vector = vector;
-    this.stop.errorCode = errorCode;
-    this.stop.eventType = type;
-    return STOP.exception;
-  }
-
   #fetchFailed(code: number): number {
     this.stop.instructionLength = 0;
     this.stop.unblockedNmi = false;
-    return code === FETCH.failed ? this.#stopped() : this.#raise(VECTOR.gp, this.isRealMode ? -1 : 0);
+    return code === FETCH.failed ? this.#stopped() : this.#deliveries.raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 }
 
-/** Not a STOP: run() goes on. */
-const RUNNING = -1;
+/** Not a STOP, which is 0 or more: run() goes on. */
+const RUNNING = DELIVERED;
 /** An event was delivered between two instructions: what comes there is looked at again. */
 const BORDER = -2;
 /** run() goes on, where the instruction that comes next may be the one that it began with: nothing has happened to that. */
@@ -794,25 +783,12 @@ const AGAIN = -3;
  */
 const SLICE = 1 << 16;
 
-/**
- * Deliveries that each fault anew, more than the architecture can chain: where an alignment check fails the delivery of an
- * alignment check, a processor never comes out of it.
- */
-const MOST_DELIVERIES = 8;
-
 const RSP = 4;
 const TWO_32 = 2 ** 32;
 const LARGEST_INT32 = 0x7fffffff;
 /** Instructions that push or pop beside their operand. */
 const IMPLICIT_STACK: ReadonlySet<string> = new Set(["push", "pop", "call", "ret", "leave", "pushf", "popf", "enter"]);
 const LARGEST_STACK_ACCESS = 64;
-
-interface PendingEvent {
-  readonly vector: number;
-  readonly type: number;
-  readonly errorCode: number;
-  readonly returnRip: bigint;
-}
 
 const errorCodeOf = (vector: number): number => (vector === VECTOR.ss || vector === VECTOR.gp ? 0 : -1);
 

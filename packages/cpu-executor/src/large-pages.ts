@@ -1,5 +1,6 @@
 /** Sizes of pages larger than 4 KiB, as shifts: 2 MiB, 4 MiB, 1 GiB. */
 const SHIFTS = [21, 22, 30] as const;
+const SIZES = SHIFTS.map((shift) => 2 ** shift);
 const MARKS = 1024;
 
 /**
@@ -18,7 +19,7 @@ export class LargePages {
   /** A translation was cached that is a part of a page of `bytes` bytes. */
   note(low: number, high: number, bytes: number): void {
     for (let i = 0; i < SHIFTS.length; i++) {
-      if (bytes !== 2 ** (SHIFTS[i] as number)) continue;
+      if (bytes !== SIZES[i]) continue;
       this.#marks[markOf(i, low, high)] = 1;
       this.#isEmpty = false;
     }

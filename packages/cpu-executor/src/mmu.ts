@@ -62,6 +62,8 @@ export interface Mmu {
   pkru?: number;
   /** Error code of the page fault last reported (SDM Vol 3A, Interrupt 14). */
   readonly pageFaultErrorCode: number;
+  /** The processor has dropped all its translations: what the Mmu keeps of its own goes with them. */
+  forget?(): void;
   /** Loads the PDPTE registers of PAE paging, all or none, from the table that bits 31:5 of CR3 name; a PDPTE_LOAD. Absent: an MMU without them. */
   loadPdptes?(cr3Low: number): number;
   /** What MOV to CR3 invalidates, an INVALIDATION; `operandHigh`: the operand's high half as int32. Absent: all but global pages. */

@@ -108,6 +108,7 @@ export class SoftTlb {
     this.#jumpCache.flush();
     this.#largePages.clear();
     this.#codePages.fill(0);
+    this.#mmu.forget?.();
   }
 
   /** Forgets what is cached of a page, all of it if it is larger than 4 KiB, and the known blocks there. */

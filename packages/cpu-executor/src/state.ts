@@ -52,13 +52,15 @@ export class CpuState {
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
   readonly #arithmeticFlags: () => number;
+  // Places in `#i32`: accessors as short as this are part of whoever calls them.
+  readonly #ripAt: number;
+  readonly #budgetAt: number;
+  readonly #flagRestAt: number;
+  readonly #stackRightsAt: number;
   /** x87, MMX, SSE and AVX state. */
   readonly fpu: FpuState;
   #efer = 0;
   #codeBits: 16 | 32 | 64 = 16;
-  /** CR2 as two int32. */
-  cr2Low = 0;
-  cr2High = 0;
   cr3 = 0n;
   /** Rights of the protection keys. To change it use `Cpu.writePkru`, which tells the Mmu. */
   pkru = 0;
@@ -68,11 +70,13 @@ export class CpuState {
   dr2 = 0n;
   dr3 = 0n;
   dr6 = 0xffff0ff0;
-  dr7 = 0x400;
+  #dr7 = 0x400;
   /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
   interruptShadow = 0;
   /** HLT has been executed. */
   halted = false;
+  /** Set by whatever changes segments, the mode or DR7: a run must look at them before it goes on where the last one stopped. */
+  needsLook = true;
 
   constructor(memory: HostMemory, contextAddress: number, arithmeticFlags: () => number) {
     this.contextAddress = contextAddress;
@@ -80,6 +84,10 @@ export class CpuState {
     this.#u32 = memory.u32;
     this.#u64 = memory.u64;
     this.#arithmeticFlags = arithmeticFlags;
+    this.#ripAt = (contextAddress + RIP) >> 2;
+    this.#budgetAt = (contextAddress + BUDGET) >> 2;
+    this.#flagRestAt = (contextAddress + FLAG_REST) >> 2;
+    this.#stackRightsAt = this.#segmentAt(SS) + 1;
     this.fpu = new FpuState(memory, contextAddress);
     this.cr0 = 0x60000010;
     this.cr4 = 0;
@@ -121,13 +129,35 @@ export class CpuState {
     this.#u32[(this.contextAddress + FPU.sseFault) >> 2] = fault;
   }
 
+  get dr7(): number {
+    return this.#dr7;
+  }
+
+  set dr7(value: number) {
+    this.#dr7 = value;
+    this.needsLook = true;
+  }
+
+  /** CR2 as two int32. */
+  get cr2Low(): number {
+    return this.#field(CONTEXT.cr2);
+  }
+
+  get cr2High(): number {
+    return this.#field(CONTEXT.cr2 + 4);
+  }
+
+  setCr2Pair(low: number, high: number): void {
+    this.#setField(CONTEXT.cr2, low);
+    this.#setField(CONTEXT.cr2 + 4, high);
+  }
+
   get cr2(): bigint {
     return joined(this.cr2Low, this.cr2High);
   }
 
   set cr2(value: bigint) {
-    this.cr2Low = lowOf(value);
-    this.cr2High = highOf(value);
+    this.setCr2Pair(lowOf(value), highOf(value));
   }
 
   /** NMIs are blocked until the next IRET. */
@@ -258,17 +288,16 @@ export class CpuState {
 
   /** RIP as two int32. */
   get ripLow(): number {
-    return this.#i32[(this.contextAddress + RIP) >> 2] as number;
+    return this.#i32[this.#ripAt] as number;
   }
 
   get ripHigh(): number {
-    return this.#i32[(this.contextAddress + RIP + 4) >> 2] as number;
+    return this.#i32[this.#ripAt + 1] as number;
   }
 
   setRipPair(low: number, high: number): void {
-    const at = (this.contextAddress + RIP) >> 2;
-    this.#i32[at] = low;
-    this.#i32[at + 1] = high;
+    this.#i32[this.#ripAt] = low;
+    this.#i32[this.#ripAt + 1] = high;
   }
 
   get rip(): bigint {
@@ -293,11 +322,11 @@ export class CpuState {
 
   /** Instructions that may still be executed: what the last run() left of its budget. */
   get budgetLeft(): number {
-    return this.#i32[(this.contextAddress + BUDGET) >> 2] as number;
+    return this.#i32[this.#budgetAt] as number;
   }
 
   set budgetLeft(value: number) {
-    this.#i32[(this.contextAddress + BUDGET) >> 2] = value;
+    this.#i32[this.#budgetAt] = value;
   }
 
   get rflags(): bigint {
@@ -321,18 +350,18 @@ export class CpuState {
     // Both halves by number: a bigint would cost more than all the rest.
     this.#i32[(at + CONTEXT.flagSource) >> 2] = value & ARITHMETIC_FLAGS;
     this.#i32[(at + CONTEXT.flagSource + 4) >> 2] = 0;
-    this.#i32[(at + FLAG_REST) >> 2] = rest;
+    this.#i32[this.#flagRestAt] = rest;
     if (modeChanges) this.refreshSegments();
   }
 
   /** The RFLAGS bits that are not arithmetic. */
   get flagRest(): number {
-    return this.#i32[(this.contextAddress + FLAG_REST) >> 2] as number;
+    return this.#i32[this.#flagRestAt] as number;
   }
 
   /** Sets and clears RFLAGS bits that are not arithmetic; not VM. */
   changeFlagRest(clear: number, set: number): void {
-    this.#i32[(this.contextAddress + FLAG_REST) >> 2] = (this.flagRest & ~clear) | set;
+    this.#i32[this.#flagRestAt] = (this.flagRest & ~clear) | set;
   }
 
   getSegment(index: number): SegmentRegister {
@@ -425,7 +454,7 @@ export class CpuState {
 
   /** Current privilege level: SS.DPL in every mode, as VMX keeps it (SDM Vol 3C, "Guest Register State"). */
   get cpl(): number {
-    return (this.segmentAccessRights(SS) >> 5) & 3;
+    return ((this.#i32[this.#stackRightsAt] as number) >> 5) & 3;
   }
 
   get iopl(): number {
@@ -434,6 +463,7 @@ export class CpuState {
 
   /** Brings what emitted code sees of the segments up to date; call it after CS, EFER or the mode changed. */
   refreshSegments(changed?: number): void {
+    this.needsLook = true;
     if (changed === undefined) for (let i = 0; i < 6; i++) this.#refresh(i);
     else if (changed < 6) this.#refresh(changed);
     const before = this.#codeBits;

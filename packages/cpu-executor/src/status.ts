@@ -10,7 +10,7 @@ export const STATUS = {
   exception: 3,
   /** CONTEXT.stopDetail is an INTERCEPT number; the instruction did not happen. */
   instruction: 4,
-  /** IN, OUT, INS, OUTS; CONTEXT.stopDetail is their PORT_DETAIL bits; the instruction did not happen. */
+  /** IN, OUT, INS, OUTS; CONTEXT.stopDetail has PORT_DETAIL's layout; the instruction did not happen. */
   port: 5,
   /** CONTEXT.stopDetail is a HELPER number: the instruction is executed outside emitted code. */
   helper: 6,
@@ -26,10 +26,12 @@ export const STATUS = {
   hot: 11,
   /** A region has left the instruction at CONTEXT.rip to the interpreter, and no block that begins there is known. */
   resume: 12,
+  /** An IRET has happened that has set RF; CONTEXT.rip is where it leads. It is not counted yet. */
+  resumed: 13,
 } as const;
 
-/** CONTEXT.stopDetail of STATUS.port: the size in bytes and these bits. */
-export const PORT_DETAIL = { sizeMask: 7, in: 8, string: 16, repeat: 32, immediate: 64 } as const;
+/** CONTEXT.stopDetail of STATUS.port: an exit qualification for I/O instructions (SDM Vol 3C, table 27-5). */
+export const PORT_DETAIL = { sizeMinus1: 7, in: 8, string: 16, repeat: 32, immediate: 64, portShift: 16 } as const;
 
 /**
  * What emitted code asks about an access to a segment: bytes 10:0, write 11, flush 12, the logarithm of the alignment that the

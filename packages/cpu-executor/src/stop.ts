@@ -1,3 +1,5 @@
+import { PORT_DETAIL } from "./status.ts";
+
 /** Why `Cpu.run` returned. */
 export const STOP = {
   /** The budget is used up. */
@@ -74,65 +76,62 @@ export const INTERCEPT = {
 } as const;
 
 /** Details of the last stop: one object per Cpu, rewritten by each stop. */
-export interface StopDetails {
+export class StopDetails {
   /** STOP.*. */
-  kind: number;
+  kind = 0;
   /** Length in bytes of the instruction that stopped. */
-  instructionLength: number;
+  instructionLength = 0;
   /** Exception vector 0..31. */
-  vector: number;
+  vector = 0;
   /** The exception's error code, or -1 when it has none. */
-  errorCode: number;
+  errorCode = -1;
   /** VMX interruption type of the exception: 3 hardware, 4 INT n whose delivery fails, 5 INT1, 6 INT3 and INTO. */
-  eventType: number;
+  eventType = 3;
   /** INTERCEPT.*. */
-  instruction: number;
+  instruction = 0;
   /** ModRM.reg and ModRM.rm of the intercepted instruction (control register and general register of MOV CR, and so on); rm is -1 for memory. */
-  operandReg: number;
-  operandRm: number;
+  operandReg = 0;
+  operandRm = 0;
   /** 16, 32 or 64: operand size of the intercepted instruction. */
-  operandSize: number;
-  /** I/O port 0..65535. */
-  port: number;
-  /** 1, 2 or 4 bytes. */
-  portSize: number;
-  portIsIn: boolean;
-  portIsString: boolean;
-  portIsRep: boolean;
-  /** The port number was an immediate operand. */
-  portIsImmediate: boolean;
+  operandSize = 16;
+  /** The port access as an exit qualification for I/O instructions has it (SDM Vol 3C, table 27-5), int32. */
+  portQualification = 0;
   /** 16, 32 or 64: address size of INS and OUTS. */
-  portAddressSize: number;
+  portAddressSize = 16;
   /** Segment of OUTS's source: ES 0, CS 1, SS 2, DS 3, FS 4, GS 5. */
-  portSegment: number;
+  portSegment = 3;
   /** Selector of the TSS of an intercepted task switch, and a TASK_SOURCE. */
-  taskSelector: number;
-  taskSource: number;
+  taskSelector = 0;
+  taskSource = 0;
   /** The instruction is an IRET that has ended the blocking of NMIs before it failed (SDM Vol 3C, 25.3). */
-  unblockedNmi: boolean;
+  unblockedNmi = false;
+
+  /** I/O port 0..65535. */
+  get port(): number {
+    return this.portQualification >>> PORT_DETAIL.portShift;
+  }
+
+  /** 1, 2 or 4 bytes. */
+  get portSize(): number {
+    return (this.portQualification & PORT_DETAIL.sizeMinus1) + 1;
+  }
+
+  get portIsIn(): boolean {
+    return (this.portQualification & PORT_DETAIL.in) !== 0;
+  }
+
+  get portIsString(): boolean {
+    return (this.portQualification & PORT_DETAIL.string) !== 0;
+  }
+
+  get portIsRep(): boolean {
+    return (this.portQualification & PORT_DETAIL.repeat) !== 0;
+  }
+
+  /** The port number was an immediate operand. */
+  get portIsImmediate(): boolean {
+    return (this.portQualification & PORT_DETAIL.immediate) !== 0;
+  }
 }
 
-export function createStopDetails(): StopDetails {
-  return {
-    kind: 0,
-    instructionLength: 0,
-    vector: 0,
-    errorCode: -1,
-    eventType: 3,
-    instruction: 0,
-    operandReg: 0,
-    operandRm: 0,
-    operandSize: 16,
-    port: 0,
-    portSize: 0,
-    portIsIn: false,
-    portIsString: false,
-    portIsRep: false,
-    portIsImmediate: false,
-    portAddressSize: 16,
-    portSegment: 3,
-    taskSelector: 0,
-    taskSource: 0,
-    unblockedNmi: false,
-  };
-}
+export const createStopDetails = (): StopDetails => new StopDetails();

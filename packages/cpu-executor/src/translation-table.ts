@@ -26,6 +26,7 @@ interface Bank {
 const FRAME = 4096;
 /** So many entries are cleared one by one: a guest that drops its translations often fills few in between. */
 const FEW = 64;
+const INVALID_WORD = TLB.invalidByte * 0x01010101;
 const MANY = -1;
 const GROWTH = 4;
 
@@ -155,10 +156,17 @@ export class TranslationTable {
 
   /** Forgets an entry whose tag plus a base, the ignored bits apart, is the one given. */
   #forgetWithTag(entry: number, low: number, high: number, base: number, ignored: number): void {
-    const { u8, i32 } = this.#memory;
+    const { i32 } = this.#memory;
     const at = entry >> 2;
     if ((((i32[at] as number) + base) & ~ignored) !== low || i32[at + 1] !== high) return;
-    u8.fill(TLB.invalidByte, entry, entry + this.#layout.entryBytes);
+    this.#invalidate(entry);
+  }
+
+  /** Word by word: a call of fill takes as long as all the rest of an INVLPG. */
+  #invalidate(entry: number): void {
+    const { i32 } = this.#memory;
+    const end = (entry + this.#layout.entryBytes) >> 2;
+    for (let at = entry >> 2; at < end; at++) i32[at] = INVALID_WORD;
   }
 
   #create(owner: number): Bank {
@@ -179,10 +187,7 @@ export class TranslationTable {
     const { u8 } = this.#memory;
     const { entryBytes } = this.#layout;
     if (bank.written === MANY) u8.fill(TLB.invalidByte, bank.address, bank.address + bank.entries * entryBytes);
-    for (let i = 0; i < bank.written; i++) {
-      const at = bank.address + (bank.offsets[i] as number);
-      u8.fill(TLB.invalidByte, at, at + entryBytes);
-    }
+    for (let i = 0; i < bank.written; i++) this.#invalidate(bank.address + (bank.offsets[i] as number));
     bank.written = 0;
     bank.displaced = 0;
   }

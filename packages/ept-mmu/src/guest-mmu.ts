@@ -33,6 +33,12 @@ export interface GuestMmuOptions {
    * of the exit qualification (22). When absent, the first three.
    */
   readonly eptCapabilities?: number;
+  /**
+   * "kept": guest-physical translations are kept until `forget`, as processors do (SDM Vol 3C, 28.4.1): whoever changes EPT
+   * entries that were present then calls it, or drops the processor's translations, which does. "walked", when absent: they are
+   * found anew each time.
+   */
+  readonly guestPhysical?: "kept" | "walked";
 }
 
 const DEFAULT_WIDTH = 46;
@@ -73,7 +79,7 @@ export class GuestMmu {
     const width = options.physicalAddressWidth ?? DEFAULT_WIDTH;
     const capabilities = options.eptCapabilities ?? ALL_EPT_PAGES;
     this.#hasAdvancedInformation = (capabilities & EPT_CAPABILITY.advancedInformation) !== 0;
-    this.#physical = new GuestPhysical(memory, width, capabilities);
+    this.#physical = new GuestPhysical(memory, width, capabilities, options.guestPhysical ?? "walked");
     this.#pdptes = new PdpteRegisters(memory, this.#physical, width);
     this.#walker = new GuestWalker(memory, this.#physical, this.#rights, this.#pdptes.halves, width);
   }
@@ -114,6 +120,11 @@ export class GuestMmu {
     this.#physical.configure(configuration.eptPointer);
     this.#rights.configure(configuration);
     this.#walker.configure(configuration);
+  }
+
+  /** Drops what is kept of guest-physical translations. */
+  forget(): void {
+    this.#physical.forget();
   }
 
   /** Translates the page of a linear address (two int32) for one kind of access with its privilege (ACCESS bits); a TRANSLATION. */

@@ -7,12 +7,23 @@ const ALL = ACCESS.read | ACCESS.write | ACCESS.execute;
 const PAGE = 4096;
 
 /**
+ * Translations that are kept, in a direct-mapped table of words: the page's address, its upper half, the host's page and what the
+ * EPT grants. A guest's paging structures are read again and again.
+ */
+const KEPT = 256;
+const WORDS = 4;
+/** No page's address. */
+const EMPTY = 1;
+
+/**
  * Guest-physical to host-physical addresses: through the EPT, or as they are without one. Results are in fields.
  * Guest-physical addresses are pairs of int32, which no call allocates.
  */
 export class GuestPhysical {
   readonly #bytes: number;
   readonly #ept: EptWalker;
+  readonly #kept: Int32Array | undefined;
+  #keepsNothing = true;
   #usesEpt = false;
   /** Host-physical address of the 4 KiB page last translated. */
   hostPage = 0;
@@ -25,8 +36,15 @@ export class GuestPhysical {
   #stopLow = 0;
   #stopHigh = 0;
 
-  constructor(memory: HostMemory, physicalAddressWidth: number, eptCapabilities: number) {
+  /** `translations`: "kept" until `forget`, or found anew each time. */
+  constructor(
+    memory: HostMemory,
+    physicalAddressWidth: number,
+    eptCapabilities: number,
+    translations: "kept" | "walked",
+  ) {
     this.#bytes = memory.bytes;
+    this.#kept = translations === "kept" ? new Int32Array(KEPT * WORDS).fill(EMPTY) : undefined;
     this.#ept = new EptWalker(memory, physicalAddressWidth, eptCapabilities);
   }
 
@@ -39,6 +57,14 @@ export class GuestPhysical {
   configure(eptPointer: number): void {
     this.#usesEpt = eptPointer !== 0;
     this.#ept.configure(eptPointer);
+    this.forget();
+  }
+
+  /** Drops what is kept, as INVEPT does. */
+  forget(): void {
+    if (this.#keepsNothing) return;
+    this.#kept?.fill(EMPTY);
+    this.#keepsNothing = true;
   }
 
   /** What reading a guest's paging-structure entry asks of the EPT: with its accessed and dirty flags on, it counts as a write (SDM Vol 3C, 28.3.3.2). */
@@ -55,11 +81,32 @@ export class GuestPhysical {
       this.permissions = ALL;
       return true;
     }
+    const kept = this.#kept;
+    const page = low & ~(PAGE - 1);
+    const at = ((low >>> 12) & (KEPT - 1)) * WORDS;
+    // What is kept may grant less than the tables do by now: those who are refused by it ask them.
+    if (
+      kept !== undefined &&
+      kept[at] === page &&
+      kept[at + 1] === high &&
+      (access & ~(kept[at + 3] as number)) === 0
+    ) {
+      this.hostPage = kept[at + 2] as number;
+      this.permissions = kept[at + 3] as number;
+      return true;
+    }
     const ept = this.#ept;
     const reason = ept.walkHalves(low, high, access);
     if (reason !== 0) return this.#stop(reason, low, high, reason === EPT_EXIT.violation ? ept.qualification : 0);
     this.hostPage = ept.hostPage;
     this.permissions = ept.permissions;
+    if (kept !== undefined) {
+      kept[at] = page;
+      kept[at + 1] = high;
+      kept[at + 2] = ept.hostPage;
+      kept[at + 3] = ept.permissions;
+      this.#keepsNothing = false;
+    }
     return true;
   }
 

@@ -17,8 +17,6 @@ const OFFSET = {
   exitReason: offsetOf(kvm_run, "exit_reason"),
   union: offsetOf(kvm_run, "io"),
   ioDirection: offsetOf(kvm_run, "io.direction"),
-  ioSize: offsetOf(kvm_run, "io.size"),
-  ioPort: offsetOf(kvm_run, "io.port"),
   ioCount: offsetOf(kvm_run, "io.count"),
   ioDataOffset: offsetOf(kvm_run, "io.data_offset"),
   mmioAddress: offsetOf(kvm_run, "mmio.phys_addr"),
@@ -27,13 +25,30 @@ const OFFSET = {
   mmioIsWrite: offsetOf(kvm_run, "mmio.is_write"),
 };
 
+const {
+  exitReason: OFFSET_REASON,
+  ioDirection: OFFSET_IO,
+  ioCount: OFFSET_IO_COUNT,
+  ioDataOffset: OFFSET_IO_DATA,
+} = OFFSET;
+
 // Copies: compilers load a field of an imported object anew at each use, and know a constant of the file.
 const { IO, MMIO, HLT, INTR, SHUTDOWN, IRQ_WINDOW_OPEN } = KVM_EXIT;
 const { IN } = KVM_EXIT_IO;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** direction, size and port of `struct kvm_run`'s io, which share a word. */
+const SIZE_SHIFT = 8;
+const PORT_SHIFT = 16;
+/** No exit's: words are unsigned. */
+const NO_WORD = -1;
+
 const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+const noPortExit = (direction: "in" | "out"): Writable<IoExit> => {
+  return { reason: "io", direction, port: 0, size: 1, count: 1, data: NO_BYTES };
+};
 
 /** A string transfer never spans more than one page of port data. */
 const WINDOWS = 65;
@@ -45,7 +60,11 @@ const WINDOWS = 65;
 export class RunPage {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  readonly #io: Writable<IoExit> = { reason: "io", direction: "out", port: 0, size: 1, count: 1, data: NO_BYTES };
+  // A device is polled at one port and written at another: an object for each, which often fits as it is.
+  readonly #in: Writable<IoExit> = noPortExit("in");
+  readonly #out: Writable<IoExit> = noPortExit("out");
+  #inWord = NO_WORD;
+  #outWord = NO_WORD;
   readonly #mmio: Writable<MmioExit> = { reason: "mmio", physAddr: 0, data: NO_BYTES, isWrite: false };
   readonly #mmioData: readonly Uint8Array[];
   #ioDataOffset = -1;
@@ -83,10 +102,9 @@ export class RunPage {
 
   /** The exit that the page now describes. */
   decode(): VcpuExit {
-    const reason = this.#view.getUint32(OFFSET.exitReason, true);
+    const reason = this.#view.getUint32(OFFSET_REASON, true);
+    if (reason === IO) return this.#decodeIo();
     switch (reason) {
-      case IO:
-        return this.#decodeIo();
       case MMIO:
         return this.#decodeMmio();
       case HLT:
@@ -129,23 +147,34 @@ export class RunPage {
   }
 
   #decodeIo(): IoExit {
-    const io = this.#io;
-    const size = this.#bytes[OFFSET.ioSize]!;
-    const count = this.#view.getUint32(OFFSET.ioCount, true);
-    io.direction = this.#bytes[OFFSET.ioDirection] === IN ? "in" : "out";
-    io.port = this.#view.getUint16(OFFSET.ioPort, true);
-    io.size = size;
-    io.count = count;
-    io.data = this.#window(this.#view.getUint32(OFFSET.ioDataOffset, true), size * count);
+    const word = this.#view.getUint32(OFFSET_IO, true);
+    const count = this.#view.getUint32(OFFSET_IO_COUNT, true);
+    const dataOffset = this.#view.getUint32(OFFSET_IO_DATA, true);
+    const isIn = (word & 0xff) === IN;
+    const io = isIn ? this.#in : this.#out;
+    const known = isIn ? this.#inWord : this.#outWord;
+    if (word !== known || count !== io.count || dataOffset !== this.#ioDataOffset)
+      this.#update(io, word, count, dataOffset);
     return io;
+  }
+
+  #update(io: Writable<IoExit>, word: number, count: number, dataOffset: number): void {
+    if (dataOffset !== this.#ioDataOffset) {
+      this.#ioDataOffset = dataOffset;
+      this.#ioData = new Array<Uint8Array | undefined>(WINDOWS).fill(undefined);
+      this.#inWord = NO_WORD;
+      this.#outWord = NO_WORD;
+    }
+    if (io === this.#in) this.#inWord = word;
+    else this.#outWord = word;
+    io.size = (word >>> SIZE_SHIFT) & 0xff;
+    io.port = word >>> PORT_SHIFT;
+    io.count = count;
+    io.data = this.#window(dataOffset, io.size * count);
   }
 
   /** The view of the port data. It sits at one offset for the life of a vCPU, so short views are kept by length. */
   #window(offset: number, length: number): Uint8Array {
-    if (offset !== this.#ioDataOffset) {
-      this.#ioDataOffset = offset;
-      this.#ioData = new Array<Uint8Array | undefined>(WINDOWS).fill(undefined);
-    }
     if (length >= WINDOWS) {
       return this.#bytes.subarray(offset, offset + length);
     }

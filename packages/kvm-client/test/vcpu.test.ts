@@ -124,6 +124,29 @@ describe("run", () => {
     expect(driver.runPage[4096]).toBe(0x77);
   });
 
+  it("describes each port exit, whatever the one before was", () => {
+    const exit = fc.record({
+      direction: fc.constantFrom(0, 1),
+      size: fc.constantFrom(1, 2, 4),
+      port: fc.constantFrom(0, 0x3f8, 0xffff),
+      count: fc.constantFrom(1, 2, 17),
+      offset: fc.constantFrom(4096, 4100),
+    });
+    for (let at = 0; at < 128; at++) driver.runPage[4096 + at] = at;
+    fc.assert(
+      fc.property(fc.array(exit, { minLength: 2, maxLength: 12 }), (exits) => {
+        run.exit_reason = KVM_EXIT.IO;
+        for (const { direction, size, port, count, offset } of exits) {
+          Object.assign(run.io, { direction, size, port, count, data_offset: BigInt(offset) });
+          expect(vcpu.run()).toEqual({
+            ...{ reason: "io", direction: direction === 0 ? "in" : "out", port, size, count },
+            data: driver.runPage.slice(offset, offset + size * count),
+          });
+        }
+      }),
+    );
+  });
+
   it("has port data of a whole page", () => {
     run.exit_reason = KVM_EXIT.IO;
     run.io.size = 4;

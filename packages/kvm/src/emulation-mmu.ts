@@ -66,6 +66,10 @@ export class EmulationMmu implements Mmu {
     this.#guest.pkru = value;
   }
 
+  forget(): void {
+    this.#guest.forget();
+  }
+
   loadPdptes(cr3Low: number): number {
     return this.#guest.loadPdptes(cr3Low);
   }

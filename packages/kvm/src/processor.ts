@@ -58,6 +58,7 @@ export class Processor {
   constructor(memory: HostMemory, personality: Personality, { trace, jit }: ProcessorOptions) {
     const guestMmu = new GuestMmu(memory, {
       physicalAddressWidth: personality.profile.physicalAddressWidth,
+      guestPhysical: "kept",
       eptCapabilities: Number((personality.profile.msrs.IA32_VMX_EPT_VPID_CAP ?? 0n) & 0xffff_ffffn),
     });
     this.memory = memory;

@@ -52,6 +52,37 @@ export const RUN: Readonly<Record<RunField, number>> = {
   validRegs: offsetOf(kvm_run, "kvm_valid_regs"),
 };
 
+/** Places of 32-bit words in `Vcpu.run`, for what every exit writes; where several fields share one, their places in it. */
+export const RUN_WORD: Readonly<
+  Record<
+    "requests" | "interrupts" | "io" | "exitReason" | "cr8" | "apicBase" | "ioCount" | "ioDataOffset" | "validRegs",
+    number
+  >
+> = {
+  /** request_interrupt_window and immediate_exit. */
+  requests: 0,
+  exitReason: RUN.exitReason >> 2,
+  /** ready_for_interrupt_injection, if_flag and flags. */
+  interrupts: RUN.readyForInterruptInjection >> 2,
+  cr8: RUN.cr8 >> 2,
+  apicBase: RUN.apicBase >> 2,
+  /** io.direction, io.size and io.port. */
+  io: RUN.ioDirection >> 2,
+  ioCount: RUN.ioCount >> 2,
+  ioDataOffset: RUN.ioDataOffset >> 2,
+  validRegs: RUN.validRegs >> 2,
+};
+
+const shiftOf = (field: RunField): number => (RUN[field] & 3) * 8;
+
+export const RUN_SHIFT: Readonly<Record<"immediateExit" | "ifFlag" | "flags" | "ioSize" | "ioPort", number>> = {
+  immediateExit: shiftOf("immediateExit"),
+  ifFlag: shiftOf("ifFlag"),
+  flags: shiftOf("flags"),
+  ioSize: shiftOf("ioSize"),
+  ioPort: shiftOf("ioPort"),
+};
+
 /** IA32_APIC_BASE of the boot processor: enabled, at its architectural address (SDM Vol 3A, "Local APIC Status and Location"). */
 export const APIC_BASE = 0xfee00900;
 /** … of every other processor. */

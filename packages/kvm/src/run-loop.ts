@@ -13,34 +13,48 @@ import { completeStringIn } from "./exits/string-io.ts";
 import { handleTaskSwitch } from "./exits/task-switch.ts";
 import { handleXsetbv } from "./exits/xsetbv.ts";
 import { completeMmioRead, completeMmioWrites } from "./mmio.ts";
-import { RUN } from "./run-area.ts";
+import { RUN, RUN_SHIFT, RUN_WORD } from "./run-area.ts";
 import { PENDING, type Vcpu } from "./vcpu.ts";
 
 /** Instructions of one VM entry, where the caller set no limit: then the entry is repeated. */
 const INSTRUCTIONS_PER_ENTRY = 1 << 30;
 const STALLED_EXITS = 100;
-const BLOCKED_BY_STI_OR_MOV_SS = 3;
 
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
 const { EINVAL, EINTR } = ERRNO;
-const { VM_EXIT_REASON, GUEST_INTERRUPTIBILITY_INFO } = VMCS;
 const { IO_INSTRUCTION } = EXIT_REASON;
 const { succeed: SUCCEED } = VMX_STATUS;
 const { UNKNOWN } = KVM_EXIT;
 const { resume: RESUME } = NEXT;
 const { none: NONE_PENDING } = PENDING;
-const { validRegs, immediateExit, exitReason, ifFlag, readyForInterruptInjection, cr8, apicBase } = RUN;
+const {
+  requests: REQUESTS,
+  exitReason: EXIT_REASON_WORD,
+  interrupts: INTERRUPTS,
+  cr8: CR8,
+  apicBase: APIC_BASE_WORD,
+  validRegs: VALID_REGS,
+} = RUN_WORD;
+const IMMEDIATE_EXIT = 0xff << RUN_SHIFT.immediateExit;
+const READY = 1;
+const IF_FLAG = 1 << RUN_SHIFT.ifFlag;
+const FLAGS = 0xffff << RUN_SHIFT.flags;
+const RFLAGS_IF = 0x200;
 const ENTRY_FAILURE = EXIT_REASON_ENTRY_FAILURE;
 
 /** KVM_RUN: 0 for an exit to the VMM, or the negated errno. */
 export const runVcpu = (vcpu: Vcpu): number => {
-  const { memory, runArea } = vcpu;
-  if (memory.u32[(runArea + validRegs) >> 2] !== 0) return -EINVAL;
+  const { run } = vcpu;
+  if (run[VALID_REGS] !== 0) return -EINVAL;
   vcpu.processor.load(vcpu);
   const completed = vcpu.pending === NONE_PENDING ? RESUME : complete(vcpu);
   let result: number = -EINTR;
   if (completed !== RESUME) result = completed;
-  else if (memory.u8[runArea + immediateExit] === 0) result = enterUntilExit(vcpu);
+  else if ((run[REQUESTS]! & IMMEDIATE_EXIT) === 0) {
+    vcpu.hasEntered = true;
+    run[EXIT_REASON_WORD] = UNKNOWN;
+    result = vcpu.isLimited || vcpu.trace !== undefined ? enterWithinLimit(vcpu) : enterUntilExit(vcpu);
+  }
   saveRunState(vcpu);
   return result;
 };
@@ -61,33 +75,25 @@ const complete = (vcpu: Vcpu): number => {
 };
 
 const enterUntilExit = (vcpu: Vcpu): number => {
-  const { vmx, trace, memory } = vcpu;
-  const { cpu } = vcpu.processor;
-  const { instructionsPerRun } = vcpu.vm.kernel;
-  const isLimited = instructionsPerRun !== Number.POSITIVE_INFINITY;
-  let end = isLimited ? cpu.instructionsRetired + instructionsPerRun : instructionsPerRun;
-  let retired = cpu.instructionsRetired;
-  let stalled = 0;
-  vcpu.hasEntered = true;
-  memory.u32[(vcpu.runArea + exitReason) >> 2] = UNKNOWN;
-  if (trace !== undefined) trace({ type: "vcpu_run", id: vcpu.id, rip: vmx.vmread(VMCS.GUEST_RIP) ?? 0n });
   for (;;) {
-    let budget = INSTRUCTIONS_PER_ENTRY;
-    if (isLimited) {
-      const left = end - cpu.instructionsRetired;
-      if (left <= 0) return interrupted(vcpu);
-      if (left < budget) budget = left;
-    }
-    const status = vcpu.launched ? vmx.vmresume(budget) : vmx.vmlaunch(budget);
-    if (status !== SUCCEED) {
-      const error = status === VMX_STATUS.failValid ? vmx.vmread32(VMCS.VM_INSTRUCTION_ERROR) : 0;
-      return failEntry(vcpu, error);
-    }
-    const reason = vmx.vmread32(VM_EXIT_REASON);
-    if (reason >= ENTRY_FAILURE) return failEntry(vcpu, reason);
-    vcpu.launched = true;
-    const next = reason === IO_INSTRUCTION ? handleIo(vcpu) : handleExit(vcpu, reason);
-    if (trace !== undefined && next >= 0) trace({ type: "handled", next: next === RESUME ? "resume" : "user" });
+    const next = enter(vcpu, INSTRUCTIONS_PER_ENTRY);
+    if (next !== RESUME) return next;
+  }
+};
+
+/** The same with a limit of instructions, and told to the trace. */
+const enterWithinLimit = (vcpu: Vcpu): number => {
+  const { vmx, trace, isLimited } = vcpu;
+  const { cpu } = vcpu.processor;
+  let retired = cpu.instructionsRetired;
+  let end = retired + vcpu.vm.kernel.instructionsPerRun;
+  let stalled = 0;
+  trace?.({ type: "vcpu_run", id: vcpu.id, rip: vmx.vmread(VMCS.GUEST_RIP) ?? 0n });
+  for (;;) {
+    const left = end - cpu.instructionsRetired;
+    if (left <= 0) return interrupted(vcpu);
+    const budget = Math.min(left, INSTRUCTIONS_PER_ENTRY);
+    const next = enter(vcpu, budget);
     if (next !== RESUME) return next;
     if (!isLimited) continue;
     const executed = cpu.instructionsRetired - retired;
@@ -99,6 +105,22 @@ const enterUntilExit = (vcpu: Vcpu): number => {
     retired += executed;
     if (stalled > STALLED_EXITS) end--;
   }
+};
+
+/** One VM entry and what its exit asks for: NEXT.resume, NEXT.user, or the negated errno of KVM_RUN. */
+const enter = (vcpu: Vcpu, budget: number): number => {
+  const { vmx, trace } = vcpu;
+  const status = vcpu.launched ? vmx.vmresume(budget) : vmx.vmlaunch(budget);
+  if (status !== SUCCEED) {
+    const error = status === VMX_STATUS.failValid ? vmx.vmread32(VMCS.VM_INSTRUCTION_ERROR) : 0;
+    return failEntry(vcpu, error);
+  }
+  const { reason } = vcpu.lastExit;
+  if (reason >= ENTRY_FAILURE) return failEntry(vcpu, reason);
+  vcpu.launched = true;
+  const next = reason === IO_INSTRUCTION ? handleIo(vcpu) : handleExit(vcpu, reason);
+  if (trace !== undefined && next >= 0) trace({ type: "handled", next: next === RESUME ? "resume" : "user" });
+  return next;
 };
 
 /** Returns NEXT.resume, NEXT.user, or the negated errno of KVM_RUN. */
@@ -155,14 +177,11 @@ const interrupted = (vcpu: Vcpu): number => {
 };
 
 /** The fields of kvm_run that every return from KVM_RUN sets. */
-const saveRunState = (vcpu: Vcpu): void => {
-  const { vmx, memory, runArea } = vcpu;
-  const { u8, u32 } = memory;
-  const { interruptFlag } = vmx;
-  const shadow = vmx.vmread32(GUEST_INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS;
-  u8[runArea + ifFlag] = interruptFlag ? 1 : 0;
-  u8[runArea + readyForInterruptInjection] = interruptFlag && shadow === 0 ? 1 : 0;
-  u32[(runArea + cr8) >> 2] = vcpu.cr8;
-  u32[(runArea + apicBase) >> 2] = vcpu.apicBaseLow;
-  u32[(runArea + apicBase + 4) >> 2] = vcpu.apicBaseHigh;
+const saveRunState = ({ vmx, run, cr8, apicBaseLow, apicBaseHigh }: Vcpu): void => {
+  const { interruptState } = vmx;
+  const interrupts = (interruptState & RFLAGS_IF) === 0 ? 0 : interruptState === RFLAGS_IF ? READY | IF_FLAG : IF_FLAG;
+  run[INTERRUPTS] = (run[INTERRUPTS]! & FLAGS) | interrupts;
+  run[CR8] = cr8;
+  run[APIC_BASE_WORD] = apicBaseLow;
+  run[APIC_BASE_WORD + 1] = apicBaseHigh;
 };

@@ -1,7 +1,7 @@
 import { type CpuidState, createFpuImage, createMsrValues, type MsrValues } from "@likex/cpu-executor";
 import type { TdpMmu } from "@likex/ept-mmu";
 import { type HostMemory, type HostPhysicalAddress, type HostVirtualAddress, hva } from "@likex/host-memory";
-import { VMCS, type Vmx } from "@likex/vmx";
+import { type LastExit, VMCS, type Vmx } from "@likex/vmx";
 import { CR4 } from "./control-registers.ts";
 import { type CpuidTableEntry, physicalWidthOf, reservedCr4Of } from "./cpuid-table.ts";
 import { GPR } from "./gpr.ts";
@@ -23,7 +23,10 @@ export class Vcpu implements LoadedVcpu {
   readonly processor: Processor;
   readonly memory: HostMemory;
   readonly vmx: Vmx;
+  readonly lastExit: Readonly<LastExit>;
   readonly trace: TraceSink | undefined;
+  /** KVM_RUN returns after some instructions. */
+  readonly isLimited: boolean;
   /** Index of RAX's low half in `memory.u32` while the vCPU is loaded. */
   readonly registerIndex: number;
   readonly vmcs: HostPhysicalAddress;
@@ -52,14 +55,19 @@ export class Vcpu implements LoadedVcpu {
   readonly runAreaAddress: HostVirtualAddress;
   /** Host-physical address of the data of port exits. */
   readonly ioData: number;
+  /** The same from the start of the run area. */
+  readonly ioDataOffset: number;
   readonly runBytes: Uint8Array;
+  /** The run area in words: see RUN_WORD. */
+  readonly run: Uint32Array;
   /** PENDING.*, with the details of a port exit. */
   pending: number = PENDING.none;
   ioSize = 0;
   ioCount = 0;
   ioPort = 0;
   /** Where the IN is: it completes only if RIP is still there. */
-  ioRip = 0;
+  ioRipLow = 0;
+  ioRipHigh = 0;
   ioInstructionLength = 0;
   /** Of INS and OUTS: what their address size leaves of RCX, RSI and RDI. */
   ioAddressMask = 0n;
@@ -75,7 +83,9 @@ export class Vcpu implements LoadedVcpu {
     this.processor = processor;
     this.memory = kernel.memory;
     this.vmx = processor.vmx;
+    this.lastExit = processor.vmx.lastExit;
     this.trace = kernel.trace;
+    this.isLimited = kernel.instructionsPerRun !== Number.POSITIVE_INFINITY;
     this.registerIndex = processor.registerIndex;
     this.apicBaseLow = id === 0 ? APIC_BASE : APIC_BASE_NOT_BOOT;
     const mapping = kernel.space.map({ length: personality.runAreaBytes, backing: "contiguous" });
@@ -92,8 +102,10 @@ export class Vcpu implements LoadedVcpu {
     }
     this.vmcs = vmcs;
     this.runArea = mapping.hpa as HostPhysicalAddress;
+    this.ioDataOffset = personality.ioDataOffset;
     this.ioData = this.runArea + personality.ioDataOffset;
     this.runBytes = kernel.memory.u8.subarray(this.runArea, this.runArea + personality.runAreaBytes);
+    this.run = kernel.memory.u32.subarray(this.runArea >> 2, (this.runArea + personality.runAreaBytes) >> 2);
     kernel.trace?.({ type: "controls", controls: processor.controls });
     this.registers[GPR.rdx * 2] = personality.reset.rdx;
     processor.load(this);

@@ -35,6 +35,7 @@ export class Exits {
    */
   begin(reason: number, qualification: number, instructionLength: number, resumeFlag: ResumeFlag): void {
     this.#state.leave(resumeFlag);
+    this.#state.lastExit.reason = reason;
     this.#vmcs.recordExit(reason, qualification, instructionLength);
   }
 
@@ -93,6 +94,7 @@ export class Exits {
   /** An entry that failed: guest state and the other exit-information fields stay as they are. */
   entryFailure(reason: number, qualification: number, check: string): void {
     const { vmcs } = this.#guest;
+    this.#state.lastExit.reason = reason;
     vmcs.setLow(F.VM_EXIT_REASON, reason);
     vmcs.setPair(F.EXIT_QUALIFICATION, qualification, 0);
     if (this.#trace !== undefined) this.#tell(this.#trace, check);

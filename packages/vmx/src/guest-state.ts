@@ -30,11 +30,26 @@ const {
   GUEST_ACTIVITY_STATE: ACTIVITY,
   GUEST_PENDING_DBG_EXCEPTIONS: PENDING_DEBUG,
 } = F;
-const { processor: PROCESSOR } = SLOT;
+const { processor: PROCESSOR, exit: EXIT } = SLOT;
+const HELD = PROCESSOR | EXIT;
 const { nmi: BLOCKED_NMI } = INTERRUPTIBILITY;
 /** DR7 bits 12, 14, 15 are always 0 and bit 10 is always 1. */
 const DR7_ZERO = 0xd000;
 const DR7_ONE = 0x400;
+
+/**
+ * What the last VM exit, or the last entry that failed like one, was: what a hypervisor asks first, without a VMREAD. Numbers of
+ * a port access are int32.
+ */
+export class LastExit {
+  /** As in VM_EXIT_REASON. */
+  reason = 0;
+  /** Of IN, OUT, INS and OUTS: EXIT_QUALIFICATION, VM_EXIT_INSTRUCTION_LEN and the halves of GUEST_RIP. */
+  portQualification = 0;
+  instructionLength = 0;
+  ripLow = 0;
+  ripHigh = 0;
+}
 
 /** Moves guest state between the current VMCS and the processor (SDM Vol 3C, "Loading Guest State" and "Saving Guest State"). */
 export class GuestState {
@@ -51,6 +66,9 @@ export class GuestState {
    * VMCS before somebody reads it there, or loads the processor.
    */
   isLazy = false;
+  /** Whether an exit for IN or OUT may be left in the processor altogether: `isLazy`, and nothing else happens at an exit. */
+  holdsExits = false;
+  readonly lastExit: LastExit = new LastExit();
   /** What the exit that left state in the processor says of RF. */
   #resumeFlag: ResumeFlag = "keep";
   // 64-bit registers as the VMCS holds them, so that an exit stores only those that changed.
@@ -214,10 +232,33 @@ export class GuestState {
     this.#vmcs.guard = PROCESSOR;
   }
 
+  /**
+   * Leaves an exit for IN or OUT in the processor altogether, RIP and exit information included, so that the VMCS is not written
+   * before somebody reads it; false where the exit must be saved.
+   */
+  hold(): boolean {
+    if (!this.holdsExits || this.#cpu.pendingDebug !== 0) return false;
+    this.hasPendingDebug = false;
+    this.#resumeFlag = "clear";
+    this.#vmcs.guard = HELD;
+    return true;
+  }
+
+  /** The last exit is held. */
+  get isHeld(): boolean {
+    return this.#vmcs.guard === HELD;
+  }
+
   /** Brings what the last exit left in the processor to the VMCS. */
   settle(): void {
-    if (this.#vmcs.guard !== SLOT.processor) return;
+    const { guard } = this.#vmcs;
+    if ((guard & PROCESSOR) === 0) return;
     this.#vmcs.guard = 0;
+    if ((guard & EXIT) !== 0) {
+      this.#saveInstructionState();
+      const { reason, portQualification, instructionLength } = this.lastExit;
+      this.#vmcs.recordExit(reason, portQualification, instructionLength);
+    }
     this.#saveRegisters(this.#resumeFlag);
   }
 

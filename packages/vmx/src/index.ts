@@ -1,5 +1,6 @@
 export * from "./controls.ts";
 export { InvalidBudgetError, NoCurrentVmcsError, NotInVmxOperationError, VmxAbortError, VmxError } from "./errors.ts";
+export type { LastExit } from "./guest-state.ts";
 export type { VmxPorts } from "./io.ts";
 export {
   EXIT_REASON,

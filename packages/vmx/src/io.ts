@@ -1,6 +1,7 @@
 import { CPU_BASED } from "./controls.ts";
 import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
+import type { GuestState } from "./guest-state.ts";
 import { EXIT_REASON } from "./numbers.ts";
 import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
@@ -17,10 +18,14 @@ const RCX = 1;
 const RSI = 6;
 const RDI = 7;
 const ES = 0;
-const QUALIFICATION = { in: 8, string: 16, rep: 32, immediate: 64 } as const;
+/** Exit qualification of an I/O instruction (SDM Vol 3C, table 27-5). */
+const SIZE_MINUS_1 = 7;
+const IS_IN = 8;
+const IS_STRING = 16;
+const PORT_SHIFT = 16;
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
-const { in: IS_IN, immediate: IS_IMMEDIATE } = QUALIFICATION;
 const { IO_INSTRUCTION } = EXIT_REASON;
+const { exited: EXITED } = OUTCOME;
 const { useIoBitmaps: USE_IO_BITMAPS, unconditionalIoExiting: UNCONDITIONAL_IO_EXITING } = CPU_BASED;
 const { CPU_BASED_VM_EXEC_CONTROL: CONTROLS } = F;
 const LARGEST = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
@@ -29,12 +34,15 @@ const LARGEST = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
 export class Io {
   readonly #guest: Guest;
   readonly #vmcs: Vmcs;
+  readonly #state: GuestState;
   readonly #exits: Exits;
   readonly #ports: VmxPorts | undefined;
+  #exitsAlways = false;
 
   constructor(guest: Guest, exits: Exits, ports: VmxPorts | undefined) {
     this.#guest = guest;
     this.#vmcs = guest.vmcs;
+    this.#state = guest.state;
     this.#exits = exits;
     this.#ports = ports;
   }
@@ -44,21 +52,33 @@ export class Io {
    * all ones and ignores writes. INS and OUTS exit always: their memory operand is for the hypervisor to reach.
    */
   handle(): number {
-    const { stop } = this.#guest.cpu;
-    if (!stop.portIsString && !this.#isIntercepted(stop.port, stop.portSize)) return this.#access();
-    let qualification = (stop.portSize - 1) | (stop.port << 16);
-    if (stop.portIsIn) qualification |= IS_IN;
-    if (stop.portIsString) qualification |= QUALIFICATION.string;
-    if (stop.portIsRep) qualification |= QUALIFICATION.rep;
-    if (stop.portIsImmediate) qualification |= IS_IMMEDIATE;
+    const { cpu } = this.#guest;
+    const { stop } = cpu;
+    const qualification = stop.portQualification;
+    const isString = (qualification & IS_STRING) !== 0;
+    if (!isString && !this.#exitsAlways && !this.#isIntercepted(qualification)) return this.#access(qualification);
+    const { lastExit } = this.#state;
+    lastExit.reason = IO_INSTRUCTION;
+    lastExit.portQualification = qualification;
+    lastExit.instructionLength = stop.instructionLength;
+    lastExit.ripLow = cpu.ripLow;
+    lastExit.ripHigh = cpu.ripHigh;
+    if (!isString && this.#state.hold()) return EXITED;
     this.#exits.begin(IO_INSTRUCTION, qualification, stop.instructionLength, "clear");
-    if (stop.portIsString) this.#describeString();
+    if (isString) this.#describeString(qualification);
     return this.#exits.finish();
   }
 
-  #isIntercepted(port: number, size: number): boolean {
+  /** What the controls of a VM entry say of ports. */
+  enter(): void {
     const controls = this.#vmcs.low(CONTROLS);
-    if ((controls & USE_IO_BITMAPS) === 0) return (controls & UNCONDITIONAL_IO_EXITING) !== 0;
+    this.#exitsAlways = (controls & (USE_IO_BITMAPS | UNCONDITIONAL_IO_EXITING)) === UNCONDITIONAL_IO_EXITING;
+  }
+
+  #isIntercepted(qualification: number): boolean {
+    if ((this.#vmcs.low(CONTROLS) & USE_IO_BITMAPS) === 0) return false;
+    const port = qualification >>> PORT_SHIFT;
+    const size = (qualification & SIZE_MINUS_1) + 1;
     // An access that wraps around the 16-bit port space exits.
     if (port + size > 0x10000) return true;
     for (let at = port; at < port + size; at++) if (this.#bitmapBit(at)) return true;
@@ -72,12 +92,13 @@ export class Io {
     return ((memory.u8[bitmap + ((port & 0x7fff) >> 3)] ?? 0xff) & (1 << (port & 7))) !== 0;
   }
 
-  #access(): number {
+  #access(qualification: number): number {
     const { cpu } = this.#guest;
-    const { port, portSize: size, portIsIn } = cpu.stop;
+    const port = qualification >>> PORT_SHIFT;
+    const size = (qualification & SIZE_MINUS_1) + 1;
     const rax = cpu.getRegister(RAX);
     const largest = LARGEST[size as 1 | 2 | 4];
-    if (!portIsIn) {
+    if ((qualification & IS_IN) === 0) {
       this.#ports?.write(port, size, Number(rax & BigInt(largest)));
       return OUTCOME.advance;
     }
@@ -88,13 +109,14 @@ export class Io {
   }
 
   /** VM-exit instruction information and guest-linear address of INS and OUTS. */
-  #describeString(): void {
+  #describeString(qualification: number): void {
     const { vmcs, cpu } = this.#guest;
     const { stop } = cpu;
+    const isIn = (qualification & IS_IN) !== 0;
     const sizeCode = stop.portAddressSize === 16 ? 0 : stop.portAddressSize === 32 ? 1 : 2;
-    const segment = stop.portIsIn ? ES : stop.portSegment;
+    const segment = isIn ? ES : stop.portSegment;
     vmcs.setLow(F.VMX_INSTRUCTION_INFO, (sizeCode << 7) | (segment << 15));
-    const offset = BigInt.asUintN(stop.portAddressSize, cpu.getRegister(stop.portIsIn ? RDI : RSI));
+    const offset = BigInt.asUintN(stop.portAddressSize, cpu.getRegister(isIn ? RDI : RSI));
     const base = (BigInt(cpu.segmentBaseHigh(segment) >>> 0) << 32n) | BigInt(cpu.segmentBaseLow(segment) >>> 0);
     vmcs.setWide(F.GUEST_LINEAR_ADDRESS, BigInt.asUintN(stop.portAddressSize === 64 ? 64 : 32, base + offset));
     vmcs.setWide(F.IO_RCX, cpu.getRegister(RCX));

@@ -56,14 +56,15 @@ export class NonRoot {
   run(budget: number): void {
     const { cpu, vmcs } = this.#guest;
     this.budgetLeft = budget;
-    if (this.#enter() === OUTCOME.exited) return;
     const controls = vmcs.low(F.CPU_BASED_VM_EXEC_CONTROL);
     const windows = controls & WINDOWS;
     this.#stepping = controls & CPU_BASED.monitorTrapFlag;
     this.#windows = windows;
+    this.#io.enter();
     cpu.windowRequest =
       (windows & CPU_BASED.interruptWindowExiting ? WINDOW.interrupt : 0) |
       (windows & CPU_BASED.nmiWindowExiting ? WINDOW.nmi : 0);
+    if (this.#enter() === OUTCOME.exited) return;
     this.resume(budget);
   }
 

@@ -59,12 +59,8 @@ export interface VmxStopDetails {
   readonly operandRm: number;
   /** 16, 32 or 64. */
   readonly operandSize: number;
-  readonly port: number;
-  readonly portSize: number;
-  readonly portIsIn: boolean;
-  readonly portIsString: boolean;
-  readonly portIsRep: boolean;
-  readonly portIsImmediate: boolean;
+  /** Exit qualification of IN, OUT, INS or OUTS, int32. */
+  readonly portQualification: number;
   readonly portAddressSize: number;
   readonly portSegment: number;
   /** Of an intercepted task switch: selector of the TSS, and source as the exit qualification has it. */

@@ -8,7 +8,7 @@ import { Events } from "./events.ts";
 import { Exits } from "./exits.ts";
 import type { Guest } from "./guest.ts";
 import { isGuest64Bit } from "./guest-checks.ts";
-import { GuestState } from "./guest-state.ts";
+import { GuestState, type LastExit } from "./guest-state.ts";
 import { Instructions } from "./instructions.ts";
 import { setExceptionIntercepts, setIntercepts } from "./intercepts.ts";
 import { Io, type VmxPorts } from "./io.ts";
@@ -31,7 +31,7 @@ const NO_LINK = 0xffffffff;
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
 const { GUEST_RIP, GUEST_INTERRUPTIBILITY_INFO: INTERRUPTIBILITY_INFO } = VMCS_OFFSET;
 const BLOCKED_BY_STI_OR_MOV_SS = INTERRUPTIBILITY.sti | INTERRUPTIBILITY.movSs;
-const { indexShift: INDEX_SHIFT, processor: PROCESSOR } = SLOT;
+const { indexShift: INDEX_SHIFT, processor: PROCESSOR, exit: EXIT } = SLOT;
 const { succeed: SUCCEED } = VMX_STATUS;
 /** What a VMWRITE of RIP sets: all that a hypervisor changes when it skips an instruction. */
 const RIP_WRITTEN = DIRTY.rip | DIRTY.checkRip;
@@ -59,6 +59,8 @@ export interface VmxOptions {
  * the VMX instructions; they return VMX_STATUS.*, with the error number in VM_INSTRUCTION_ERROR of the current VMCS.
  */
 export class Vmx {
+  /** The same object at every exit. */
+  readonly lastExit: Readonly<LastExit>;
   readonly #profile: VmxProfile;
   readonly #capabilities: Capabilities;
   readonly #memory: VmxMemory;
@@ -95,6 +97,7 @@ export class Vmx {
     this.#cpu = cpu;
     this.#vmcs = new Vmcs(memory);
     this.#state = new GuestState(this.#vmcs, cpu, mmu);
+    this.lastExit = this.#state.lastExit;
     cpu.onTranslationChange = () => this.#state.contextChanged();
     const physicalLimit = 2 ** profile.physicalAddressWidth;
     this.#context = {
@@ -227,11 +230,29 @@ export class Vmx {
     return VMX_STATUS.succeed;
   }
 
-  /** RFLAGS.IF of the current VMCS. A VMREAD of GUEST_RFLAGS has the processor put all of the flags together first. */
-  get interruptFlag(): boolean {
+  /**
+   * Whether the guest can take an interrupt: RFLAGS.IF (bit 9), and blocking by STI (bit 0) and MOV SS (bit 1). A VMREAD of
+   * GUEST_RFLAGS has the processor put all of the flags together first.
+   */
+  get interruptState(): number {
+    const cpu = this.#cpu;
     const vmcs = this.#vmcs;
-    if ((vmcs.guard & PROCESSOR) !== 0) return (this.#cpu.flagRest & RFLAGS_IF) !== 0;
-    return (vmcs.low(VMCS_OFFSET.GUEST_RFLAGS) & RFLAGS_IF) !== 0;
+    const { guard } = vmcs;
+    if ((guard & EXIT) !== 0) return (cpu.flagRest & RFLAGS_IF) | cpu.interruptShadow;
+    const flags = (guard & PROCESSOR) !== 0 ? cpu.flagRest : vmcs.low(VMCS_OFFSET.GUEST_RFLAGS);
+    return (flags & RFLAGS_IF) | (vmcs.low(INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS);
+  }
+
+  /** RFLAGS.IF of the current VMCS. */
+  get interruptFlag(): boolean {
+    return (this.interruptState & RFLAGS_IF) !== 0;
+  }
+
+  /** GUEST_RIP is the address whose halves, as int32, are given. */
+  isGuestAt(ripLow: number, ripHigh: number): boolean {
+    if (this.#state.isHeld) return this.#cpu.ripLow === ripLow && this.#cpu.ripHigh === ripHigh;
+    this.#requireCurrent("isGuestAt");
+    return (this.#vmcs.low(GUEST_RIP) | 0) === ripLow && (this.#vmcs.high(GUEST_RIP) | 0) === ripHigh;
   }
 
   /**
@@ -240,6 +261,7 @@ export class Vmx {
    */
   completeInstruction(bytes: number): void {
     this.#requireCurrent("completeInstruction");
+    if (this.#completeHeld(bytes)) return;
     const vmcs = this.#vmcs;
     const blocking = vmcs.low(INTERRUPTIBILITY_INFO);
     const low = vmcs.low(GUEST_RIP) + bytes;
@@ -254,6 +276,20 @@ export class Vmx {
     const carry = low > 0xffffffff ? 1 : 0;
     const high = isGuest64Bit(this.#context) ? vmcs.high(GUEST_RIP) + carry : 0;
     vmcs.setPair(GUEST_RIP, low, high);
+  }
+
+  /** The same while the exit is held in the processor; false, and nothing is held, where RIP's halves do not stay apart. */
+  #completeHeld(bytes: number): boolean {
+    if (!this.#state.isHeld) return false;
+    const cpu = this.#cpu;
+    const low = (cpu.ripLow >>> 0) + bytes;
+    if (low > 0xffffffff) {
+      this.#state.settle();
+      return false;
+    }
+    cpu.setRipPair(low | 0, cpu.ripHigh);
+    cpu.interruptShadow = 0;
+    return true;
   }
 
   /**
@@ -275,6 +311,11 @@ export class Vmx {
 
   /** VMRESUME; as VMLAUNCH, for a VMCS that was launched. */
   vmresume(budget: number): number {
+    // A held exit came from a guest that this entry would find as it is.
+    if (this.#state.isHeld && this.#dirty === 0 && isBudget(budget)) {
+      this.#nonRoot.resume(budget);
+      return SUCCEED;
+    }
     const repeats = this.#isRepeatable && (this.#dirty & ~RIP_WRITTEN) === 0 && !this.#state.hasPendingDebug;
     if (repeats && isBudget(budget) && this.#state.loadRip()) {
       this.#dirty = 0;
@@ -353,6 +394,7 @@ export class Vmx {
       this.#trace === undefined && usesEpt && msrs === 0 && vmcs.low(VMCS_OFFSET.VMCS_LINK_POINTER) === NO_LINK;
     // Whoever reads a trace looks at the region itself.
     this.#state.isLazy = this.#isRepeatable;
+    this.#state.holdsExits = this.#isRepeatable && !vmcs.hasExitMsrs;
     this.#nonRoot.run(budget);
     return VMX_STATUS.succeed;
   }

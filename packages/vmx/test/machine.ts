@@ -158,12 +158,13 @@ export interface PortAccess {
 export const stopOnPort =
   (access: PortAccess): Step =>
   (cpu) => {
-    cpu.stop.port = access.port;
-    cpu.stop.portSize = access.size ?? 1;
-    cpu.stop.portIsIn = access.isIn ?? false;
-    cpu.stop.portIsString = access.isString ?? false;
-    cpu.stop.portIsRep = access.isRep ?? false;
-    cpu.stop.portIsImmediate = access.isImmediate ?? false;
+    cpu.stop.portQualification =
+      ((access.size ?? 1) - 1) |
+      (access.isIn === true ? 8 : 0) |
+      (access.isString === true ? 16 : 0) |
+      (access.isRep === true ? 32 : 0) |
+      (access.isImmediate === true ? 64 : 0) |
+      (access.port << 16);
     cpu.stop.portAddressSize = access.addressSize ?? 16;
     cpu.stop.portSegment = access.segment ?? 3;
     cpu.stop.instructionLength = access.length ?? 1;

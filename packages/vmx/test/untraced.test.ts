@@ -1,8 +1,8 @@
 import { STOP } from "@likex/cpu-executor";
 import { describe, expect, it } from "vitest";
-import { VMCS_FIELDS, VMX_STATUS } from "../src/index.ts";
+import { NoCurrentVmcsError, VMCS_FIELDS, VMX_STATUS } from "../src/index.ts";
 import type { FakeCpu } from "./fake-processor.ts";
-import { Machine, stopOnPort, VMCS_A, VMCS_B } from "./machine.ts";
+import { Machine, MSR_AREA, stopOnException, stopOnMmu, stopOnPort, VMCS_A, VMCS_B } from "./machine.ts";
 
 // With a sink every exit saves all of the guest's state. Without one most of it stays in the processor until somebody reads
 // or writes it in the VMCS: everything that these files say must hold then, too.
@@ -92,6 +92,113 @@ describe("a field of the VMCS after an exit", () => {
   });
 });
 
+describe("what is asked at every exit", () => {
+  const asked = ({ vmx }: Machine): unknown => ({
+    ...vmx.lastExit,
+    at: vmx.isGuestAt(LOW, -1),
+    state: vmx.interruptState,
+  });
+  const LOW = 0x81000000 | 0;
+  const high = (cpu: FakeCpu): number => {
+    cpu.rip = 0xffff_ffff_8100_0000n;
+    cpu.interruptShadow = 2;
+    cpu.rflagsNumber = 0x202;
+    return stopOnPort({ port: 0xfff0, size: 2, isIn: true, length: 2 })(cpu);
+  };
+  const inLongMode = (): Machine =>
+    Machine.ready(
+      {},
+      {
+        ...{ VM_ENTRY_CONTROLS: 0xd3ffn, GUEST_CR0: 0x80000031n, GUEST_CR4: 0x2060n, GUEST_IA32_EFER: 0x500n },
+        ...{ GUEST_CS_AR_BYTES: 0xa09bn, GUEST_CS_LIMIT: 0xffffffffn },
+      },
+    ).enter(high);
+  const expected = {
+    ...{ reason: 30, portQualification: 0xfff00009 | 0, instructionLength: 2, ripLow: LOW, ripHigh: -1 },
+    ...{ at: true, state: 0x202 },
+  };
+
+  it("is there before and after it has been saved", () => {
+    const machine = inLongMode();
+    expect(asked(machine)).toEqual(expected);
+    expect(machine.read("GUEST_RIP")).toBe(0xffff_ffff_8100_0000n);
+    expect(machine.number("EXIT_QUALIFICATION")).toBe(0xfff00009);
+    expect(asked(machine)).toEqual(expected);
+  });
+
+  it("is of the last exit, whatever the one before was", () => {
+    const machine = inLongMode().enter(() => STOP.shutdown);
+    expect(machine.vmx.lastExit.reason).toBe(2);
+    expect(asked(machine.enter(high))).toEqual(expected);
+    expect(machine.number("VM_EXIT_REASON")).toBe(30);
+  });
+
+  it("needs a current VMCS where it is asked of the guest", () => {
+    const machine = inLongMode();
+    machine.vmx.vmclear(VMCS_A);
+    expect(() => machine.vmx.isGuestAt(LOW, -1)).toThrow(NoCurrentVmcsError);
+  });
+
+  it("has the instruction that software has completed behind it, and the guest goes on there", () => {
+    const machine = inLongMode();
+    machine.vmx.completeInstruction(2);
+    expect([machine.vmx.isGuestAt(LOW + 2, -1), machine.vmx.interruptState]).toEqual([true, 0x200]);
+    machine.enter(stopOnPort({ port: 0x80 }));
+    expect(machine.cpu.rip).toBe(0xffff_ffff_8100_0002n);
+    expect(machine.cpu.interruptShadow).toBe(0);
+    machine.vmx.completeInstruction(1);
+    expect(machine.read("GUEST_RIP")).toBe(0xffff_ffff_8100_0003n);
+    expect(machine.number("GUEST_INTERRUPTIBILITY_INFO")).toBe(0);
+  });
+
+  it("counts into the upper half of RIP, and in 32-bit code from the start again", () => {
+    const atEnd = (cpu: FakeCpu): number => {
+      cpu.rip = 0xffff_fffen;
+      return stopOnPort({ port: 0x80 })(cpu);
+    };
+    const wide = inLongMode().enter(atEnd);
+    wide.vmx.completeInstruction(2);
+    expect(wide.read("GUEST_RIP")).toBe(0x1_0000_0000n);
+    const narrow = Machine.ready().enter(atEnd);
+    narrow.vmx.completeInstruction(2);
+    expect(narrow.read("GUEST_RIP")).toBe(0n);
+  });
+
+  it("has nothing of the exception and of the injected event before it", () => {
+    for (const name of ["VM_EXIT_INTR_INFO", "VM_ENTRY_INTR_INFO"] as const) {
+      const machine = Machine.ready({}, { EXCEPTION_BITMAP: 0x40n }).enter(stopOnException(6, -1, 2));
+      expect(machine.number("VM_EXIT_INTR_INFO")).toBe(0x80000306);
+      machine.write("VM_ENTRY_INTR_INFO", 0x80000306n);
+      machine.enter(exit);
+      expect(machine.number(name) & 0x80000000, name).toBe(0);
+    }
+  });
+
+  it("is saved with debug exceptions that wait", () => {
+    const machine = Machine.ready({}, { GUEST_RFLAGS: 0x102n }).enter((cpu) => {
+      cpu.pendingDebug = 0x4000;
+      cpu.interruptShadow = 2;
+      return stopOnPort({ port: 0x80 })(cpu);
+    });
+    expect(machine.number("GUEST_PENDING_DBG_EXCEPTIONS")).toBe(0x4000);
+    const loaded: number[] = [];
+    machine.enter(({ pendingDebug }) => {
+      loaded.push(pendingDebug);
+      return STOP.budget;
+    });
+    expect(loaded).toEqual([0x4000]);
+  });
+
+  it("is saved where the exit has MSRs to store", () => {
+    const machine = Machine.ready({}, { VM_EXIT_MSR_STORE_COUNT: 1n, VM_EXIT_MSR_STORE_ADDR: BigInt(MSR_AREA) });
+    machine.memory.u32[MSR_AREA / 4] = 0x10;
+    machine.cpu.instructionsRetired = 77;
+    machine.enter(exit);
+    expect(machine.memory.u64[MSR_AREA / 8 + 1]).toBe(77n);
+    expect(machine.vmx.lastExit.reason).toBe(30);
+  });
+});
+
 describe("an entry after nothing but RIP was written", () => {
   const resume = (machine: Machine): { rip: bigint; loads: number } => {
     const { configurations } = machine.mmu;
@@ -163,6 +270,16 @@ describe("an entry after nothing but RIP was written", () => {
     machine.cpu.windowRequest = 3;
     machine.enter();
     expect([machine.cpu.exceptionBitmap, machine.cpu.windowRequest]).toEqual([0x60142, 0]);
+  });
+
+  it("stops at what the controls say of an entry that did not come to the guest's first instruction", () => {
+    const machine = Machine.ready({}, { GUEST_RFLAGS: 0x202n }).enter(stopOnPort({ port: 0x80 }));
+    machine.write("CPU_BASED_VM_EXEC_CONTROL", machine.read("CPU_BASED_VM_EXEC_CONTROL") | 4n);
+    machine.write("VM_ENTRY_INTR_INFO", 0x80000040n);
+    machine.cpu.deliveries.push(stopOnMmu());
+    expect(machine.enter().number("VM_EXIT_REASON")).toBe(48);
+    machine.write("GUEST_RIP", 0x77n);
+    expect(machine.enter().number("VM_EXIT_REASON")).toBe(7);
   });
 
   it("refuses a budget that is none, as ever", () => {

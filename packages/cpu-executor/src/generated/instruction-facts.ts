@@ -310,7 +310,7 @@ export const INSTRUCTION_FACTS: InstructionFacts = {
   minss: 2,
   monitor: 1,
   mov: 0,
-  movFromCr: 1,
+  movFromCr: 5,
   movFromDr: 1,
   movToCr: 1,
   movToDr: 1,

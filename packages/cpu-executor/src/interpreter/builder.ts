@@ -236,6 +236,14 @@ export class InterpreterBuilder extends SemanticsBuilder {
     return load.i32(this.#record(), this.at + RECORD.immediate);
   }
 
+  outsideReg(): I32 {
+    return load.u8(this.#record(), this.at + RECORD.register0);
+  }
+
+  outsideRm(): I32 {
+    return load.u16(this.#record(), this.at + RECORD.register1);
+  }
+
   stop(status: number, detail: I32): void {
     this.code.store("i32", this.#context(), detail, CONTEXT.stopDetail);
     this.frame.exits.stop(i32.const(status));

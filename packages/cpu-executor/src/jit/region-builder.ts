@@ -235,6 +235,14 @@ export class RegionBuilder extends SemanticsBuilder {
     return this.#notCompiled();
   }
 
+  outsideReg(): I32 {
+    return this.#notCompiled();
+  }
+
+  outsideRm(): I32 {
+    return this.#notCompiled();
+  }
+
   #notCompiled(): never {
     throw new RangeError(`${this.shape.mnemonic} is not compiled`);
   }

@@ -143,6 +143,9 @@ export abstract class SemanticsBuilder {
   /** Operand size in bits and immediate of an instruction that is carried out outside. */
   abstract outsideOperandSize(): I32;
   abstract outsideImmediate(): I32;
+  /** Its ModRM.reg, and the number of the general register that ModRM.rm names. */
+  abstract outsideReg(): I32;
+  abstract outsideRm(): I32;
   /** Ends the instruction without its effects. */
   abstract stop(status: number, detail: I32): void;
   /** Ends the block at the static target; falls through when `condition` is given and false. */

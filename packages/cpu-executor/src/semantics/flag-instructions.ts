@@ -12,7 +12,8 @@ function changeRest(b: SemanticsBuilder, clear: number, set: number): void {
   b.contextStore(CONTEXT.flagRest, 32, i32.or(i32.and(rest, i32.const(~clear)), i32.const(set)));
 }
 
-const privilegeLevel = (b: SemanticsBuilder): I32 => {
+/** CPL. */
+export const privilegeLevel = (b: SemanticsBuilder): I32 => {
   const rights = b.contextLoad(CONTEXT.segmentRegisters + SEGMENT.ss * 16 + 4, 32) as I32;
   return i32.and(i32.shrU(rights, i32.const(5)), i32.const(3));
 };

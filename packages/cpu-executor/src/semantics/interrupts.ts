@@ -23,9 +23,9 @@ const PAGE = 4096;
 
 /** With one of these set the other path decides. AC also says as whom supervisor code reads memory. */
 const SPECIAL = RFLAGS.tf | RFLAGS.nt | RFLAGS.rf | RFLAGS.vm | RFLAGS.ac;
-const SPECIAL_WHEN_POPPED = SPECIAL | RFLAGS.vif | RFLAGS.vip;
+const SPECIAL_WHEN_POPPED = (SPECIAL & ~RFLAGS.rf) | RFLAGS.vif | RFLAGS.vip;
 /** What an IRET at CPL 0 pops beside the arithmetic flags. */
-const POPPED = RFLAGS.if | RFLAGS.df | RFLAGS.iopl | RFLAGS.id;
+const POPPED = RFLAGS.if | RFLAGS.df | RFLAGS.iopl | RFLAGS.id | RFLAGS.rf;
 
 const selectorAt = (segment: number): number => CONTEXT.segmentRegisters + segment * 16;
 
@@ -157,7 +157,13 @@ function interruptReturn(b: SemanticsBuilder, attempt: Attempt, { width, frame }
   b.writeRegister(RSP, 64, moved);
   b.contextStore(CONTEXT.flagRest, 32, i32.and(flags, i32.const(POPPED)));
   b.setExplicitFlags(i32.and(flags, i32.const(ARITHMETIC_FLAGS)));
-  b.branchIndirect(width.zeroExtend64(target));
+  const next = b.let(width.zeroExtend64(target));
+  // RF ends with the instruction there, which only the processor's loop can tell.
+  b.code.if(i32.and(flags, i32.const(RFLAGS.rf)), () => {
+    b.contextStore(CONTEXT.rip, 64, next);
+    b.stop(STATUS.resumed, i32.const(0));
+  });
+  b.branchIndirect(next);
 }
 
 /** An instruction whose common case in flat 32-bit and in 64-bit code is written, and whose others are carried out outside. */

@@ -17,28 +17,28 @@ const LOW_32 = 0xffff_ffffn;
 /** XCR0 bits that exist: x87 and SSE; x87 is always set. */
 const XCR0_DEFINED = 3n;
 
-/** #GP(0) above CPL 0. */
-const PRIVILEGED: ReadonlySet<number> = new Set([
-  ...[INTERCEPT.hlt, INTERCEPT.rdmsr, INTERCEPT.wrmsr, INTERCEPT.movToCr, INTERCEPT.movFromCr],
-  ...[INTERCEPT.movToDr, INTERCEPT.movFromDr, INTERCEPT.invlpg, INTERCEPT.wbinvd, INTERCEPT.invd],
-  ...[INTERCEPT.clts, INTERCEPT.lmsw, INTERCEPT.lgdt, INTERCEPT.lidt, INTERCEPT.lldt, INTERCEPT.ltr],
-  INTERCEPT.xsetbv,
-]);
+/** What is known of an instruction: bits of its entry in a table, because all of them come by here. */
+const RULE = {
+  /** #GP(0) above CPL 0. */
+  privileged: 1,
+  /** #UD in real and virtual-8086 mode. */
+  protectedOnly: 2,
+  /** #GP(0) above CPL 0 with CR4.UMIP. */
+  userModePrevented: 4,
+  descriptorTable: 8,
+} as const;
 
-/** #UD in real and virtual-8086 mode. */
-const PROTECTED_ONLY: ReadonlySet<number> = new Set([
-  ...[INTERCEPT.lldt, INTERCEPT.ltr, INTERCEPT.sldt, INTERCEPT.str],
-]);
-
-/** #GP(0) above CPL 0 with CR4.UMIP. */
-const USER_MODE_PREVENTED: ReadonlySet<number> = new Set([
-  ...[INTERCEPT.sgdt, INTERCEPT.sidt, INTERCEPT.sldt, INTERCEPT.str, INTERCEPT.smsw],
-]);
-
-const DESCRIPTOR_TABLES: ReadonlySet<number> = new Set([
-  ...[INTERCEPT.lgdt, INTERCEPT.lidt, INTERCEPT.sgdt, INTERCEPT.sidt],
-  ...[INTERCEPT.lldt, INTERCEPT.ltr, INTERCEPT.sldt, INTERCEPT.str],
-]);
+const RULES: Uint8Array = new Uint8Array(64);
+const setRule = (rule: number, instructions: readonly (keyof typeof INTERCEPT)[]): void => {
+  for (const name of instructions) RULES[INTERCEPT[name]] = (RULES[INTERCEPT[name]] as number) | rule;
+};
+setRule(RULE.privileged, ["hlt", "rdmsr", "wrmsr", "movToCr", "movFromCr", "movToDr", "movFromDr", "invlpg", "wbinvd"]);
+setRule(RULE.privileged, ["invd", "clts", "lmsw", "lgdt", "lidt", "lldt", "ltr", "xsetbv"]);
+setRule(RULE.protectedOnly, ["lldt", "ltr", "sldt", "str"]);
+setRule(RULE.userModePrevented, ["sgdt", "sidt", "sldt", "str", "smsw"]);
+setRule(RULE.descriptorTable, ["lgdt", "lidt", "sgdt", "sidt", "lldt", "ltr", "sldt", "str"]);
+const { privileged: PRIVILEGED, protectedOnly: PROTECTED_ONLY, userModePrevented: USER_MODE_PREVENTED } = RULE;
+const { descriptorTable: DESCRIPTOR_TABLE } = RULE;
 
 export interface InterceptedParts {
   readonly access: SystemAccess;
@@ -76,11 +76,12 @@ export class InterceptedInstructions {
     const state = this.#state;
     const isDebug = instruction === INTERCEPT.movToDr || instruction === INTERCEPT.movFromDr;
     if (isDebug && !hasDebugRegister(state, access.reg(record))) return access.undefinedOpcode();
-    if (PROTECTED_ONLY.has(instruction) && (state.isRealMode || state.isVirtual8086)) return access.undefinedOpcode();
+    const rules = RULES[instruction] as number;
+    if ((rules & PROTECTED_ONLY) !== 0 && (state.isRealMode || state.isVirtual8086)) return access.undefinedOpcode();
     if (instruction === INTERCEPT.xsetbv && (state.cr4 & CR4.osxsave) === 0) return access.undefinedOpcode();
     if (state.cpl === 0) return DONE;
-    if (PRIVILEGED.has(instruction)) return access.generalProtection(0);
-    if ((state.cr4 & CR4.umip) !== 0 && USER_MODE_PREVENTED.has(instruction)) return access.generalProtection(0);
+    if ((rules & PRIVILEGED) !== 0) return access.generalProtection(0);
+    if ((state.cr4 & CR4.umip) !== 0 && (rules & USER_MODE_PREVENTED) !== 0) return access.generalProtection(0);
     const readsTsc = instruction === INTERCEPT.rdtsc || instruction === INTERCEPT.rdtscp;
     if (readsTsc && (state.cr4 & CR4.tsd) !== 0) return access.generalProtection(0);
     return DONE;
@@ -88,7 +89,7 @@ export class InterceptedInstructions {
 
   execute(instruction: number, record: number): number {
     const { access, tables, control, msrs, translations } = this.#parts;
-    if (DESCRIPTOR_TABLES.has(instruction)) return tables.execute(instruction, record);
+    if (((RULES[instruction] as number) & DESCRIPTOR_TABLE) !== 0) return tables.execute(instruction, record);
     switch (instruction) {
       case INTERCEPT.hlt:
         this.#state.halted = true;

@@ -1,5 +1,5 @@
 import { HostMemory } from "@likex/host-memory";
-import { ACCESS, GuestMmu, TRANSLATION } from "../../src/index.ts";
+import { ACCESS, GuestMmu, type GuestMmuOptions, TRANSLATION } from "../../src/index.ts";
 import { type EntrySeed, type EptSeed, POOL_FRAMES } from "./random-tables.ts";
 import { bits, ReferenceMemory } from "./reference-memory.ts";
 import { type Accessor, type Kind, modeOf, type ReferenceState } from "./reference-rights.ts";
@@ -17,6 +17,9 @@ const REGION = (POOL_FRAMES + 1) * 4096;
 /** Guest frames that the EPT maps. */
 const MAPPED = [...Array(POOL_FRAMES + 1).keys(), 511];
 const WIDTHS = [36, 40, 46, 52] as const;
+
+/** Whether translations are kept makes no difference to who forgets them in time: half of the MMUs keep them. */
+const kept = (width: number): GuestMmuOptions => ({ guestPhysical: width > 40 ? "kept" : "walked" });
 
 const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
 const high = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
@@ -36,7 +39,7 @@ export class RandomMachine {
   readonly memory: HostMemory = HostMemory.create({ bytes: Number(ARENA) });
   readonly reference: ReferenceMemory = new ReferenceMemory(new Uint8Array(Number(ARENA)));
   readonly #mmus = new Map(
-    WIDTHS.map((width) => [width, new GuestMmu(this.memory, { physicalAddressWidth: width })] as const),
+    WIDTHS.map((width) => [width, new GuestMmu(this.memory, { physicalAddressWidth: width, ...kept(width) })] as const),
   );
   #mmu: GuestMmu = this.#mmuOf(46);
 

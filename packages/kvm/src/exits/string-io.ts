@@ -29,8 +29,9 @@ export const handleStringIo = (vcpu: Vcpu, qualification: number): number => {
   const info = vmx.vmread32(VMCS.VMX_INSTRUCTION_INFO);
   vcpu.ioPort = port;
   vcpu.ioSize = size;
-  vcpu.ioInstructionLength = vmx.vmread32(VMCS.VM_EXIT_INSTRUCTION_LEN);
-  vcpu.ioRip = vmx.vmreadNumber(VMCS.GUEST_RIP);
+  vcpu.ioInstructionLength = vcpu.lastExit.instructionLength;
+  vcpu.ioRipLow = vcpu.lastExit.ripLow;
+  vcpu.ioRipHigh = vcpu.lastExit.ripHigh;
   vcpu.ioAddressMask = ADDRESS_MASKS[(info >> 7) & 7]!;
   vcpu.ioIsRep = isRep;
   if (isRep && remaining(vcpu) === 0) {
@@ -48,8 +49,7 @@ export const handleStringIo = (vcpu: Vcpu, qualification: number): number => {
 const ADDRESS_MASKS: readonly bigint[] = [0xffffn, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn];
 
 const outs = (vcpu: Vcpu, segment: number): number => {
-  const { processor } = vcpu.vm;
-  const data = vcpu.runArea + processor.personality.ioDataOffset;
+  const data = vcpu.ioData;
   const result = transfer(vcpu, segment, GPR.rsi, data, "read");
   if (result !== NEXT.resume) return result === FAULT_INJECTED ? NEXT.resume : result;
   step(vcpu, GPR.rsi);
@@ -60,9 +60,8 @@ const outs = (vcpu: Vcpu, segment: number): number => {
 
 /** Stores what the VMM read from the port. A fault leaves the elements before it stored. */
 export const completeStringIn = (vcpu: Vcpu): number => {
-  const { processor } = vcpu.vm;
-  if (processor.vmx.vmreadNumber(VMCS.GUEST_RIP) !== vcpu.ioRip) return NEXT.resume;
-  const data = vcpu.runArea + processor.personality.ioDataOffset;
+  if (!vcpu.vmx.isGuestAt(vcpu.ioRipLow, vcpu.ioRipHigh)) return NEXT.resume;
+  const data = vcpu.ioData;
   for (let index = 0; index < vcpu.ioCount; index++) {
     const result = transfer(vcpu, ES, GPR.rdi, data + index * vcpu.ioSize, "write");
     if (result !== NEXT.resume) return result === FAULT_INJECTED ? NEXT.resume : result;
