@@ -1,8 +1,10 @@
 import type { HostMemory } from "@likex/host-memory";
 import { InvalidCpuOptionError } from "../errors.ts";
+import type { UncompiledForm } from "./interpreted-forms.ts";
 import { Jit, type JitParts } from "./jit.ts";
 import { type CompiledRegion, type JitStatistics, RegionStore } from "./region-store.ts";
 
+export type { UncompiledForm } from "./interpreted-forms.ts";
 export type { Jit, JitParts } from "./jit.ts";
 export type { JitStatistics } from "./region-store.ts";
 
@@ -95,6 +97,15 @@ export class RegionCompiler {
     const store = this.#storeOf(memory);
     const reports = store.regions.map((compiled) => report(compiled, store.executedIn(compiled)));
     return reports.sort((a, b) => b.executed - a.executed);
+  }
+
+  /**
+   * Instruction forms without a compiled version that the processors of an arena have executed, those that were disposed of
+   * included, the most executed first. Counted by the block: an instruction behind one that stops or faults counts with it.
+   * MOV from a segment register counts as the MOV between registers with which it shares its handler.
+   */
+  uncompiled(memory: HostMemory): readonly UncompiledForm[] {
+    return this.#storeOf(memory).uncompiled;
   }
 
   #storeOf(memory: HostMemory): RegionStore {

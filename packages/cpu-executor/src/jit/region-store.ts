@@ -1,6 +1,7 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ModuleBuilder } from "@likex/wasm-emitter";
 import { importFlagFunctions } from "../interpreter/flag-functions.ts";
+import { type InterpretedForms, sortedForms, type UncompiledForm } from "./interpreted-forms.ts";
 import type { Region } from "./region.ts";
 import { createRunner, type RegionRunner } from "./runner.ts";
 import { writeRegion } from "./write-region.ts";
@@ -88,6 +89,9 @@ export class RegionStore {
   /** By the host address of a frame: how often its code has changed too soon. */
   readonly #changes = new Map<number, number>();
   readonly #regions: CompiledRegion[] = [];
+  /** Of the processors that there are, and the sums of those that there were. */
+  readonly #forms = new Set<InterpretedForms>();
+  readonly #formsBefore = new Map<string, number>();
   #bytes = 0;
   /** Guest instructions executed in regions that have been dropped. */
   #executedBefore = 0n;
@@ -121,6 +125,24 @@ export class RegionStore {
     let sum = Number(this.#executedBefore);
     for (const region of this.#regions) sum += this.executedIn(region);
     return sum;
+  }
+
+  /** A processor of the arena begins to count what it interprets. */
+  addForms(forms: InterpretedForms): void {
+    this.#forms.add(forms);
+  }
+
+  /** Its blocks are about to go for good. */
+  endForms(forms: InterpretedForms): void {
+    forms.addUncompiled(this.#formsBefore);
+    this.#forms.delete(forms);
+  }
+
+  /** Forms that the arena's processors have executed and regions do not have, the most executed first. */
+  get uncompiled(): readonly UncompiledForm[] {
+    const sums = new Map(this.#formsBefore);
+    for (const forms of this.#forms) forms.addUncompiled(sums);
+    return sortedForms(sums);
   }
 
   /** A threshold, raised for code in frames whose code changes before it pays to have compiled it. */
