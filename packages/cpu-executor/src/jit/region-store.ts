@@ -4,7 +4,7 @@ import { importFlagFunctions } from "../interpreter/flag-functions.ts";
 import { type InterpretedForms, sortedForms, type UncompiledForm } from "./interpreted-forms.ts";
 import type { Region } from "./region.ts";
 import { createRunner, type RegionRunner } from "./runner.ts";
-import { writeRegion } from "./write-region.ts";
+import { type RegionRecorder, writeRegion } from "./write-region.ts";
 
 /** What bounds the compiled code of an arena; when it is reached all of it is dropped. */
 export interface RegionLimits {
@@ -176,7 +176,7 @@ export class RegionStore {
   }
 
   /** Writes regions as one module: the first, where there are more than may be. */
-  write(wanted: readonly RegionPlan[]): WrittenModule {
+  write(wanted: readonly RegionPlan[], recorder?: RegionRecorder): WrittenModule {
     const plans = wanted.slice(0, this.#limits.mostRegions);
     const module = new ModuleBuilder();
     module.importMemory("host", "memory", { minimum: 1 });
@@ -184,7 +184,7 @@ export class RegionStore {
     const entries = plans.map(({ region }, i) => {
       const { rip } = region.page;
       const name = `region ${(rip + BigInt(region.entries[0] as number)).toString(16)}`;
-      const written = writeRegion(module, region, flagFunctions, name);
+      const written = writeRegion(module, region, flagFunctions, name, recorder);
       module.exportFunction(`${i}`, written.code);
       return written.entries;
     });
