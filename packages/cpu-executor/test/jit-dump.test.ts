@@ -1,4 +1,4 @@
-import { HostMemory } from "@likex/host-memory";
+import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
 import { createNasmFormatter } from "@likex/x86-decoder/nasm";
 import { describe, expect, it } from "vitest";
 import { Cpu, SEGMENT, STOP } from "../src/index.ts";
@@ -45,7 +45,7 @@ function machine(options: JitOptions = {}) {
     cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
   const write = (offset: number, ...bytes: readonly number[]): void => {
     memory.u8.set(bytes, base + START + offset);
-    memory.noteWrite((base + START) as Parameters<HostMemory["noteWrite"]>[0]);
+    memory.noteWrite((base + START) as HostPhysicalAddress);
   };
   const run = (): void => {
     cpu.setRegister(1, BigInt(TIMES));

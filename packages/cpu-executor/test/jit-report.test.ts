@@ -1,4 +1,4 @@
-import { HostMemory } from "@likex/host-memory";
+import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
 import { describe, expect, it } from "vitest";
 import { Cpu, INTERCEPT, SEGMENT, STOP } from "../src/index.ts";
 import { createJit, type JitOptions } from "../src/jit/index.ts";
@@ -69,8 +69,8 @@ describe("forms without a compiled version", () => {
     const { memory, jit, add, base } = machine({ mostRegions: 1 });
     const cpu = add();
     for (let runs = 1; runs <= 20; runs++) {
-      // ADD EBX, 1 as ADD EBX, 1 again, but written: the code is compiled anew.
-      memory.noteWrite((base + START) as Parameters<HostMemory["noteWrite"]>[0]);
+      // As if it had been written: the code is compiled anew.
+      memory.noteWrite((base + START) as HostPhysicalAddress);
       runLoop(cpu);
     }
     expect(jit.statistics(memory).evictions).toBeGreaterThan(0);
