@@ -127,10 +127,16 @@ class GuestCode {
     if (isContinued) return `${address} (continued)`;
     const bytes = this.#bytes(instruction);
     const shown = Array.from(bytes ?? [], (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    const { row } = instruction.decoded;
-    const text = this.#formatter.format(row, 0, BigInt.asUintN(64, rip - BigInt(row.offset[0] as number)));
-    const isSame = bytes !== undefined && this.#isWhatBytesAre(instruction, bytes);
-    return `${address} ${shown.padEnd(3 * USUAL_BYTES)} ${text}${isSame ? "" : "  ; other bytes are there now"}`;
+    return `${address} ${shown.padEnd(3 * USUAL_BYTES)} ${this.#text(instruction, bytes, rip)}`;
+  }
+
+  /** Where its bytes have changed only what was compiled is known, not how it was written. */
+  #text({ decoded, selection }: RegionInstruction, bytes: Uint8Array | undefined, rip: bigint): string {
+    const now = createDecodedInstruction();
+    const status = bytes && decodeInto(bytes, 0, bytes.length, this.#region.page.bits, now);
+    const fields = Object.keys(now) as (keyof DecodedInstruction)[];
+    const isSame = status === DECODE_STATUS.ok && fields.every((key) => key === "row" || now[key] === decoded[key]);
+    return isSame ? this.#formatter.format(now.row, 0, rip) : `${selection.key}  ; other bytes are there now`;
   }
 
   #rip(position: number): bigint {
@@ -147,13 +153,5 @@ class GuestCode {
       bytes[position - start] = this.#memory.u8[page.host + position - page.offset] as number;
     }
     return bytes;
-  }
-
-  #isWhatBytesAre({ decoded }: RegionInstruction, bytes: Uint8Array): boolean {
-    const now = createDecodedInstruction();
-    if (decodeInto(bytes, 0, bytes.length, this.#region.page.bits, now) !== DECODE_STATUS.ok) return false;
-    return (Object.keys(now) as (keyof DecodedInstruction)[]).every(
-      (key) => key === "row" || now[key] === decoded[key],
-    );
   }
 }
