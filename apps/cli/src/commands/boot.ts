@@ -32,7 +32,7 @@ const EXAMPLES = [
   ["likex boot kernel.elf --json | jq .reason", "the result for a program"],
   ["likex boot kernel.elf --instruction-limit 1_000_000", "give up on a guest that does not end"],
   ["likex boot kernel.elf --tier interpreter", "without compiling guest code"],
-  ["likex boot kernel.elf --tier auto --jit-threshold 50", "compiling it sooner"],
+  ["likex boot kernel.elf --jit-threshold 50 --jit-delay 0", "compiling it sooner"],
   ["likex boot kernel.elf --dump-regions hot.txt", "what its hottest code was compiled to"],
 ] as const;
 
