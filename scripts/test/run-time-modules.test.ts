@@ -3,8 +3,8 @@ import { build } from "vite";
 import { describe, expect, it } from "vitest";
 import { repositoryRoot } from "../check/workspace.ts";
 
-/** Source files that end up in a bundle of a package's main entry point, relative to its src/. */
-async function bundledModules(name: string): Promise<string[]> {
+/** Source files that a bundle of a package's entry point loads at once, relative to its src/. */
+async function bundledModules(name: string, entry: string = "index.ts"): Promise<string[]> {
   const source = join(repositoryRoot, "packages", name, "src");
   const result = await build({
     configFile: false,
@@ -12,12 +12,12 @@ async function bundledModules(name: string): Promise<string[]> {
     build: {
       ssr: true,
       write: false,
-      rolldownOptions: { input: join(source, "index.ts"), external: /^@likex\// },
+      rolldownOptions: { input: join(source, entry), external: /^@likex\// },
     },
   });
   const { output } = result as Extract<typeof result, { readonly output: unknown }>;
   return output
-    .flatMap((file) => (file.type === "chunk" ? file.moduleIds : []))
+    .flatMap((file) => (file.type === "chunk" && !file.isDynamicEntry ? file.moduleIds : []))
     .map((id) => id.slice(source.length + 1));
 }
 
@@ -28,6 +28,12 @@ describe("what a program loads to run guests", () => {
     expect(modules).toContain("generated/interpreter.ts");
     const generators = /^(semantics|routines)\/|^interpreter\/(?!instance\.ts)/;
     expect(modules.filter((module) => generators.test(module))).toEqual([]);
+  });
+
+  it("has the compiler without what shows its regions", async () => {
+    const modules = await bundledModules("cpu-executor", "jit/index.ts");
+    expect(modules).toContain("jit/write-region.ts");
+    expect(modules).not.toContain("jit/dump.ts");
   });
 
   it("has the emitter without its disassembler", async () => {

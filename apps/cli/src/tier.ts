@@ -13,6 +13,7 @@ export interface TierFlags {
   readonly tier?: Tier;
   readonly jitThreshold?: number;
   readonly jitBatch?: number;
+  readonly jitDelay?: number;
 }
 
 /** A tier, and the compiler that it needs. */
@@ -22,11 +23,13 @@ export interface ChosenTier {
   readonly jit: EmulatedKvmOptions["jit"];
 }
 
-/** The most that the compiler takes of either. */
+/** The most that the compiler takes of any. */
 const LARGEST = 0x3fff_ffff;
 
 /** For the help, without loading the compiler. That they are the compiler's own is checked: their types are these numbers. */
-const DEFAULTS: Pick<typeof JIT_DEFAULTS, "threshold" | "batch"> = { threshold: 4000, batch: 16 };
+const DEFAULTS: Pick<typeof JIT_DEFAULTS, "threshold" | "batch" | "delay"> = {
+  ...{ threshold: 4000, batch: 16, delay: 12_000_000 },
+};
 
 /**
  * What `createJit` of @likex/cpu-executor is given, whose defaults `auto` leaves as they are. `jit` compiles each block that is
@@ -38,7 +41,7 @@ export const TIER_EXPLANATION = `
 Tiers: interpreter compiles no guest code; auto compiles what runs often, in batches; jit compiles each block that runs
 a second time, at once, to find faults of the compiler. Which one it is changes nothing of what the guest computes.`;
 
-/** Adds --tier, --jit-threshold and --jit-batch. */
+/** Adds --tier, --jit-threshold, --jit-batch and --jit-delay. */
 export function addTierOptions(command: Command, defaultTier: Tier): Command {
   return command
     .addOption(
@@ -56,6 +59,11 @@ export function addTierOptions(command: Command, defaultTier: Tier): Command {
       "--jit-batch <count>",
       `blocks that wait until they are compiled together (default: ${DEFAULTS.batch}, for jit 1)`,
       (text) => parseCount("JIT batch", text, LARGEST),
+    )
+    .option(
+      "--jit-delay <count>",
+      `guest instructions before which nothing is compiled (default: ${DEFAULTS.delay}, for jit 0)`,
+      (text) => parseCount("JIT delay", text, LARGEST, 0),
     );
 }
 
@@ -65,12 +73,12 @@ export function addTierOptions(command: Command, defaultTier: Tier): Command {
  * @throws UsageError for options that exclude each other.
  */
 export async function chooseTier(
-  { tier, jitThreshold, jitBatch }: TierFlags,
+  { tier, jitThreshold, jitBatch, jitDelay }: TierFlags,
   kvm: DriverName,
   defaultTier: Tier,
 ): Promise<ChosenTier> {
-  const compilerOption =
-    jitThreshold !== undefined ? "--jit-threshold" : jitBatch !== undefined ? "--jit-batch" : undefined;
+  const numbers = { "--jit-threshold": jitThreshold, "--jit-batch": jitBatch, "--jit-delay": jitDelay };
+  const [compilerOption] = Object.entries(numbers).find(([, value]) => value !== undefined) ?? [];
   if (kvm === "host") {
     const given = tier !== undefined ? "--tier" : compilerOption;
     if (given === undefined) return { tier: undefined, jit: undefined };
@@ -92,6 +100,7 @@ export async function chooseTier(
       ...COMPILER_OPTIONS[chosen],
       ...(jitThreshold === undefined ? {} : { threshold: jitThreshold }),
       ...(jitBatch === undefined ? {} : { batch: jitBatch }),
+      ...(jitDelay === undefined ? {} : { delay: jitDelay }),
     }),
   };
 }

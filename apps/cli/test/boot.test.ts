@@ -76,11 +76,22 @@ describe.concurrent("likex boot", () => {
       reason: "debugExit",
       code: 0x43,
       output: "!",
-      statistics: { instructions: 3, exits: { io: 2 } },
+      statistics: { instructions: 3, exits: { io: 2 }, tiers: { interpreted: 3, inRegions: 0 } },
     });
     const lines = await likex(["boot", kernelFile(`${PRINT} f4`), "--stats"]);
     expect(lines.stdout).toBe("!");
-    expect(lines.stderr).toMatch(/^[\d.]+ s, 2 instructions, [\d.]+ MIPS, exits: 1 io, 1 hlt\n$/);
+    const [first, ...rest] = lines.stderr.split("\n");
+    expect(first).toMatch(/^[\d.]+ s, 2 instructions, [\d.]+ MIPS, exits: 1 io, 1 hlt$/);
+    expect(rest).toEqual([
+      "interpreted: 2 instructions (100.0 %)",
+      "in regions: 0 instructions (0.0 %)",
+      "compiled: nothing",
+      "",
+      "not compiled  executed",
+      "hlt 32               1",
+      "out 8                1",
+      "",
+    ]);
   });
 
   it("says nothing of the output with --serial none", { timeout }, async () => {

@@ -63,10 +63,12 @@ describe("likex boot --tier", () => {
     await boot("--jit-threshold", "0x20");
     await boot("--tier", "auto", "--jit-batch", "3", "--jit-threshold", "7");
     await boot("--tier", "jit", "--jit-batch", "4");
+    await boot("--jit-delay", "0");
     expect(compiler.options).toEqual([
       { threshold: 32 },
       { threshold: 7, batch: 3 },
       { threshold: 2, batch: 4, shortest: 1, delay: 0 },
+      { delay: 0 },
     ]);
   });
 });
@@ -85,9 +87,11 @@ describe("likex refuses", () => {
     [["--tier", "fast"], /'--tier <tier>' argument 'fast' is invalid. Allowed choices are interpreter, jit, auto/],
     [["--jit-threshold", "0"], /The JIT threshold must be from 1 to 1073741823/],
     [["--jit-threshold", "1073741824"], /The JIT threshold must be from 1 to 1073741823/],
+    [["--jit-delay", "1073741824"], /The JIT delay must be from 0 to 1073741823/],
     [["--jit-batch", "few"], /The JIT batch "few" is not a number/],
     [["--tier", "interpreter", "--jit-threshold", "3"], /--jit-threshold is for a compiler.*Drop it/],
     [["--tier", "interpreter", "--jit-batch", "3"], /--jit-batch is for a compiler.*Drop it/],
+    [["--tier", "interpreter", "--jit-delay", "0"], /--jit-delay is for a compiler.*Drop it/],
     [["--kvm", "host", "--tier", "auto"], /--tier is for the emulated processor.*Drop --tier or --kvm host/],
     [["--kvm", "host", "--jit-batch", "1"], /Drop --jit-batch or --kvm host/],
   ] as const)("%j", async (args, message) => {
@@ -114,9 +118,10 @@ describe("the help", () => {
     const { output } = await runHere("help", command);
     const text = output.replaceAll(/\s+/g, " ");
     expect(text).toContain(`(default: ${tier}; not for the real device)`);
-    expect(text).toMatch(/--jit-threshold <count>.*--jit-batch <count>/);
+    expect(text).toMatch(/--jit-threshold <count>.*--jit-batch <count>.*--jit-delay <count>/);
     expect(text).toContain(`is compiled (default: ${JIT_DEFAULTS.threshold}, for jit 2)`);
     expect(text).toContain(`compiled together (default: ${JIT_DEFAULTS.batch}, for jit 1)`);
+    expect(text).toContain(`is compiled (default: ${JIT_DEFAULTS.delay}, for jit 0)`);
     expect(text).toContain("Tiers: interpreter compiles no guest code");
     expect(text).toContain(`--tier ${command === "boot" ? "interpreter" : "auto"}`);
   });

@@ -73,6 +73,8 @@ export class CodeCache {
   #crossedInto = 0;
   /** BLOCK.heat of new blocks that can be found again, by the host address of their code. */
   heatOf: (host: number, ripLow: number, bits: number) => number = () => NEVER_HOT;
+  /** Called before all blocks are dropped, by flush() or for good by dispose(). */
+  onDrop: (by: "flush" | "dispose") => void = () => undefined;
   /** Incremented when every block's address has become invalid. */
   generation = 0;
 
@@ -85,6 +87,7 @@ export class CodeCache {
   }
 
   dispose(): void {
+    this.onDrop("dispose");
     this.#blocks.clear();
     this.#memory.releaseFrames(this.#base, FRAMES);
   }
@@ -114,6 +117,7 @@ export class CodeCache {
     const crossed = this.#crosses ? this.#watchCrossed() : undefined;
     const heat = kind === "entry" ? this.heatOf(source.host, source.ripLow, source.bits) : NEVER_HOT;
     this.#memory.i32[(address + BLOCK.heat) >> 2] = heat;
+    this.#memory.i32[(address + BLOCK.first) >> 2] = heat;
     this.#memory.i32[(address + BLOCK.version) >> 2] = version;
     const { host, ripLow, ripHigh, bits } = source;
     if (known !== undefined) Object.assign(known, { address, version, crossed });
@@ -154,9 +158,15 @@ export class CodeCache {
     return block !== undefined && isCurrent ? block.address : 0;
   }
 
+  /** All blocks since the last flush: also those whose code has changed, and the copies that attach() makes; no temporary ones. */
+  *blocks(): IterableIterator<number> {
+    const { u16 } = this.#memory;
+    for (let at: number = this.#base; at < this.#next; at += u16[(at + BLOCK.bytes) >> 1] as number) yield at;
+  }
+
   /**
    * Makes the block run an entry of a compiled region: in place, because others are linked to it, with a copy beside it for what
-   * the region leaves to the interpreter. False where there is no room for the copy.
+   * the region leaves to the interpreter, which has the block's entries so far. False where there is no room for the copy.
    */
   attach(block: number, region: number, entry: number): boolean {
     const { i32, u16, u8 } = this.#memory;
@@ -166,7 +176,9 @@ export class CodeCache {
       const copy = this.#next;
       this.#next += bytes;
       u8.copyWithin(copy, block, block + bytes);
+      const entries = (i32[(block + BLOCK.first) >> 2] as number) - (i32[(block + BLOCK.heat) >> 2] as number);
       i32[(copy + BLOCK.heat) >> 2] = NEVER_HOT;
+      i32[(copy + BLOCK.first) >> 2] = NEVER_HOT + entries;
       i32[(block + BLOCK.heat) >> 2] = NEVER_HOT;
       i32[(block + BLOCK.count) >> 2] = 0;
       i32[(block + BLOCK.original) >> 2] = copy;
@@ -179,6 +191,7 @@ export class CodeCache {
 
   /** Drops every block. */
   flush(): void {
+    this.onDrop("flush");
     this.#blocks.clear();
     this.#next = this.#base;
     this.generation++;
@@ -245,6 +258,7 @@ export class CodeCache {
     writePair(i32, address + BLOCK.rip, source.ripLow, source.ripHigh);
     i32[(address + BLOCK.count) >> 2] = count;
     i32[(address + BLOCK.heat) >> 2] = NEVER_HOT;
+    i32[(address + BLOCK.first) >> 2] = NEVER_HOT;
     i32[(address + BLOCK.host) >> 2] = source.host;
     i32[(address + BLOCK.original) >> 2] = 0;
     u8[address + BLOCK.bits] = source.bits;

@@ -105,6 +105,12 @@ export class InstructionSelector {
     return this.#handlers.get(key);
   }
 
+  /** All that it has chosen so far. */
+  *selections(): IterableIterator<Selection> {
+    for (const ofForm of this.#selections)
+      for (const selection of ofForm ?? []) if (selection !== undefined && selection !== null) yield selection;
+  }
+
   /** undefined: the processor does not know the instruction. */
   select(d: DecodedInstruction): Selection | undefined {
     const memory = d.mod !== 3;

@@ -70,6 +70,8 @@ export const BLOCK = {
   version: 48,
   /** A compiled block: which of its region's entries it is, 4 bytes. */
   entry: 52,
+  /** What `heat` was when entries were last counted: since then there have been `first` - `heat`, modulo 2^32. 4 bytes. */
+  first: 56,
 } as const;
 
 /** Handler number of a compiled block's first record: the block counts no instructions, its region does. */

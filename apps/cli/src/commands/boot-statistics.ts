@@ -1,4 +1,5 @@
 import type { VcpuExit } from "@likex/kvm-client";
+import { describeTiers, type TierStatistics } from "./compiler-statistics.ts";
 
 /** What a run took. */
 export interface RunStatistics {
@@ -9,21 +10,30 @@ export interface RunStatistics {
   readonly mips?: number;
   /** Exits to the VMM by their reason. */
   readonly exits: Readonly<Record<string, number>>;
+  /** Undefined on a real device. */
+  readonly tiers?: TierStatistics;
+}
+
+/** What a processor tells of itself. */
+export interface ProcessorCounts {
+  readonly instructions: () => number;
+  readonly tiers: (instructions: number) => TierStatistics;
 }
 
 /** Measures a run from `start` to `finish`. */
 export class RunRecorder {
-  readonly #readInstructions: () => number | undefined;
+  readonly #processor: ProcessorCounts | undefined;
   readonly #exits = new Map<string, number>();
   #startedAt = 0;
-  #startedWith: number | undefined;
+  #startedWith = 0;
 
-  constructor(readInstructions: () => number | undefined) {
-    this.#readInstructions = readInstructions;
+  /** `processor` is undefined where nothing can be told of it. */
+  constructor(processor: ProcessorCounts | undefined) {
+    this.#processor = processor;
   }
 
   start(): void {
-    this.#startedWith = this.#readInstructions();
+    this.#startedWith = this.#processor?.instructions() ?? 0;
     this.#startedAt = performance.now();
   }
 
@@ -34,19 +44,20 @@ export class RunRecorder {
   finish(): RunStatistics {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const exits = Object.fromEntries(this.#exits);
-    const total = this.#readInstructions();
-    if (total === undefined || this.#startedWith === undefined) return { seconds, exits };
-    const instructions = total - this.#startedWith;
-    return { seconds, instructions, mips: instructions / seconds / 1e6, exits };
+    if (this.#processor === undefined) return { seconds, exits };
+    const instructions = this.#processor.instructions() - this.#startedWith;
+    const mips = instructions / seconds / 1e6;
+    return { seconds, instructions, mips, exits, tiers: this.#processor.tiers(instructions) };
   }
 }
 
-/** One line for people. */
-export function describeStatistics({ seconds, instructions, mips, exits }: RunStatistics): string {
+/** Lines for people. */
+export function describeStatistics({ seconds, instructions, mips, exits, tiers }: RunStatistics): readonly string[] {
   const counts = Object.entries(exits).map(([reason, count]) => `${count} ${reason}`);
   const parts = [`${seconds.toFixed(3)} s`];
   if (instructions !== undefined && mips !== undefined) {
     parts.push(`${instructions} instructions`, `${mips.toFixed(1)} MIPS`);
   }
-  return [...parts, `exits: ${counts.join(", ")}`].join(", ");
+  const first = [...parts, `exits: ${counts.join(", ")}`].join(", ");
+  return tiers === undefined ? [first] : [first, ...describeTiers(tiers)];
 }

@@ -8,28 +8,32 @@ import { type DriverName, openDriver } from "../drivers.ts";
 import { UsageError } from "../errors.ts";
 import { EXIT_CODE } from "../exit-codes.ts";
 import { type GuestInput, openGuestInput } from "../input/guest-input.ts";
-import { parseLimit, parseSize } from "../input/numbers.ts";
+import { parseCount, parseLimit, parseSize } from "../input/numbers.ts";
 import { readProgramFile } from "../input/program-file.ts";
 import type { Terminal } from "../terminal.ts";
 import { addTierOptions, type ChosenTier, chooseTier, TIER_EXPLANATION, type Tier, type TierFlags } from "../tier.ts";
 import { describeStatistics, RunRecorder } from "./boot-statistics.ts";
+import { tierStatistics } from "./compiler-statistics.ts";
+import { DEFAULT_DUMP_COUNT, type DumpFlags, openDump, type RegionDump } from "./region-dump.ts";
 import { resultJson } from "./result-json.ts";
 import { describeStop, type StopReport } from "./stop-report.ts";
 
 const MEMORY = 128 << 20;
 const DEFAULT_TIER: Tier = "auto";
 const LARGEST_IMAGE = 1 << 30;
+const LARGEST_DUMP = 1 << 20;
 /** Where the debug-exit device is: QEMU's users and the guests written for it expect it here. */
 const DEBUG_EXIT_PORT = 0xf4;
 
 const EXAMPLES = [
   ["likex boot kernel.elf", "boot a multiboot kernel with 128 MiB of memory"],
   ['likex boot kernel.elf --append "n=3 quiet"', "with a command line"],
-  ["likex boot kernel.elf --memory 512M --stats", "with more memory; instructions, time and exits on stderr"],
+  ["likex boot kernel.elf --memory 512M --stats", "with more memory; what the run took, on stderr"],
   ["likex boot kernel.elf --json | jq .reason", "the result for a program"],
   ["likex boot kernel.elf --instruction-limit 1_000_000", "give up on a guest that does not end"],
   ["likex boot kernel.elf --tier interpreter", "without compiling guest code"],
-  ["likex boot kernel.elf --tier auto --jit-threshold 50", "compiling it sooner"],
+  ["likex boot kernel.elf --jit-threshold 50 --jit-delay 0", "compiling it sooner"],
+  ["likex boot kernel.elf --dump-regions hot.txt", "what its hottest code was compiled to"],
 ] as const;
 
 const EXPLANATION = `
@@ -44,7 +48,7 @@ without an exit; Ctrl-C ends it with exit code 130.
 ${TIER_EXPLANATION}`;
 
 /** The options of `likex boot` as parsed. */
-interface BootFlags extends TierFlags {
+interface BootFlags extends TierFlags, DumpFlags {
   readonly append?: string;
   readonly memory: number;
   readonly serial: "stdout" | "none";
@@ -90,7 +94,14 @@ export function bootCommand(terminal: Terminal, setExitCode: (code: number) => v
         .default(Number.POSITIVE_INFINITY, "none"),
     )
     .option("--json", "print the result as one JSON object instead of the output")
-    .option("--stats", "tell instructions, time and exits when the guest has ended: on stderr, or in the JSON object");
+    .option(
+      "--stats",
+      "tell when the guest has ended what it took: time, exits, instructions by tier, what was compiled and what could not be; on stderr, or in the JSON object",
+    )
+    .option("--dump-regions <file>", "write the hottest compiled code as text, guest instructions above WebAssembly")
+    .option("--dump-count <count>", `regions to write there (default: ${DEFAULT_DUMP_COUNT})`, (text) =>
+      parseCount("dump count", text, LARGEST_DUMP),
+    );
   return addTierOptions(command, DEFAULT_TIER).action(async (file: string, flags: BootFlags) => {
     setExitCode((await boot(file, flags, terminal)).exitCode);
   });
@@ -107,12 +118,14 @@ async function boot(file: string, flags: BootFlags, terminal: Terminal): Promise
     trace: undefined,
     jit: tier.jit,
   });
+  const dump = openDump(flags, tier);
   // The image itself may be what standard input has.
   const input = flags.input === "stdin" && file !== "-" ? openGuestInput() : undefined;
   try {
-    return runToEnd(driver, image, { flags, tier, terminal, input });
+    return await runToEnd(driver, image, { flags, tier, terminal, input, dump });
   } finally {
     input?.close();
+    dump?.close();
   }
 }
 
@@ -122,11 +135,22 @@ interface BootRun {
   readonly tier: ChosenTier;
   readonly terminal: Terminal;
   readonly input: GuestInput | undefined;
+  readonly dump: RegionDump | undefined;
 }
 
-function runToEnd(driver: KvmDriver, image: Image, { flags, tier, terminal, input }: BootRun): StopReport {
+async function runToEnd(
+  driver: KvmDriver,
+  image: Image,
+  { flags, tier, terminal, input, dump }: BootRun,
+): Promise<StopReport> {
   const { output, errors } = terminal;
-  const recorder = new RunRecorder(() => (driver instanceof EmulatedKvm ? driver.instructionsRetired : undefined));
+  const kvm = driver instanceof EmulatedKvm ? driver : undefined;
+  const recorder = new RunRecorder(
+    kvm && {
+      instructions: () => kvm.instructionsRetired,
+      tiers: (instructions) => tierStatistics(kvm, tier.jit, instructions),
+    },
+  );
   const vm = MicroVm.create(driver, {
     image,
     memory: [{ slot: 0, guestAddress: 0, size: flags.memory }],
@@ -150,8 +174,9 @@ function runToEnd(driver: KvmDriver, image: Image, { flags, tier, terminal, inpu
     } else {
       const label = errors.colors.red("likex:");
       if (report.message !== undefined) errors.write(`${label} ${report.message}\n`);
-      if (statistics !== undefined) errors.write(`${describeStatistics(statistics)}\n`);
+      if (statistics !== undefined) errors.write(`${describeStatistics(statistics).join("\n")}\n`);
     }
+    if (kvm !== undefined) await dump?.write(kvm);
     return report;
   } finally {
     vm.dispose();

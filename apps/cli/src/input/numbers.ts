@@ -35,10 +35,11 @@ export function parseSize(what: string, text: string): number {
   return toSafeNumber(what, text, bytes);
 }
 
-/** Reads a count from 1 to `largest`. */
-export function parseCount(what: string, text: string, largest: number): number {
+/** Reads a count from `smallest` to `largest`. */
+export function parseCount(what: string, text: string, largest: number, smallest = 1): number {
   const count = parseInteger(what, text);
-  if (count < 1n || count > BigInt(largest)) throw new UsageError(`The ${what} must be from 1 to ${largest}.`);
+  if (count < BigInt(smallest) || count > BigInt(largest))
+    throw new UsageError(`The ${what} must be from ${smallest} to ${largest}.`);
   return Number(count);
 }
 

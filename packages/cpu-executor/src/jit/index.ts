@@ -1,8 +1,11 @@
 import type { HostMemory } from "@likex/host-memory";
+import type { InstructionFormatter } from "@likex/x86-decoder/intel";
 import { InvalidCpuOptionError } from "../errors.ts";
+import type { UncompiledForm } from "./interpreted-forms.ts";
 import { Jit, type JitParts } from "./jit.ts";
 import { type CompiledRegion, type JitStatistics, RegionStore } from "./region-store.ts";
 
+export type { UncompiledForm } from "./interpreted-forms.ts";
 export type { Jit, JitParts } from "./jit.ts";
 export type { JitStatistics } from "./region-store.ts";
 
@@ -61,6 +64,7 @@ export interface RegionReport {
 export class RegionCompiler {
   readonly #options: Required<JitOptions>;
   readonly #stores = new WeakMap<HostMemory, RegionStore>();
+  readonly #reported = new WeakMap<RegionReport, CompiledRegion>();
 
   /** Throws InvalidCpuOptionError for an option below its range. */
   constructor(options: JitOptions) {
@@ -93,8 +97,34 @@ export class RegionCompiler {
   /** The regions of an arena, those with the most executed instructions first. */
   regions(memory: HostMemory): readonly RegionReport[] {
     const store = this.#storeOf(memory);
-    const reports = store.regions.map((compiled) => report(compiled, store.executedIn(compiled)));
+    const reports = store.regions.map((compiled) => {
+      const report = reportOf(compiled, store.executedIn(compiled));
+      this.#reported.set(report, compiled);
+      return report;
+    });
     return reports.sort((a, b) => b.executed - a.executed);
+  }
+
+  /**
+   * Instruction forms without a compiled version that the processors of an arena have executed, those that were disposed of
+   * included, the most executed first. Counted by the block: an instruction behind one that stops or faults counts with it.
+   * MOV from a segment register counts as the MOV between registers with which it shares its handler.
+   */
+  uncompiled(memory: HostMemory): readonly UncompiledForm[] {
+    return this.#storeOf(memory).uncompiled;
+  }
+
+  /**
+   * A region as text, for debugging: each guest instruction above the WebAssembly that was written for it. `report` is an object
+   * that regions() gave for the same arena; undefined when the region has been dropped since.
+   */
+  async dump(memory: HostMemory, report: RegionReport, formatter?: InstructionFormatter): Promise<string | undefined> {
+    const store = this.#storeOf(memory);
+    const compiled = this.#reported.get(report);
+    if (compiled === undefined || !store.regions.includes(compiled)) return undefined;
+    // Nobody else needs the formatter and the disassembler.
+    const { regionText } = await import("./dump.ts");
+    return regionText(store, memory, { compiled, report, formatter });
   }
 
   #storeOf(memory: HostMemory): RegionStore {
@@ -106,7 +136,7 @@ export class RegionCompiler {
   }
 }
 
-function report({ region, entries }: CompiledRegion, executed: number): RegionReport {
+function reportOf({ region, entries }: CompiledRegion, executed: number): RegionReport {
   let instructions = 0;
   for (const block of region.blocks.values()) instructions += block.instructions.length;
   const { rip, bits } = region.page;

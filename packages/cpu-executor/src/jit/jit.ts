@@ -5,6 +5,7 @@ import { CODE_MODE, CONTEXT } from "../context.ts";
 import type { InstructionSelector } from "../predecode.ts";
 import { BLOCK, NEVER_HOT } from "../record.ts";
 import type { Ending } from "./instruction.ts";
+import { InterpretedForms } from "./interpreted-forms.ts";
 import { discoverRegion, type ExecutedCode, type Region, type RegionBase, type RegionPage } from "./region.ts";
 import type { CompiledRegion, RegionPlan, RegionStore, WrittenModule } from "./region-store.ts";
 
@@ -50,6 +51,7 @@ export class Jit {
   readonly #parts: JitParts;
   readonly #store: RegionStore;
   readonly #thresholds: JitThresholds;
+  readonly #forms: InterpretedForms;
   readonly #waiting = new Set<number>();
   readonly #scratch: DecodedInstruction = createDecodedInstruction();
   /** Being compiled in the background. */
@@ -65,6 +67,12 @@ export class Jit {
     this.#thresholds = thresholds;
     this.#codeGeneration = parts.code.generation;
     this.#storeGeneration = store.generation;
+    this.#forms = new InterpretedForms(parts.memory, parts.selector, parts.code);
+    store.addForms(this.#forms);
+    parts.code.onDrop = (by) => {
+      if (by === "flush") this.#forms.collect();
+      else store.endForms(this.#forms);
+    };
     // Code that is compiled already, for another processor perhaps, is used at once.
     parts.code.heatOf = (host, ripLow, bits) =>
       store.find(host, ripLow, bits) === undefined ? store.thresholdAt(host, thresholds.threshold) : 1;
@@ -87,6 +95,7 @@ export class Jit {
   /** A block has become hot. True when it is worth compiling now. */
   request(block: number): boolean {
     this.#forgetDropped();
+    this.#forms.noteHot(block);
     if (this.#attachKnown(block)) return false;
     this.#waiting.add(block);
     return this.#waiting.size >= this.#thresholds.batch && this.#isTime();

@@ -1,9 +1,10 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ModuleBuilder } from "@likex/wasm-emitter";
 import { importFlagFunctions } from "../interpreter/flag-functions.ts";
+import { type InterpretedForms, sortedForms, type UncompiledForm } from "./interpreted-forms.ts";
 import type { Region } from "./region.ts";
 import { createRunner, type RegionRunner } from "./runner.ts";
-import { writeRegion } from "./write-region.ts";
+import { type RegionRecorder, writeRegion } from "./write-region.ts";
 
 /** What bounds the compiled code of an arena; when it is reached all of it is dropped. */
 export interface RegionLimits {
@@ -88,6 +89,9 @@ export class RegionStore {
   /** By the host address of a frame: how often its code has changed too soon. */
   readonly #changes = new Map<number, number>();
   readonly #regions: CompiledRegion[] = [];
+  /** Of the processors that there are, and the sums of those that there were. */
+  readonly #forms = new Set<InterpretedForms>();
+  readonly #formsBefore = new Map<string, number>();
   #bytes = 0;
   /** Guest instructions executed in regions that have been dropped. */
   #executedBefore = 0n;
@@ -123,6 +127,24 @@ export class RegionStore {
     return sum;
   }
 
+  /** A processor of the arena begins to count what it interprets. */
+  addForms(forms: InterpretedForms): void {
+    this.#forms.add(forms);
+  }
+
+  /** Its blocks are about to go for good. */
+  endForms(forms: InterpretedForms): void {
+    forms.addUncompiled(this.#formsBefore);
+    this.#forms.delete(forms);
+  }
+
+  /** Forms that the arena's processors have executed and regions do not have, the most executed first. */
+  get uncompiled(): readonly UncompiledForm[] {
+    const sums = new Map(this.#formsBefore);
+    for (const forms of this.#forms) forms.addUncompiled(sums);
+    return sortedForms(sums);
+  }
+
   /** A threshold, raised for code in frames whose code changes before it pays to have compiled it. */
   thresholdAt(host: number, threshold: number): number {
     const changes = this.#changes.get(host & ~(FRAME - 1));
@@ -154,7 +176,7 @@ export class RegionStore {
   }
 
   /** Writes regions as one module: the first, where there are more than may be. */
-  write(wanted: readonly RegionPlan[]): WrittenModule {
+  write(wanted: readonly RegionPlan[], recorder?: RegionRecorder): WrittenModule {
     const plans = wanted.slice(0, this.#limits.mostRegions);
     const module = new ModuleBuilder();
     module.importMemory("host", "memory", { minimum: 1 });
@@ -162,7 +184,7 @@ export class RegionStore {
     const entries = plans.map(({ region }, i) => {
       const { rip } = region.page;
       const name = `region ${(rip + BigInt(region.entries[0] as number)).toString(16)}`;
-      const written = writeRegion(module, region, flagFunctions, name);
+      const written = writeRegion(module, region, flagFunctions, name, recorder);
       module.exportFunction(`${i}`, written.code);
       return written.entries;
     });

@@ -29,16 +29,29 @@ export interface WrittenRegion {
   readonly entries: readonly number[];
 }
 
+/** What operators of a region's function are for. The prologue is written last and comes first (FunctionBuilder.atStart). */
+export type RegionPart =
+  | { readonly kind: "prologue" | "entry" | "epilogue" }
+  | { readonly kind: "block"; readonly block: RegionBlock }
+  | { readonly kind: "instruction"; readonly instruction: RegionInstruction };
+
+/** Told where parts begin and end, as FunctionBuilder.instructions. Parts are within others. */
+export interface RegionRecorder {
+  begin(at: number, part: RegionPart): void;
+  end(at: number): void;
+}
+
 /** Writes a region as a function. */
 export function writeRegion(
   module: ModuleBuilder,
   region: Region,
   flagFunctions: FlagFunctions,
   name: string = "region",
+  recorder?: RegionRecorder,
 ): WrittenRegion {
   const flow = new RegionFlow(region);
   const code = module.function(name, REGION_TYPE.params, REGION_TYPE.results);
-  new RegionWriter(code, region, flow, flagFunctions).write();
+  new RegionWriter(code, region, flow, flagFunctions, recorder).write();
   return { code, entries: flow.entries };
 }
 
@@ -46,6 +59,7 @@ class RegionWriter {
   readonly code: FunctionBuilder;
   readonly #region: Region;
   readonly #flow: RegionFlow;
+  readonly #recorder: RegionRecorder | undefined;
   readonly #frame: RegionFrame;
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
@@ -69,8 +83,15 @@ class RegionWriter {
   #current = 0;
   #currentPoint = 0;
 
-  constructor(code: FunctionBuilder, region: Region, flow: RegionFlow, flagFunctions: FlagFunctions) {
+  constructor(
+    code: FunctionBuilder,
+    region: Region,
+    flow: RegionFlow,
+    flagFunctions: FlagFunctions,
+    recorder: RegionRecorder | undefined,
+  ) {
     this.code = code;
+    this.#recorder = recorder;
     this.#region = region;
     this.#flow = flow;
     this.#budget = code.local("i32");
@@ -115,6 +136,7 @@ class RegionWriter {
   write(): void {
     const { code } = this;
     const at = code.get(this.#frame.context);
+    this.#recorder?.begin(code.instructions, { kind: "entry" });
     code.block((done) => {
       this.#done = done;
       code.block((miss) => {
@@ -122,6 +144,7 @@ class RegionWriter {
         this.#body();
         code.unreachable();
       });
+      this.#recorder?.begin(code.instructions, { kind: "epilogue" });
       const point = code.get(this.#point);
       code.set(this.#budget, i32.add(code.get(this.#budget), i32.and(point, i32.const((1 << POINT_SHIFT) - 1))));
       code.set(this.#rip, this.#ripFrom(i64.extendS(i32.shrS(point, i32.const(POINT_SHIFT)))));
@@ -133,7 +156,9 @@ class RegionWriter {
     code.store("i32", at, code.get(this.#budget), CONTEXT.budget);
     code.store("i64", at, code.get(this.#rip), CONTEXT.rip);
     code.return(code.get(this.#outcome));
+    this.#recorder?.begin(code.instructions, { kind: "prologue" });
     code.atStart(() => this.#load());
+    this.#recorder?.end(code.instructions);
   }
 
   /** Takes the state that the region names from the context. */
@@ -359,6 +384,7 @@ class RegionWriter {
     const block = this.#flow.blockOf(number);
     const count = block.instructions.length;
     this.#current = number;
+    this.#recorder?.begin(code.instructions, { kind: "block", block });
     if (this.#flow.isCheckpoint(number)) {
       code.set(this.#point, i32.const(block.start << POINT_SHIFT));
       code.brIf(this.#miss as Label, i32.ltS(code.get(this.#budget), i32.const(this.#flow.longestPath(number))));
@@ -367,6 +393,7 @@ class RegionWriter {
     let known = this.#flow.hasOnePredecessor(number) ? this.#known.get(number) : undefined;
     block.instructions.forEach((instruction, index) => {
       this.#begin(block, index);
+      this.#recorder?.begin(code.instructions, { kind: "instruction", instruction });
       this.#frame.pool.reset();
       this.#lookAcross(instruction);
       const builder = new RegionBuilder(this.#frame, instruction, known);
@@ -375,10 +402,13 @@ class RegionWriter {
       if (isLast) for (const next of block.successors) this.#known.set(this.#flow.numberOf(next), known);
       SEMANTICS[instruction.selection.shape.mnemonic]?.write(builder);
       known = builder.known;
+      this.#recorder?.end(code.instructions);
     });
-    if (block.ending !== "next") return;
-    for (const next of block.successors) this.#known.set(this.#flow.numberOf(next), known);
-    this.#goTo(block.end);
+    if (block.ending === "next") {
+      for (const next of block.successors) this.#known.set(this.#flow.numberOf(next), known);
+      this.#goTo(block.end);
+    }
+    this.#recorder?.end(code.instructions);
   }
 
   #begin(block: RegionBlock, index: number): void {
