@@ -2,6 +2,7 @@ import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ModuleBuilder } from "@likex/wasm-emitter";
 import { importFlagFunctions } from "../interpreter/flag-functions.ts";
 import type { Region } from "./region.ts";
+import { importRoutines, instantiateRoutines } from "./routine-imports.ts";
 import { createRunner, type RegionRunner } from "./runner.ts";
 import { writeRegion } from "./write-region.ts";
 
@@ -88,6 +89,7 @@ export class RegionStore {
   /** By the host address of a frame: how often its code has changed too soon. */
   readonly #changes = new Map<number, number>();
   readonly #regions: CompiledRegion[] = [];
+  #loadedRoutines: WebAssembly.ModuleImports | undefined;
   #bytes = 0;
   /** Guest instructions executed in regions that have been dropped. */
   #executedBefore = 0n;
@@ -158,11 +160,14 @@ export class RegionStore {
     const plans = wanted.slice(0, this.#limits.mostRegions);
     const module = new ModuleBuilder();
     module.importMemory("host", "memory", { minimum: 1 });
-    const flagFunctions = importFlagFunctions(module, "shared");
+    const callees = {
+      flagFunctions: importFlagFunctions(module, "shared"),
+      routine: importRoutines(module, "routines", plans),
+    };
     const entries = plans.map(({ region }, i) => {
       const { rip } = region.page;
       const name = `region ${(rip + BigInt(region.entries[0] as number)).toString(16)}`;
-      const written = writeRegion(module, region, flagFunctions, name);
+      const written = writeRegion(module, region, callees, name);
       module.exportFunction(`${i}`, written.code);
       return written.entries;
     });
@@ -173,7 +178,11 @@ export class RegionStore {
   add({ plans, entries, bytes }: WrittenModule, module: WebAssembly.Module): readonly CompiledRegion[] {
     if (this.#regions.length + plans.length > this.#limits.mostRegions || this.#bytes > this.#limits.mostBytes)
       this.#dropAll();
-    const imports = { host: { memory: this.#memory.memory }, shared: this.#runner.shared };
+    const imports = {
+      host: { memory: this.#memory.memory },
+      shared: this.#runner.shared,
+      routines: WebAssembly.Module.imports(module).some((entry) => entry.module === "routines") ? this.#routines() : {},
+    };
     const { exports } = new WebAssembly.Instance(module, imports);
     this.statistics.modules++;
     this.statistics.bytes += bytes.length;
@@ -185,6 +194,11 @@ export class RegionStore {
       this.#place(compiled, exports[i] as WebAssembly.ExportValue);
       return compiled;
     });
+  }
+
+  #routines(): WebAssembly.ModuleImports {
+    this.#loadedRoutines ??= instantiateRoutines(this.#memory.memory);
+    return this.#loadedRoutines;
   }
 
   #place(compiled: CompiledRegion, code: WebAssembly.ExportValue): void {
