@@ -10,6 +10,17 @@ import {
 } from "./predecode.ts";
 import { BLOCK, MAX_BLOCK_INSTRUCTIONS, NEVER_HOT, RECORD, REGION_HANDLER } from "./record.ts";
 
+/** Where code is, in host memory and as the guest sees it. */
+export interface CodePlace {
+  /** Host address of the first byte. */
+  readonly host: number;
+  /** Instruction pointer, low and high int32. */
+  readonly ripLow: number;
+  readonly ripHigh: number;
+  /** Default operand and address size. */
+  readonly bits: number;
+}
+
 /** Where code is fetched from: the page that holds its first byte, and for an instruction that crosses it, the next page. */
 export interface CodeSource {
   /** Host address of the first byte. */
@@ -41,7 +52,7 @@ interface CachedBlock {
   readonly next: CachedBlock | undefined;
 }
 
-const isOf = (block: CachedBlock, source: CodeSource): boolean =>
+const isOf = (block: CachedBlock, source: CodePlace): boolean =>
   block.ripLow === source.ripLow && block.ripHigh === source.ripHigh && block.bits === source.bits;
 
 /** The block could not be built: what stands at the instruction pointer cannot be fetched, or nothing may be there. */
@@ -71,8 +82,8 @@ export class CodeCache {
   #crosses = false;
   /** Host address of the page that it crosses into. */
   #crossedInto = 0;
-  /** BLOCK.heat of new blocks that can be found again, by the host address of their code. */
-  heatOf: (host: number, ripLow: number, bits: number) => number = () => NEVER_HOT;
+  /** BLOCK.heat of new blocks that can be found again, by where their code is. */
+  heatOf: (place: CodePlace) => number = () => NEVER_HOT;
   /** Called before all blocks are dropped, by flush() or for good by dispose(). */
   onDrop: (by: "flush" | "dispose") => void = () => undefined;
   /** Incremented when every block's address has become invalid. */
@@ -115,7 +126,7 @@ export class CodeCache {
     this.#memory.watchFrame(frame);
     const version = this.#memory.frameVersion(frame);
     const crossed = this.#crosses ? this.#watchCrossed() : undefined;
-    const heat = kind === "entry" ? this.heatOf(source.host, source.ripLow, source.bits) : NEVER_HOT;
+    const heat = kind === "entry" ? this.heatOf(source) : NEVER_HOT;
     this.#memory.i32[(address + BLOCK.heat) >> 2] = heat;
     this.#memory.i32[(address + BLOCK.first) >> 2] = heat;
     this.#memory.i32[(address + BLOCK.version) >> 2] = version;
@@ -138,7 +149,7 @@ export class CodeCache {
     return { frame, version: this.#memory.frameVersion(frame) };
   }
 
-  #known(source: CodeSource): CachedBlock | undefined {
+  #known(source: CodePlace): CachedBlock | undefined {
     let block = this.#blocks.get(source.host);
     while (block !== undefined && !isOf(block, source)) block = block.next;
     return block;
@@ -151,10 +162,9 @@ export class CodeCache {
   }
 
   /** The block that was decoded from a place in host memory as it is now, or 0. */
-  blockAt(host: number, ripLow: number, bits: number): number {
-    let block = this.#blocks.get(host);
-    while (block !== undefined && !(block.ripLow === ripLow && block.bits === bits)) block = block.next;
-    const isCurrent = block?.version === this.#memory.frameVersion((host & ~0xfff) as HostPhysicalAddress);
+  blockAt(place: CodePlace): number {
+    const block = this.#known(place);
+    const isCurrent = block?.version === this.#memory.frameVersion((place.host & ~0xfff) as HostPhysicalAddress);
     return block !== undefined && isCurrent ? block.address : 0;
   }
 

@@ -109,6 +109,8 @@ export const FPU = {
   cr4: 1356,
   /** Exception that CR0 and CR4 make of every SSE instruction: 6, 7, or 0 for none. 4 bytes. */
   sseFault: 1360,
+  /** Of a routine that gives a significand: sign and exponent (2 bytes) and status bits (2 bytes), or -1 when it gives none. */
+  valueResult: 1364,
   /** Vector registers 0..15, 32 bytes each: XMM is the low half, the high half is for AVX. */
   vectors: 1536,
   /** Memory operands that the soft TLB does not serve, and those that are put together: 1088 bytes. */

@@ -176,12 +176,17 @@ export class InstructionSelector {
   }
 }
 
-/** The general register of an operand, and whether it is the register's second byte; undefined for registers of other kinds. */
+/** The register of an operand, and whether it is a general register's second byte; undefined for segment registers. */
 export function registerNumber(
   { source, bytes }: Selection["registers"][number],
   d: DecodedInstruction,
 ): { readonly number: number; readonly high: 0 | 1 } | undefined {
   if (source === SOURCE.vvvv) return { number: d.vvvv, high: 0 };
+  if (source === SOURCE.vectorReg) return { number: d.reg, high: 0 };
+  if (source === SOURCE.vectorRm) return { number: d.rm, high: 0 };
+  // MMX registers ignore REX (SDM Vol 2, 2.2.1.2).
+  if (source === SOURCE.mmxReg) return { number: d.reg & 7, high: 0 };
+  if (source === SOURCE.mmxRm || source === SOURCE.stack) return { number: d.rm & 7, high: 0 };
   if (source !== SOURCE.reg && source !== SOURCE.rm) return undefined;
   const number = source === SOURCE.reg ? d.reg : d.rm;
   return isHighByte(number, bytes, d.prefixes) ? { number: number - 4, high: 1 } : { number, high: 0 };

@@ -22,7 +22,7 @@ describe("the generated interpreter", () => {
   });
 
   it("has the second module that they give", () => {
-    expect(Buffer.from(emitExtension(plan)).equals(Buffer.from(EXTENSION_BYTES, "base64"))).toBe(true);
+    expect(Buffer.from(emitExtension(plan).bytes).equals(Buffer.from(EXTENSION_BYTES, "base64"))).toBe(true);
   });
 
   it("has one handler for each key", () => {

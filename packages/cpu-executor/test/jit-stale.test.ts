@@ -24,11 +24,11 @@ const CROSSING_CODE = [0x05, 0, 0, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xf4];
 const crossingTail = (n: number): readonly number[] => [n, ...CROSSING_CODE.slice(5)];
 
 /** A processor that adds a number, a constant in the code of another page, in a loop of calls. */
-function machine(options: JitOptions = {}) {
+function machine(options: JitOptions = {}, MmuType: typeof FlatMmu = FlatMmu) {
   const memory = HostMemory.create({ bytes: 8 << 20 });
   const at = memory.allocateFrames(MEGABYTE / 4096);
   const jit = createJit({ threshold: 20, batch: 1, delay: 0, ...options });
-  const mmu = new FlatMmu(at);
+  const mmu = new MmuType(at);
   const add = (tier: { readonly jit?: typeof jit } = { jit }): Cpu => {
     const cpu = Cpu.create({ memory, mmu, ...tier });
     cpu.cr0 = 0x11;
@@ -150,6 +150,25 @@ describe.each(["interpreter", "regions"])("an instruction in two pages (%s)", (t
     expect((sumOf(cpu, CROSSING) * CALLS) % 2 ** 32).toBe((CALLS * 3 * unit) % 2 ** 32);
     expect(m.jit.statistics(m.memory).executed > 0).toBe(tier === "regions");
   });
+});
+
+it("code that the guest has at two addresses is compiled for each of them", () => {
+  /** Linear addresses 4 GiB apart are the same memory. */
+  class TwoViews extends FlatMmu {
+    override translate(low: number, high: number, access: number): number {
+      return super.translate(low, high & ~1, access);
+    }
+  }
+  const { cpu, jit, memory, load } = machine({}, TwoViews);
+  // loop: LEA RAX, [RIP]; DEC ECX; JNZ loop; HLT.
+  load(CALLER, [0x48, 0x8d, 0x05, 0, 0, 0, 0, 0xff, 0xc9, 0x75, 0xf5, 0xf4]);
+  for (const view of [0n, 1n << 32n]) {
+    cpu.setRegister(1, BigInt(CALLS));
+    cpu.rip = view + BigInt(CALLER);
+    expect(cpu.run(LIMIT)).toBe(STOP.instruction);
+    expect(cpu.getRegister(0)).toBe(view + BigInt(CALLER + 7));
+  }
+  expect(jit.regions(memory).length).toBeGreaterThan(1);
 });
 
 describe("the code of an arena", () => {

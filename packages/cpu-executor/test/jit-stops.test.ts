@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Cpu, RFLAGS, STOP } from "../src/index.ts";
+import { PROGRAM } from "./support/assembler.ts";
 import { machine } from "./support/lockstep.ts";
-import { PROGRAM } from "./support/random-program.ts";
 
 const EAGER = { threshold: 1, batch: 1, shortest: 1, delay: 0 } as const;
 /** loop: ADD EAX, 1; MOV [RBX], EAX; DEC ECX; JNZ loop; UD2. */

@@ -58,11 +58,14 @@ export const f32: FloatOperations<F32> & {
   readonly reinterpret: (bits: I32) => F32;
   readonly bits: (a: F32) => I32;
   readonly demote: (a: F64) => F32;
+  /** Rounds to nearest. */
+  readonly convert64S: (a: I64) => F32;
 } = {
   ...operations("f32"),
   reinterpret: (bits) => expression("f32", 0xbe, [bits]),
   bits: (a) => expression("i32", 0xbc, [a]),
   demote: (a) => expression("f32", 0xb6, [a]),
+  convert64S: (a) => expression("f32", 0xb4, [a]),
 };
 
 /** 64-bit floating point. */

@@ -1,4 +1,4 @@
-import { type Expression, expression, type I32, type I64, type V128 } from "./expression.ts";
+import { type Expression, expression, type F32, type F64, type I32, type I64, type V128 } from "./expression.ts";
 import { memarg } from "./memory.ts";
 
 /** Binary operations of two vectors: names and opcodes of the core specification (5.4.8). */
@@ -139,7 +139,19 @@ export interface VectorOperations {
   readonly bitselect: (a: V128, b: V128, mask: V128) => V128;
   readonly low64: (a: V128) => I64;
   readonly high64: (a: V128) => I64;
+  /** Four bytes into the first lane; the others become 0. */
+  readonly load32: (address: I32, offset?: number) => V128;
+  /** A lane by its number, and the vector with another value in it. */
+  readonly lane32: (a: V128, lane: number) => I32;
+  readonly withLane32: (a: V128, lane: number, value: I32) => V128;
+  readonly withLane64: (a: V128, lane: number, value: I64) => V128;
+  readonly lowF32: (a: V128) => F32;
+  readonly lowF64: (a: V128) => F64;
+  readonly withLowF32: (a: V128, value: F32) => V128;
+  readonly withLowF64: (a: V128, value: F64) => V128;
 }
+
+const LOW_LANE = { kind: "bytes", value: [0] } as const;
 
 const op = (number: number): number => 0xfd00 + number;
 
@@ -163,4 +175,12 @@ export const v128: VectorOperations = {
   bitselect: (a, b, mask) => vector(82, [a, b, mask]),
   low64: (a) => expression("i64", op(29), [a], { kind: "bytes", value: [0] }),
   high64: (a) => expression("i64", op(29), [a], { kind: "bytes", value: [1] }),
+  load32: (address, offset = 0) => expression("v128", op(92), [address], memarg(offset)),
+  lane32: (a, lane) => expression("i32", op(27), [a], { kind: "bytes", value: [lane] }),
+  withLane32: (a, lane, value) => expression("v128", op(28), [a, value], { kind: "bytes", value: [lane] }),
+  withLane64: (a, lane, value) => expression("v128", op(30), [a, value], { kind: "bytes", value: [lane] }),
+  lowF32: (a) => expression("f32", op(31), [a], LOW_LANE),
+  lowF64: (a) => expression("f64", op(33), [a], LOW_LANE),
+  withLowF32: (a, value) => expression("v128", op(32), [a, value], LOW_LANE),
+  withLowF64: (a, value) => expression("v128", op(34), [a, value], LOW_LANE),
 };

@@ -38,6 +38,7 @@ const RENAMED: Readonly<Record<string, string>> = {
   "f32.demote": "f32.demote_f64",
   "f64.reinterpret": "f64.reinterpret_i64",
   "f64.bits": "i64.reinterpret_f64",
+  "f32.convert64_s": "f32.convert_i64_s",
   "f64.promote": "f64.promote_f32",
   "f64.convert_s": "f64.convert_i32_s",
   "f64.convert64_s": "f64.convert_i64_s",
@@ -52,6 +53,7 @@ const OPERANDS: Readonly<Record<string, Expression>> = {
   "i64.extendU": I32_VALUE,
   "f32.reinterpret": I32_VALUE,
   "f32.demote": F64_VALUE,
+  "f32.convert64S": I64_VALUE,
   "f64.reinterpret": I64_VALUE,
   "f64.promote": F32_VALUE,
   "f64.convertS": I32_VALUE,
@@ -103,7 +105,15 @@ function vectorRows(): Row[] {
     row("load", () => V128_VALUE),
     row("load64_zero", () => v128.load64(i32.const(0))),
     row("bitselect", () => v128.bitselect(V128_VALUE, V128_VALUE, V128_VALUE)),
+    row("load32_zero", () => v128.load32(i32.const(0))),
     row("i64x2_extract_lane", () => v128.low64(V128_VALUE)),
+    row("i32x4_extract_lane", () => v128.lane32(V128_VALUE, 1)),
+    row("i32x4_replace_lane", () => v128.withLane32(V128_VALUE, 1, I32_VALUE)),
+    row("i64x2_replace_lane", () => v128.withLane64(V128_VALUE, 1, I64_VALUE)),
+    row("f32x4_extract_lane", () => v128.lowF32(V128_VALUE)),
+    row("f32x4_replace_lane", () => v128.withLowF32(V128_VALUE, F32_VALUE)),
+    row("f64x2_extract_lane", () => v128.lowF64(V128_VALUE)),
+    row("f64x2_replace_lane", () => v128.withLowF64(V128_VALUE, F64_VALUE)),
   ];
 }
 

@@ -93,6 +93,19 @@ describe("vectors", () => {
     );
   });
 
+  it("reads and replaces lanes", () => {
+    expect(evaluate("i32", v128.lane32(a, 2))).toBe(0x0b0a0908);
+    const changed = v128.withLane32(v128.withLane64(a, 1, i64.const(-1)), 1, i32.const(7));
+    expect(evaluate("i64", v128.low64(changed))).toBe(0x0000000703020100n);
+    expect(evaluate("i64", v128.high64(changed))).toBe(-1n);
+    const number = v128.withLowF64(a, f64.convert64S(i64.const(3)));
+    expect(evaluate("i64", v128.low64(number))).toBe(bitsOf(3));
+    expect(evaluate("i64", f64.bits(v128.lowF64(number)))).toBe(bitsOf(3));
+    const single = v128.withLowF32(zero, f32.convert64S(i64.const((1n << 24n) + 1n)));
+    expect(evaluate("i64", v128.low64(single))).toBe(0x4b800000n);
+    expect(evaluate("i32", f32.bits(v128.lowF32(single)))).toBe(0x4b800000);
+  });
+
   it("loads and stores sixteen and eight bytes", () => {
     const module = new ModuleBuilder();
     module.importMemory("host", "memory", { minimum: 1 });

@@ -1,9 +1,9 @@
 import { createDecodedInstruction, DECODE_STATUS, decodeInto, type InstructionForm } from "@likex/x86-decoder";
+import { encodingParts, type Parts } from "../../test/support/encoding-parts.ts";
 import { CODE_PAGE } from "../../test/support/native-environment.ts";
 import { LANDING } from "../../test/support/native-prepare.ts";
 import { BASE_REGISTER, environmentOf, hasIndices, INDEX_REGISTER } from "../../test/support/native-state.ts";
 import type { Random } from "../../test/support/random.ts";
-import { encodingParts, type Parts } from "./encoding-parts.ts";
 
 export type OperandKind = "register" | "memory";
 

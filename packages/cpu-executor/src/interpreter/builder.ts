@@ -9,14 +9,16 @@ import {
   load,
   select,
 } from "@likex/wasm-emitter";
-import { CONTEXT } from "../context.ts";
+import { CONTEXT, FPU, TLB } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
 import type { Routines } from "../routines/compile.ts";
 import type { Typed } from "../routines/operations.ts";
 import {
   type Attempt,
+  type Fact,
   type FlagFunctions,
   type Probe,
+  type ScalarType,
   type SegmentAccess,
   SemanticsBuilder,
   type Shape,
@@ -24,11 +26,14 @@ import {
 } from "../semantics/builder.ts";
 import {
   CallingAccess,
+  entryOf,
+  hostOf,
   LeavingAccess,
   type LocalPool,
   type MemoryAccess,
   type SlowPath,
 } from "../semantics/memory-access.ts";
+import { MemoryPlace, type Place } from "../semantics/place.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
 import { SEGMENT_CHECK } from "../status.ts";
 
@@ -98,7 +103,7 @@ export class InterpreterBuilder extends SemanticsBuilder {
     if (previous !== undefined) this.knownFlags = previous.knownFlags;
   }
 
-  temporary<T extends "i32" | "i64">(type: T): Local<T> {
+  temporary<T extends ScalarType>(type: T): Local<T> {
     return this.frame.pool.take(type);
   }
 
@@ -136,8 +141,43 @@ export class InterpreterBuilder extends SemanticsBuilder {
     return this.#context();
   }
 
-  slotAddress(slot: Slot): I32 {
-    return this.#slotAddress(slot);
+  vectorSlot(slot: Slot): Place {
+    return this.placeAt(this.#slotAddress(slot));
+  }
+
+  mmxSlot(slot: Slot): Place {
+    return this.placeAt(this.#slotAddress(slot));
+  }
+
+  vectorRegister(number: number): Place {
+    return this.placeAt(i32.add(this.#context(), i32.const(FPU.vectors + number * 32)));
+  }
+
+  /** Where the soft TLB has the bytes, else where the slow routine puts them; stops when that fails. */
+  guestBytes(access: "read" | "write", linear: I64, bytes: number): I32 {
+    const at = entryOf(this, TLB[access], bytes, linear);
+    const address = this.temporary("i32");
+    const slow = this.routine(access === "read" ? "memory_read_slow" : "memory_probe_slow");
+    this.code.if(
+      at.miss,
+      () => {
+        this.code.set(address, this.code.call("i32", slow, this.#context(), linear, i32.const(bytes)));
+        const failed = i32.eqz(this.code.get(address));
+        this.code.if(failed, () => this.fail(load.i32(this.#context(), FPU.accessStatus)));
+      },
+      () => this.code.set(address, hostOf(at)),
+    );
+    return this.code.get(address);
+  }
+
+  commitBytes(linear: I64, bytes: number, address: I32): void {
+    const commit = this.routine("memory_commit");
+    const status = this.let(this.code.call("i32", commit, this.#context(), linear, i32.const(bytes), address));
+    this.code.if(status, () => this.fail(status));
+  }
+
+  isBuffer(address: I32): I32 {
+    return i32.eq(address, i32.add(this.#context(), i32.const(FPU.buffer)));
   }
 
   slotNumber(slot: Slot): I32 {
@@ -150,9 +190,34 @@ export class InterpreterBuilder extends SemanticsBuilder {
     return found;
   }
 
-  insertRoutine(name: string, args: readonly Typed[]): I32 {
+  get leavesRareCases(): boolean {
+    return false;
+  }
+
+  quickX87(name: string, args: readonly Typed[]): I32 {
+    if (!INLINE.has(name)) return this.code.call("i32", this.routine(name), this.#context(), ...args);
     return this.frame.routines.insert(this.code, name, [this.#context(), ...args]) as I32;
   }
+
+  usually(write: (giveUpIf: (condition: I32) => void) => void, otherwise: () => void): void {
+    this.code.block((done) => {
+      this.code.block((rare) => {
+        write((condition) => this.code.brIf(rare, condition));
+        this.code.br(done);
+      });
+      otherwise();
+    });
+  }
+
+  once(_fact: Fact, write: () => void): void {
+    write();
+  }
+
+  isKnown(): boolean {
+    return false;
+  }
+
+  forget(): void {}
 
   instructionPointer(): I64 {
     const first = (): I64 => load.i64(this.code.get(this.frame.block), BLOCK.rip);
@@ -323,6 +388,10 @@ export class InterpreterBuilder extends SemanticsBuilder {
     else this.code.store(widthOf(bits).store, base, value, offset);
   }
 
+  protected placeAt(address: I32): Place {
+    return new MemoryPlace(this.code, this.let(address));
+  }
+
   #context(): I32 {
     return this.code.get(this.frame.context);
   }
@@ -335,5 +404,10 @@ export class InterpreterBuilder extends SemanticsBuilder {
     return i32.add(this.#context(), load.u16(this.#record(), this.at + REGISTER_FIELDS[slot]));
   }
 }
+
+/** Quick routines that are written into their handlers: a call costs as much as they do. */
+const INLINE: ReadonlySet<string> = new Set(
+  ["load_st", "store_st", "exchange", "sign"].map((name) => `x87_quick_${name}`),
+);
 
 const REGISTER_FIELDS = [RECORD.register0, RECORD.register1, RECORD.register2] as const;

@@ -46,8 +46,12 @@ export function instantiateInterpreter(
   const loadExtension = (): void => {
     if (isLoaded) return;
     isLoaded = true;
-    const module = new WebAssembly.Module(decodeBase64(EXTENSION_BYTES));
-    new WebAssembly.Instance(module, { ...imports, interpreter: { handlers: exports.handlers } });
+    instantiateExtension({ ...imports, interpreter: { handlers: exports.handlers } });
   };
   return { exports, keys: INTERPRETER_KEYS.split("\n"), loadExtension };
+}
+
+/** The second module: gives the routines that its handlers call. */
+export function instantiateExtension(imports: WebAssembly.Imports): WebAssembly.Exports {
+  return new WebAssembly.Instance(new WebAssembly.Module(decodeBase64(EXTENSION_BYTES)), imports).exports;
 }

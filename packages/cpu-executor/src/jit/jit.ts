@@ -6,6 +6,7 @@ import type { InstructionSelector } from "../predecode.ts";
 import { BLOCK, NEVER_HOT } from "../record.ts";
 import type { Ending } from "./instruction.ts";
 import { InterpretedForms } from "./interpreted-forms.ts";
+import { placesOf } from "./place.ts";
 import { discoverRegion, type ExecutedCode, type Region, type RegionBase, type RegionPage } from "./region.ts";
 import type { CompiledRegion, RegionPlan, RegionStore, WrittenModule } from "./region-store.ts";
 
@@ -74,8 +75,8 @@ export class Jit {
       else store.endForms(this.#forms);
     };
     // Code that is compiled already, for another processor perhaps, is used at once.
-    parts.code.heatOf = (host, ripLow, bits) =>
-      store.find(host, ripLow, bits) === undefined ? store.thresholdAt(host, thresholds.threshold) : 1;
+    parts.code.heatOf = (place) =>
+      store.find(place) === undefined ? store.thresholdAt(place.host, thresholds.threshold) : 1;
   }
 
   /** Called before the processor runs: what was dropped meanwhile is dropped here, too. */
@@ -191,8 +192,12 @@ export class Jit {
   #attachKnown(block: number): boolean {
     if (!this.#isCompilable(block)) return false;
     const { i32, u8 } = this.#parts.memory;
-    const ripLow = i32[(block + BLOCK.rip) >> 2] as number;
-    const known = this.#store.find(this.#hostOf(block), ripLow, u8[block + BLOCK.bits] as number);
+    const known = this.#store.find({
+      host: this.#hostOf(block),
+      ripLow: i32[(block + BLOCK.rip) >> 2] as number,
+      ripHigh: i32[(block + BLOCK.rip + 4) >> 2] as number,
+      bits: u8[block + BLOCK.bits] as number,
+    });
     return known !== undefined && this.#parts.code.attach(block, known.position, known.index);
   }
 
@@ -231,19 +236,18 @@ export class Jit {
 
   #executedCode(page: RegionBase, host: number): ExecutedCode {
     const { memory, selector, code, knownBlock } = this.#parts;
-    const lowOf = (position: number): number => Number(BigInt.asIntN(32, page.rip + BigInt(position)));
-    const highOf = (position: number): number => Number(BigInt.asIntN(64, page.rip + BigInt(position)) >> 32n) | 0;
+    const place = placesOf(page);
     const version = (frame: number): number => memory.frameVersion(frame as HostPhysicalAddress);
-    const blockOf = (at: RegionPage, position: number): number =>
-      code.blockAt(at.host + position - at.offset, lowOf(position), page.bits);
+    const blockOf = (at: RegionPage, position: number): number => code.blockAt(place(at, position));
     return {
       ...{ u8: memory.u8, selector, page, scratch: this.#scratch, read: new Map() },
       isWarm: (at, position) => this.#isWarm(blockOf(at, position)) || this.#isWarmAside(blockOf(at, position)),
       pageOf: (position) => {
         const offset = position & ~(PAGE - 1);
-        if (offset === 0) return { offset, host, version: version(host) };
-        const high = page.bits === 64 ? highOf(position) : 0;
-        const block = knownBlock(lowOf(position), high);
+        const first = { offset: 0, host, version: version(host) };
+        if (offset === 0) return first;
+        const { ripLow, ripHigh } = place(first, position);
+        const block = knownBlock(ripLow, ripHigh);
         if (block === 0 || memory.u8[block + BLOCK.bits] !== page.bits) return undefined;
         const frame = this.#hostOf(block) & ~(PAGE - 1);
         const isSafe = memory.isWatched(frame as HostPhysicalAddress);
@@ -279,10 +283,10 @@ export class Jit {
   /** Has every block that begins at an entry run the region. */
   #attachEntries({ position, region, entries }: CompiledRegion): void {
     const { code } = this.#parts;
-    const base = Number(BigInt.asIntN(32, region.page.rip));
+    const place = placesOf(region.page);
     entries.forEach((entry, index) => {
       const page = region.pages.find(({ offset }) => offset === (entry & ~(PAGE - 1))) as RegionPage;
-      const block = code.blockAt(page.host + entry - page.offset, (base + entry) | 0, region.page.bits);
+      const block = code.blockAt(place(page, entry));
       if (block !== 0) code.attach(block, position, index);
     });
   }

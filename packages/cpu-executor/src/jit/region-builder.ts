@@ -1,7 +1,10 @@
 import {
   type Expression,
+  type F64,
   type FunctionBuilder,
   type FunctionReference,
+  f32,
+  f64,
   type I32,
   type I64,
   i32,
@@ -10,21 +13,28 @@ import {
   load,
 } from "@likex/wasm-emitter";
 import { BASE_RIP } from "@likex/x86-decoder";
-import { CONTEXT, SEGMENT_SLOT } from "../context.ts";
+import { CONTEXT, FPU, SEGMENT_SLOT, TLB } from "../context.ts";
 import { segmentOffset } from "../predecode.ts";
+import type { Typed } from "../routines/operations.ts";
 import {
+  type ArithmeticFlags,
+  type Fact,
   type FlagFunctions,
   type KnownFlags,
   type Probe,
+  type ScalarType,
   type SegmentAccess,
   SemanticsBuilder,
   type Shape,
   type Slot,
 } from "../semantics/builder.ts";
-import { LeavingAccess, type LocalPool } from "../semantics/memory-access.ts";
+import { entryOf, hostOf, LeavingAccess, type LocalPool } from "../semantics/memory-access.ts";
+import { MemoryPlace, type Place } from "../semantics/place.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
 import type { RegionInstruction, RegisterOperand } from "./instruction.ts";
 import type { RegionBase } from "./region.ts";
+import type { RegisterLocals } from "./register-locals.ts";
+import { writeX87 } from "./x87-quick.ts";
 
 /** The lazy flags in locals; `first` is the first operand of the comparison or subtraction that set them. */
 export interface FlagLocals {
@@ -45,6 +55,8 @@ export interface RegionFrame {
   readonly tlb: Local<"i32">;
   readonly tlbMask: Local<"i32">;
   readonly pool: LocalPool;
+  /** A function of the second module. */
+  readonly routine: (name: string) => FunctionReference;
   /** Leaves the region where the condition holds, for the interpreter to carry out the instruction. */
   readonly leaveIf: (condition: I32) => void;
   readonly leave: () => void;
@@ -54,37 +66,6 @@ export interface RegionFrame {
 }
 
 const LOCAL_GET = 0x20;
-
-/** General registers as locals: those that the region names. */
-export class RegisterLocals {
-  readonly #code: FunctionBuilder;
-  readonly #locals = new Map<number, Local<"i64">>();
-  readonly #indices = new Set<number>();
-  /** Numbers of those that the region changes. */
-  readonly written: Set<number> = new Set();
-
-  constructor(code: FunctionBuilder) {
-    this.#code = code;
-  }
-
-  of(number: number): Local<"i64"> {
-    const known = this.#locals.get(number);
-    if (known !== undefined) return known;
-    const fresh = this.#code.local("i64");
-    this.#locals.set(number, fresh);
-    this.#indices.add(fresh.index);
-    return fresh;
-  }
-
-  /** Whether a local, by its index, is a register's. */
-  has(index: number): boolean {
-    return this.#indices.has(index);
-  }
-
-  get used(): ReadonlyMap<number, Local<"i64">> {
-    return this.#locals;
-  }
-}
 
 /** The compiler's back end: one instruction of a region. Operands are constants of the code, registers and flags are locals. */
 export class RegionBuilder extends SemanticsBuilder {
@@ -112,7 +93,7 @@ export class RegionBuilder extends SemanticsBuilder {
   }
 
   /** A register's own local changes when the register is written, so that it cannot stand for a value that is kept. */
-  override let<T extends "i32" | "i64">(value: Expression<T>): Expression<T> {
+  override let<T extends ScalarType>(value: Expression<T>): Expression<T> {
     const { immediate } = value;
     if (value.opcode !== LOCAL_GET || immediate.kind !== "index" || !this.#frame.registers.has(immediate.value))
       return super.let(value);
@@ -121,7 +102,7 @@ export class RegionBuilder extends SemanticsBuilder {
     return this.code.get(local);
   }
 
-  temporary<T extends "i32" | "i64">(type: T): Local<T> {
+  temporary<T extends ScalarType>(type: T): Local<T> {
     return this.#frame.pool.take(type);
   }
 
@@ -146,7 +127,7 @@ export class RegionBuilder extends SemanticsBuilder {
   }
 
   /** What is known of the flags outlives the instruction's temporaries: it is in locals of its own. */
-  override setFlags(kind: KnownFlags["kind"], result: Value, source: Value, first?: Value): void {
+  override setFlags(kind: ArithmeticFlags["kind"], result: Value, source: Value, first?: Value): void {
     super.setFlags(kind, result, source, first);
     const { width } = this;
     const { flags } = this.#frame;
@@ -170,7 +151,7 @@ export class RegionBuilder extends SemanticsBuilder {
 
   writeRegister(index: number, bits: Bits, value: Value, high = 0): void {
     const local = this.#frame.registers.of(index);
-    this.#frame.registers.written.add(index);
+    this.#frame.registers.noteWritten(index);
     const wide = widthOf(bits).zeroExtend64(value);
     if (bits >= 32) {
       this.code.set(local, wide);
@@ -203,20 +184,91 @@ export class RegionBuilder extends SemanticsBuilder {
     return bits === 64 ? i64.const(immediate) : widthOf(bits).from32(i32.const(immediate));
   }
 
-  slotAddress(): I32 {
-    return this.#notCompiled();
+  /** The comparison's operands stay in locals of their own, so that a branch behind it compares them again. */
+  override setOrderedFlags(x: Expression<"f32" | "f64">, y: Expression<"f32" | "f64">): void {
+    super.setOrderedFlags(x, y);
+    const { code } = this;
+    const [first, second] = this.#frame.registers.compared(x.type);
+    const { lt, eq, le } = x.type === "f64" ? f64 : (f32 as unknown as typeof f64);
+    code.set(first, x);
+    code.set(second, y);
+    const [a, b] = [code.get(first) as F64, code.get(second) as F64];
+    this.knownFlags = { kind: "ordered", below: lt(a, b), equal: eq(a, b), belowOrEqual: le(a, b) };
   }
 
-  slotNumber(): I32 {
-    return this.#notCompiled();
+  vectorSlot(slot: Slot): Place {
+    return this.#frame.registers.vector(this.#operand(slot).number);
   }
 
-  routine(): FunctionReference {
-    return this.#notCompiled();
+  vectorRegister(number: number): Place {
+    return this.#frame.registers.vector(number);
   }
 
-  insertRoutine(): I32 {
-    return this.#notCompiled();
+  /** MMX registers are x87's by physical number: a region has one of the two. */
+  mmxSlot(slot: Slot): Place {
+    if (this.#frame.registers.x87.isUsed) this.#frame.leave();
+    const offset = FPU.registers + this.#operand(slot).number * 16;
+    const address = (): I32 => i32.add(this.contextAddress(), i32.const(offset));
+    return new MemoryPlace(this.code, this.contextAddress(), offset, address);
+  }
+
+  guestBytes(access: "read" | "write", linear: I64, bytes: number): I32 {
+    const at = entryOf(this, TLB[access], bytes, linear);
+    this.#frame.leaveIf(at.miss);
+    return this.let(hostOf(at));
+  }
+
+  commitBytes(): void {}
+
+  isBuffer(): I32 {
+    return i32.const(0);
+  }
+
+  slotNumber(slot: Slot): I32 {
+    return i32.const(this.#operand(slot).number);
+  }
+
+  override setX87Instruction(): void {
+    this.#frame.registers.x87.setInstruction(this.instructionPointer());
+  }
+
+  override setRelationFlags(relation: I32): void {
+    super.setRelationFlags(relation);
+    const local = this.#frame.registers.relation;
+    this.code.set(local, relation);
+    const is = (value: number): I32 => i32.eq(this.code.get(local), i32.const(value));
+    this.knownFlags = { kind: "ordered", below: is(1), equal: is(2), belowOrEqual: i32.eqz(is(4)) };
+  }
+
+  routine(name: string): FunctionReference {
+    return this.#frame.routine(name);
+  }
+
+  get leavesRareCases(): boolean {
+    return true;
+  }
+
+  quickX87(name: string, args: readonly Typed[]): I32 {
+    const { registers, leaveIf, routine } = this.#frame;
+    return writeX87({ b: this, stack: registers.x87, leaveIf, routine }, name, args);
+  }
+
+  usually(write: (giveUpIf: (condition: I32) => void) => void): void {
+    write(this.#frame.leaveIf);
+  }
+
+  once(fact: Fact, write: () => void): void {
+    const { facts } = this.#frame.registers;
+    if (!facts.has(fact)) write();
+    facts.add(fact);
+  }
+
+  isKnown(fact: Fact): boolean {
+    return this.#frame.registers.facts.has(fact);
+  }
+
+  forget(fact: Fact): void {
+    this.#frame.registers.facts.delete(fact);
   }
 
   x87Opcode(): I32 {

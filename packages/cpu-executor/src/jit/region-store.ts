@@ -1,8 +1,11 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ModuleBuilder } from "@likex/wasm-emitter";
+import type { CodePlace } from "../code-cache.ts";
 import { importFlagFunctions } from "../interpreter/flag-functions.ts";
 import { type InterpretedForms, sortedForms, type UncompiledForm } from "./interpreted-forms.ts";
+import { placesOf } from "./place.ts";
 import type { Region } from "./region.ts";
+import { importRoutines, instantiateRoutines } from "./routine-imports.ts";
 import { createRunner, type RegionRunner } from "./runner.ts";
 import { type RegionRecorder, writeRegion } from "./write-region.ts";
 
@@ -56,11 +59,14 @@ export interface JitStatistics {
 }
 
 interface Entry {
-  readonly ripLow: number;
+  readonly place: CodePlace;
   readonly compiled: CompiledRegion;
   readonly index: number;
   readonly next: Entry | undefined;
 }
+
+const isSame = (a: CodePlace, b: CodePlace): boolean =>
+  a.ripLow === b.ripLow && a.ripHigh === b.ripHigh && a.bits === b.bits;
 
 const FRAME = 4096;
 const COUNTER_BYTES = 8;
@@ -92,6 +98,7 @@ export class RegionStore {
   /** Of the processors that there are, and the sums of those that there were. */
   readonly #forms = new Set<InterpretedForms>();
   readonly #formsBefore = new Map<string, number>();
+  #loadedRoutines: WebAssembly.ModuleImports | undefined;
   #bytes = 0;
   /** Guest instructions executed in regions that have been dropped. */
   #executedBefore = 0n;
@@ -152,13 +159,12 @@ export class RegionStore {
   }
 
   /** The region that code can be entered at, if the code is still the same. */
-  find(host: number, ripLow: number, bits: number): { readonly position: number; readonly index: number } | undefined {
-    let entry = this.#entries.get(host);
-    while (entry !== undefined && !(entry.ripLow === ripLow && entry.compiled.region.page.bits === bits))
-      entry = entry.next;
+  find(place: CodePlace): { readonly position: number; readonly index: number } | undefined {
+    let entry = this.#entries.get(place.host);
+    while (entry !== undefined && !isSame(entry.place, place)) entry = entry.next;
     if (entry === undefined) return undefined;
     const { compiled, index } = entry;
-    return this.#isCurrent(compiled, host) ? { position: compiled.position, index } : undefined;
+    return this.#isCurrent(compiled, place.host) ? { position: compiled.position, index } : undefined;
   }
 
   /** The newest region whose first page this is, as long as the page is the same. */
@@ -180,11 +186,14 @@ export class RegionStore {
     const plans = wanted.slice(0, this.#limits.mostRegions);
     const module = new ModuleBuilder();
     module.importMemory("host", "memory", { minimum: 1 });
-    const flagFunctions = importFlagFunctions(module, "shared");
+    const callees = {
+      flagFunctions: importFlagFunctions(module, "shared"),
+      routine: importRoutines(module, "routines", plans),
+    };
     const entries = plans.map(({ region }, i) => {
       const { rip } = region.page;
       const name = `region ${(rip + BigInt(region.entries[0] as number)).toString(16)}`;
-      const written = writeRegion(module, region, flagFunctions, name, recorder);
+      const written = writeRegion(module, region, callees, name, recorder);
       module.exportFunction(`${i}`, written.code);
       return written.entries;
     });
@@ -195,7 +204,11 @@ export class RegionStore {
   add({ plans, entries, bytes }: WrittenModule, module: WebAssembly.Module): readonly CompiledRegion[] {
     if (this.#regions.length + plans.length > this.#limits.mostRegions || this.#bytes > this.#limits.mostBytes)
       this.#dropAll();
-    const imports = { host: { memory: this.#memory.memory }, shared: this.#runner.shared };
+    const imports = {
+      host: { memory: this.#memory.memory },
+      shared: this.#runner.shared,
+      routines: WebAssembly.Module.imports(module).some((entry) => entry.module === "routines") ? this.#routines() : {},
+    };
     const { exports } = new WebAssembly.Instance(module, imports);
     this.statistics.modules++;
     this.statistics.bytes += bytes.length;
@@ -207,6 +220,11 @@ export class RegionStore {
       this.#place(compiled, exports[i] as WebAssembly.ExportValue);
       return compiled;
     });
+  }
+
+  #routines(): WebAssembly.ModuleImports {
+    this.#loadedRoutines ??= instantiateRoutines(this.#memory.memory);
+    return this.#loadedRoutines;
   }
 
   #place(compiled: CompiledRegion, code: WebAssembly.ExportValue): void {
@@ -223,11 +241,11 @@ export class RegionStore {
     const { page, pages } = compiled.region;
     this.#noteChange(pages[0] as Region["pages"][number]);
     this.#pages.set((pages[0] as Region["pages"][number]).host, compiled);
+    const placeOf = placesOf(page);
     compiled.entries.forEach((position, index) => {
-      const { host, offset } = pages.find((p) => p.offset === (position & ~(FRAME - 1))) as Region["pages"][number];
-      const at = host + position - offset;
-      const ripLow = Number(BigInt.asIntN(32, page.rip)) + position;
-      this.#entries.set(at, { ripLow: ripLow | 0, compiled, index, next: this.#withoutPage(at, page.rip) });
+      const of = pages.find((p) => p.offset === (position & ~(FRAME - 1))) as Region["pages"][number];
+      const place = placeOf(of, position);
+      this.#entries.set(place.host, { place, compiled, index, next: this.#otherView(place) });
     });
   }
 
@@ -240,10 +258,10 @@ export class RegionStore {
     else this.#changes.set(host, (this.#changes.get(host) ?? 0) + 1);
   }
 
-  /** Of what is known at an address, the code of which the guest sees elsewhere. */
-  #withoutPage(at: number, rip: bigint): Entry | undefined {
-    const known = this.#entries.get(at);
-    return known === undefined || known.compiled.region.page.rip === rip ? undefined : { ...known, next: undefined };
+  /** What is known of the same code where the guest sees it elsewhere: the newest. */
+  #otherView(place: CodePlace): Entry | undefined {
+    const known = this.#entries.get(place.host);
+    return known === undefined || isSame(known.place, place) ? known?.next : { ...known, next: undefined };
   }
 
   #dropAll(): void {

@@ -1,5 +1,6 @@
 import {
   type FunctionBuilder,
+  type FunctionReference,
   type I32,
   type I64,
   i32,
@@ -18,7 +19,9 @@ import { LocalPool } from "../semantics/memory-access.ts";
 import { RegionFlow } from "./flow.ts";
 import type { RegionInstruction } from "./instruction.ts";
 import type { Region, RegionBlock } from "./region.ts";
-import { RegionBuilder, type RegionFrame, RegisterLocals } from "./region-builder.ts";
+import { RegionBuilder, type RegionFrame } from "./region-builder.ts";
+import { RegisterLocals } from "./register-locals.ts";
+import { stackDepths } from "./x87-depths.ts";
 
 /** In what a leaving instruction tells of itself: its position above, below it how many instructions of its block did not happen. */
 const POINT_SHIFT = 8;
@@ -41,17 +44,24 @@ export interface RegionRecorder {
   end(at: number): void;
 }
 
+/** What the regions of a module call. */
+export interface RegionCallees {
+  readonly flagFunctions: FlagFunctions;
+  /** A function of the second module. */
+  readonly routine: (name: string) => FunctionReference;
+}
+
 /** Writes a region as a function. */
 export function writeRegion(
   module: ModuleBuilder,
   region: Region,
-  flagFunctions: FlagFunctions,
+  callees: RegionCallees,
   name: string = "region",
   recorder?: RegionRecorder,
 ): WrittenRegion {
   const flow = new RegionFlow(region);
   const code = module.function(name, REGION_TYPE.params, REGION_TYPE.results);
-  new RegionWriter(code, region, flow, flagFunctions, recorder).write();
+  new RegionWriter(code, region, flow, callees, recorder).write();
   return { code, entries: flow.entries };
 }
 
@@ -87,7 +97,7 @@ class RegionWriter {
     code: FunctionBuilder,
     region: Region,
     flow: RegionFlow,
-    flagFunctions: FlagFunctions,
+    { flagFunctions, routine }: RegionCallees,
     recorder: RegionRecorder | undefined,
   ) {
     this.code = code;
@@ -114,7 +124,8 @@ class RegionWriter {
       code,
       context,
       page: region.page,
-      registers: new RegisterLocals(code),
+      registers: new RegisterLocals(code, context, stackDepths(region)),
+      routine,
       flags,
       flagFunctions: this.#throughContext(flagFunctions),
       tlb: code.local("i32"),
@@ -150,8 +161,7 @@ class RegionWriter {
       code.set(this.#rip, this.#ripFrom(i64.extendS(i32.shrS(point, i32.const(POINT_SHIFT)))));
       code.set(this.#outcome, i32.const(REGION_OUTCOME.interpret));
     });
-    for (const number of this.#frame.registers.written)
-      code.store("i64", at, code.get(this.#frame.registers.of(number)), CONTEXT.gpr + number * 8);
+    this.#frame.registers.spill();
     this.#storeFlags();
     code.store("i32", at, code.get(this.#budget), CONTEXT.budget);
     code.store("i64", at, code.get(this.#rip), CONTEXT.rip);
@@ -166,7 +176,7 @@ class RegionWriter {
     const { code } = this;
     const at = code.get(this.#frame.context);
     const { flags } = this.#frame;
-    for (const [number, local] of this.#frame.registers.used) code.set(local, load.i64(at, CONTEXT.gpr + number * 8));
+    this.#frame.registers.load(this.#flow.entries, this.#entry);
     code.set(flags.operation, load.i32(at, CONTEXT.flagOperation));
     code.set(flags.result, load.i64(at, CONTEXT.flagResult));
     code.set(flags.source, load.i64(at, CONTEXT.flagSource));
@@ -258,6 +268,7 @@ class RegionWriter {
   #goTo(position: number): void {
     const isInside =
       this.#region.blocks.has(position) &&
+      this.#frame.registers.x87.canGoTo(position) &&
       (this.#flow.blockOf(this.#current).successors.includes(position) || this.#flow.entries.includes(position));
     if (!isInside) {
       this.#finish(this.#ripOf(position), REGION_OUTCOME.jump);
@@ -270,7 +281,9 @@ class RegionWriter {
     else if (this.#flow.isMerge(to)) this.code.br(this.#labels.get(to) as Label);
     else {
       const from = this.#current;
+      const { depth } = this.#frame.registers.x87;
       this.#tree(to);
+      this.#frame.registers.x87.depth = depth;
       this.#current = from;
     }
   }
@@ -390,6 +403,7 @@ class RegionWriter {
       code.brIf(this.#miss as Label, i32.ltS(code.get(this.#budget), i32.const(this.#flow.longestPath(number))));
     }
     code.set(this.#budget, i32.sub(code.get(this.#budget), i32.const(count)));
+    this.#frame.registers.beginBlock(block.start);
     let known = this.#flow.hasOnePredecessor(number) ? this.#known.get(number) : undefined;
     block.instructions.forEach((instruction, index) => {
       this.#begin(block, index);

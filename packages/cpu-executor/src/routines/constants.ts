@@ -42,6 +42,7 @@ export const ROUTINE_CONSTANTS: Readonly<Record<string, number | bigint>> = {
   EXP: FPU.scratch + 16,
   QUADRANT: FPU.scratch + 20,
   OPERAND: FPU.operand,
+  VALUE_RESULT: FPU.valueResult,
   XCR0: FPU.xcr0,
   CR0: FPU.cr0,
   CR4: FPU.cr4,

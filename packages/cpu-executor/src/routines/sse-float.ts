@@ -85,8 +85,6 @@ export const OPERATIONS: readonly Operation[] = [
 
 /** All exceptions are masked, rounding is to nearest, nothing is flushed: masks 0x1f80, RC 0x6000, FTZ 0x8000, DAZ 0x40. */
 const IS_PLAIN = "(load32(ctx + MXCSR) & 0xffc0) == 0x1f80";
-/** PE (0x20) is set too: whether a result is exact no longer matters. */
-export const IS_QUICK = "(load32(ctx + MXCSR) & 0xffe0) == 0x1fa0";
 
 /**
  * The engine's own operation gives the right result and the right flags when MXCSR is such that IS_PLAIN, neither an operand

@@ -1,3 +1,5 @@
+import { asValue, toValue } from "./x87-quick.ts";
+
 /**
  * The quick ways of x87 loads, stores, exchanges and sign changes, under the conditions of x87-quick.ts: a routine gives 0
  * when it has done nothing.
@@ -92,9 +94,7 @@ const DROP: string = `
   return 1;`;
 
 /** Of a shorter format: bits of the fraction and what is subtracted from the exponent. */
-const storeNumber = (name: string, fraction: number, bias: number, greatest: number, write: string): string => `
-fn x87_quick_store_${name}(ctx: i32, to: i32, pop: i32) -> i32 {
-  ${TAKE}
+const roundNumber = (fraction: number, bias: number, greatest: number): string => `
   let exp = (se & 0x7fff) - ${bias};
   let kept = sig >>> ${63 - fraction};
   let rest = sig << ${fraction + 1};
@@ -106,16 +106,54 @@ fn x87_quick_store_${name}(ctx: i32, to: i32, pop: i32) -> i32 {
     // The bit before the fraction is one more in the exponent's place.
     kept += u64(up);
     exp -= 1;
-  }
+  }`;
+
+const ROUND_INTEGER = `
+  let value = 0n;
+  let up = 0;
+  let rest = 0n;
+  if (((se & 0x7fff) | (sig != 0n)) != 0) {
+    let exp = (se & 0x7fff) - 16383;
+    if ((how != 0 && how != 3) || sig >= 0n || exp < 0 || exp > bits - 3) { return 0; }
+    value = sig >>> (63 - exp);
+    rest = sig << (exp + 1);
+    up = how ? 0 : wrap(rest >>> 63) & ((rest << 1 != 0n) | wrap(value));
+    value += u64(up);
+    if ((se & 0x8000) != 0) { value = -value; }
+  }`;
+
+const STORED_STATUS = "(up << 9) | ((rest != 0n) << 5)";
+
+/** What is stored, for those who keep the registers elsewhere: \`rc\` is the rounding control. */
+const VALUES: string = `
+fn x87_value_to_single(ctx: i32, sig: i64, se: i32, rc: i32) -> i64 {
+  ${asValue(roundNumber(23, 16256, 253))}
+  ${toValue("u64(((se & 0x8000) << 16) | ((exp << 23) + wrap(kept)))", "0", STORED_STATUS)}
+}
+
+fn x87_value_to_double(ctx: i32, sig: i64, se: i32, rc: i32) -> i64 {
+  ${asValue(roundNumber(52, 15360, 2045))}
+  ${toValue("(u64(se & 0x8000) << 48) | ((u64(exp) << 52) + kept)", "0", STORED_STATUS)}
+}
+
+fn x87_value_to_integer(ctx: i32, sig: i64, se: i32, how: i32, bits: i32) -> i64 {
+  ${asValue(ROUND_INTEGER)}
+  ${toValue("value", "0", STORED_STATUS)}
+}`;
+
+const storeNumber = (name: string, rounding: string, write: string): string => `
+fn x87_quick_store_${name}(ctx: i32, to: i32, pop: i32) -> i32 {
+  ${TAKE}
+  ${rounding}
   ${write}
-  x87_quick_status(ctx, (up << 9) | ((rest != 0n) << 5));
+  x87_quick_status(ctx, ${STORED_STATUS});
   ${DROP}
 }`;
 
 /** Stores to memory of the guest, after which nothing can fail: the address is no buffer that is written later. */
 const STORES: string = `
-${storeNumber("single", 23, 16256, 253, "store32(to, ((se & 0x8000) << 16) | ((exp << 23) + wrap(kept)));")}
-${storeNumber("double", 52, 15360, 2045, "store64(to, (u64(se & 0x8000) << 48) | ((u64(exp) << 52) + kept));")}
+${storeNumber("single", roundNumber(23, 16256, 253), "store32(to, ((se & 0x8000) << 16) | ((exp << 23) + wrap(kept)));")}
+${storeNumber("double", roundNumber(52, 15360, 2045), "store64(to, (u64(se & 0x8000) << 48) | ((u64(exp) << 52) + kept));")}
 
 fn x87_quick_store_extended(ctx: i32, to: i32, pop: i32) -> i32 {
   ${TAKE}
@@ -129,22 +167,11 @@ fn x87_quick_store_extended(ctx: i32, to: i32, pop: i32) -> i32 {
 fn x87_quick_store_integer(ctx: i32, to: i32, bits: i32, rounding: i32, pop: i32) -> i32 {
   ${TAKE}
   let how = rounding == 4 ? rc : rounding;
-  let value = 0n;
-  let up = 0;
-  let rest = 0n;
-  if (((se & 0x7fff) | (sig != 0n)) != 0) {
-    let exp = (se & 0x7fff) - 16383;
-    if ((how != 0 && how != 3) || sig >= 0n || exp < 0 || exp > bits - 3) { return 0; }
-    value = sig >>> (63 - exp);
-    rest = sig << (exp + 1);
-    up = how ? 0 : wrap(rest >>> 63) & ((rest << 1 != 0n) | wrap(value));
-    value += u64(up);
-    if ((se & 0x8000) != 0) { value = -value; }
-  }
+  ${ROUND_INTEGER}
   if (bits == 64) { store64(to, value); }
   else if (bits == 32) { store32(to, wrap(value)); }
   else { store16(to, wrap(value)); }
-  x87_quick_status(ctx, (up << 9) | ((rest != 0n) << 5));
+  x87_quick_status(ctx, ${STORED_STATUS});
   ${DROP}
 }
 
@@ -186,4 +213,4 @@ inline fn x87_quick_sign(ctx: i32, keep: i32, flip: i32) -> i32 {
   return 1;
 }`;
 
-export const X87_QUICK_MOVES: string = [LOADS, STORES, EXCHANGES].join("\n");
+export const X87_QUICK_MOVES: string = [LOADS, VALUES, STORES, EXCHANGES].join("\n");

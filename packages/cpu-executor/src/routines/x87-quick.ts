@@ -78,7 +78,7 @@ const operands = ({ name, load }: Source): string => `
   let ase = load16(at + REGISTERS + 8);
   let aexp = ase & 0x7fff;
   let bexp = bse & 0x7fff;
-  if ((a & b) >= 0n || (aexp - 1) >=u 0x7ffe || (bexp - 1) >=u 0x7ffe) { return 0; }`;
+  ${NORMAL_OPERANDS}`;
 
 /** The pop of instructions on stack registers: `pop` is 0 or 1. */
 const finish = ({ name }: Source): string =>
@@ -89,25 +89,72 @@ const finish = ({ name }: Source): string =>
   return 1;`
     : "return 1;";
 
-const operation = (name: string, extra: string, body: string): string =>
-  SOURCES.map(
-    (source) => `
+/** Where a result goes: significand, sign and exponent, and what it adds to the status word. */
+type Write = (significand: string, se: string, status: string) => string;
+
+const toRegister: Write = (significand, se, status) => `
+  x87_quick_status(ctx, ${status});
+  store64(at + REGISTERS, ${significand});
+  store16(at + REGISTERS + 8, ${se});`;
+
+/** As the result of a routine of values, for those who keep the registers elsewhere. */
+export const toValue: Write = (significand, se, status) => `
+  store32(ctx + VALUE_RESULT, (${se}) | ((${status}) << 16));
+  return ${significand};`;
+
+const FAIL = "store32(ctx + VALUE_RESULT, -1); return 0n;";
+
+/** With a zero as an operand (bit 0 of `zero`: the first) and the other one a zero or normal: results that are exact. */
+const ZEROS: Readonly<Record<string, string>> = {
+  add: `
+    if (zero == 3) { ${toValue("0n", "ase & bse & 0x8000", "0")} }
+    if (zero == 1) { ${toValue("b", "bse", "0")} }
+    ${toValue("a", "ase", "0")}`,
+  mul: toValue("0n", "(ase ^ bse) & 0x8000", "0"),
+  div: `if (zero == 1) { ${toValue("0n", "(ase ^ bse) & 0x8000", "0")} }`,
+};
+
+/** A body whose `return 0` means that it has done nothing, in a routine of values. */
+export const asValue = (body: string): string => body.replaceAll("return 0;", FAIL);
+
+const NORMAL_OPERANDS = "if ((a & b) >= 0n || (aexp - 1) >=u 0x7ffe || (bexp - 1) >=u 0x7ffe) { return 0; }";
+
+const operation = (name: string, extra: string, start: string, body: (write: Write) => string): string => `
+${SOURCES.map(
+  (source) => `
 fn x87_quick_${name}_${source.name}(ctx: i32, ${extra}${source.parameters}) -> i32 {
   ${operands(source)}
-  ${body}
+  ${start}
+  ${body(toRegister)}
   ${finish(source)}
 }`,
-  ).join("");
+).join("")}
+
+fn x87_value_${name}(ctx: i32, a0: i64, ase0: i32, b0: i64, bse0: i32) -> i64 {
+  let a = a0;
+  let b = b0;
+  let ase = ase0;
+  let bse = bse0;
+  let aexp = ase & 0x7fff;
+  let bexp = bse & 0x7fff;
+  ${name === "div" ? "let reversed = 0;" : ""}
+  if ((a & b) >= 0n || (aexp - 1) >=u 0x7ffe || (bexp - 1) >=u 0x7ffe) {
+    let zero = ((u64(aexp) | a) == 0n) | (((u64(bexp) | b) == 0n) << 1);
+    let usable = (zero & 1) | (a < 0n && (aexp - 1) <u 0x7ffe);
+    usable = usable && (zero >>> 1 || (b < 0n && (bexp - 1) <u 0x7ffe));
+    if (usable) { ${ZEROS[name]} }
+    ${FAIL}
+  }
+  ${asValue(body(toValue))}
+}`;
 
 /** Significand `hi` with bit 63 set, the bits behind it left-aligned in `lo`, and `exp`, rounded to nearest into a register. */
-const ROUND: string = `
+const round = (write: Write): string => `
   if ((exp - 1) >=u 0x7ffd) { return 0; }
   let up = wrap(lo >>> 63) & ((lo << 1 != 0n) | wrap(hi));
   hi += u64(up);
   if (hi == 0n) { hi = 0x8000000000000000n; exp += 1; }
-  x87_quick_status(ctx, (up << 9) | ((lo != 0n) << 5));
-  store64(at + REGISTERS, hi);
-  store16(at + REGISTERS + 8, sign | exp);`;
+  ${write("hi", "sign | exp", "(up << 9) | ((lo != 0n) << 5)")}`;
 
 /** The signs of dst and of the source change by the flips: FSUB changes the source's, FSUBR that of dst. */
 const ADD: string = operation(
@@ -115,7 +162,8 @@ const ADD: string = operation(
   "flip: i32, flip_source: i32, ",
   `
   ase = ase ^ flip;
-  bse = bse ^ flip_source;
+  bse = bse ^ flip_source;`,
+  (write) => `
   let differ = (ase ^ bse) & 0x8000;
   if (aexp < bexp || (aexp == bexp && a <u b)) {
     let swap = a; a = b; b = swap;
@@ -149,18 +197,17 @@ const ADD: string = operation(
     exp += 1;
   }
   if (hi == 0n) {
-    x87_quick_status(ctx, 0);
-    store64(at + REGISTERS, 0n);
-    store16(at + REGISTERS + 8, 0);
+    ${write("0n", "0", "0")}
   } else {
-    ${ROUND}
+    ${round(write)}
   }`,
 );
 
 const MULTIPLY: string = operation(
   "mul",
   "",
-  `
+  "",
+  (write) => `
   let a0 = a & 0xffffffffn;
   let a1 = a >>> 32;
   let b0 = b & 0xffffffffn;
@@ -176,14 +223,15 @@ const MULTIPLY: string = operation(
   hi = (hi << count) | ((lo >>> 1) >>> (63 - count));
   lo = lo << count;
   exp -= count;
-  ${ROUND}`,
+  ${round(write)}`,
 );
 
 /** One remainder says how to round: the next bit of the quotient is set when its double reaches the divisor. */
 const DIVIDE: string = operation(
   "div",
   "reversed: i32, ",
-  `
+  "",
+  (write) => `
   let n = reversed ? b : a;
   let d = reversed ? a : b;
   let exp = (reversed ? bexp - aexp : aexp - bexp) + 16383;
@@ -200,8 +248,26 @@ const DIVIDE: string = operation(
   let hi = (q1 << 32) + q0;
   let lo = (u64(rest >=u d - rest && rest != 0n) << 63) | u64(rest != 0n && rest != d - rest);
   let sign = (ase ^ bse) & 0x8000;
-  ${ROUND}`,
+  ${round(write)}`,
 );
+
+/** Relation of two numbers that are normal or zero: 1 below, 2 equal, 4 above; 0 is none. */
+const RELATION = `
+  let aexp = ase & 0x7fff;
+  let bexp = bse & 0x7fff;
+  if ((a & b) >= 0n || (aexp - 1) >=u 0x7ffe || (bexp - 1) >=u 0x7ffe) {
+    // Zeros too, but nothing else that is not normal.
+    if (aexp == 0x7fff || bexp == 0x7fff) { return 0; }
+    if ((aexp ? a >= 0n : a != 0n) || (bexp ? b >= 0n : b != 0n)) { return 0; }
+    if ((a | b) == 0n) { return 2; }
+  }
+  if (((ase ^ bse) & 0x8000) != 0) { return ase >>> 15 ? 1 : 4; }
+  let below = aexp < bexp;
+  if (aexp == bexp) {
+    if (a == b) { return 2; }
+    below = a <u b;
+  }
+  return below ^ (ase >>> 15) ? 1 : 4;`;
 
 const compare = ({ name, parameters, load }: Source): string => `
 inline fn x87_quick_relation_${name}(ctx: i32, ${parameters.replace("dst: i32, src: i32, pop", "src")}) -> i32 {
@@ -217,25 +283,15 @@ inline fn x87_quick_relation_${name}(ctx: i32, ${parameters.replace("dst: i32, s
   }
   let a = load64(at + REGISTERS);
   let ase = load16(at + REGISTERS + 8);
-  let aexp = ase & 0x7fff;
-  let bexp = bse & 0x7fff;
-  if ((a & b) >= 0n || (aexp - 1) >=u 0x7ffe || (bexp - 1) >=u 0x7ffe) {
-    // Zeros too, but nothing else that is not normal.
-    if (aexp == 0x7fff || bexp == 0x7fff) { return 0; }
-    if ((aexp ? a >= 0n : a != 0n) || (bexp ? b >= 0n : b != 0n)) { return 0; }
-    if ((a | b) == 0n) { return 2; }
-  }
-  if (((ase ^ bse) & 0x8000) != 0) { return ase >>> 15 ? 1 : 4; }
-  let below = aexp < bexp;
-  if (aexp == bexp) {
-    if (a == b) { return 2; }
-    below = a <u b;
-  }
-  return below ^ (ase >>> 15) ? 1 : 4;
+  ${RELATION}
 }`;
 
 const COMPARES: string = `
 ${SOURCES.map(compare).join("\n")}
+
+fn x87_value_relation(ctx: i32, a: i64, ase: i32, b: i64, bse: i32) -> i32 {
+  ${RELATION}
+}
 
 inline fn x87_quick_pop(ctx: i32, count: i32) {
   let top = load32(ctx + TOP);

@@ -1,11 +1,15 @@
 import type { Expression, FunctionBuilder, FunctionReference, I32, I64, Local } from "@likex/wasm-emitter";
-import { i32, i64 } from "@likex/wasm-emitter";
-import { CONTEXT, RFLAGS, SEGMENT_SLOT } from "../context.ts";
+import { f32, f64, i32, i64 } from "@likex/wasm-emitter";
+import { CONTEXT, FPU, RFLAGS, SEGMENT_SLOT } from "../context.ts";
 import { CONDITIONS, type Condition, FLAG_KIND, type FlagKind } from "../flags.ts";
 import type { Typed } from "../routines/operations.ts";
 import { STATUS } from "../status.ts";
 import type { MemoryAccess } from "./memory-access.ts";
+import type { Place } from "./place.ts";
 import { type Bits, type Value, type Width, widthOf } from "./width.ts";
+
+/** Types of values that instructions keep in locals. */
+export type ScalarType = "i32" | "i64" | "f32" | "f64" | "v128";
 
 /** Number of a record's register field. */
 export type Slot = 0 | 1 | 2;
@@ -42,6 +46,9 @@ export interface Probe {
   readonly host: Local<"i32">;
 }
 
+/** What is checked once: that SSE or x87 instructions may run, that MXCSR or the control word are the usual ones, that PE is set. */
+export type Fact = "sse" | "mxcsr" | "sticky" | "x87" | "x87Control" | "x87Masked";
+
 /** A common case: memory that is in the soft TLB, and conditions under which it is none. */
 export interface Attempt {
   readonly memory: MemoryAccess;
@@ -49,7 +56,17 @@ export interface Attempt {
 }
 
 /** What is known about the flags while code is written: what the last flag-setting instruction left, or nothing. */
-export interface KnownFlags {
+export type KnownFlags = ArithmeticFlags | ComparisonFlags;
+
+/** A comparison of two numbers that are ordered: of CF, ZF and PF. The others are 0. */
+export interface ComparisonFlags {
+  readonly kind: "ordered";
+  readonly below: I32;
+  readonly equal: I32;
+  readonly belowOrEqual: I32;
+}
+
+export interface ArithmeticFlags {
   readonly kind: Exclude<FlagKind, "explicit">;
   readonly width: Width;
   readonly result: Value;
@@ -104,14 +121,43 @@ export abstract class SemanticsBuilder {
   protected abstract writeSlot(slot: Slot, bits: Bits, value: Value): void;
   /** Address of the context, for routines. */
   abstract contextAddress(): I32;
-  /** Address of a register operand. */
-  abstract slotAddress(slot: Slot): I32;
+  /** A vector register operand, and the register with a number. */
+  abstract vectorSlot(slot: Slot): Place;
+  abstract vectorRegister(number: number): Place;
+  abstract mmxSlot(slot: Slot): Place;
+  /**
+   * Address at which `bytes` bytes of guest memory at a linear address are, by the soft TLB's tag for reading or writing. Where
+   * the soft TLB does not have them: the buffer in which they are instead, for `commit` to write.
+   */
+  abstract guestBytes(access: "read" | "write", linear: I64, bytes: number): I32;
+  abstract commitBytes(linear: I64, bytes: number, address: I32): void;
+  /** Whether an address that guestBytes gave is the buffer. */
+  abstract isBuffer(address: I32): I32;
   /** Number of an x87 stack register operand, 0..7. */
   abstract slotNumber(slot: Slot): I32;
   /** A function of src/routines. */
   abstract routine(name: string): FunctionReference;
-  /** Writes the body of an inline routine here, behind the context with these arguments; gives its i32. */
-  abstract insertRoutine(name: string, args: readonly Typed[]): I32;
+  /** Rare cases are left to other code, with nothing changed: only the common ones are written. */
+  abstract readonly leavesRareCases: boolean;
+  /** The last x87 instruction is this one (SDM Vol 1, 8.1.8). */
+  setX87Instruction(): void {
+    this.contextStore(FPU.instruction, 64, this.instructionPointer());
+  }
+
+  /** The flags of FCOMI and its like, of operands that are ordered: 1 below, 2 equal, 4 above. */
+  setRelationFlags(relation: I32): void {
+    const equal = i32.shl(i32.eq(relation, i32.const(2)), i32.const(Math.log2(RFLAGS.zf)));
+    this.setExplicitFlags(i32.or(i32.eq(relation, i32.const(1)), equal));
+  }
+
+  /** The quick routine of an x87 instruction, behind the context with these arguments: what it gives. */
+  abstract quickX87(name: string, args: readonly Typed[]): I32;
+  /** Writes a common case; where it gives up nothing has changed, and `otherwise` carries the instruction out. */
+  abstract usually(write: (giveUpIf: (condition: I32) => void) => void, otherwise: () => void): void;
+  /** Writes a check whose outcome no instruction of straight code changes but by `forget`: a back end may leave repetitions out. */
+  abstract once(fact: Fact, write: () => void): void;
+  abstract isKnown(fact: Fact): boolean;
+  abstract forget(fact: Fact): void;
   /** This instruction's own instruction pointer. */
   abstract instructionPointer(): I64;
   /** Low three bits of the opcode's first byte and the ModRM byte: what x87 keeps as the last opcode (SDM Vol 1, 8.1.9). */
@@ -166,14 +212,14 @@ export abstract class SemanticsBuilder {
   protected abstract readonly flagFunctions: FlagFunctions;
 
   /** Keeps a value in a local, so that it is computed once. */
-  let<T extends "i32" | "i64">(value: Expression<T>): Expression<T> {
+  let<T extends ScalarType>(value: Expression<T>): Expression<T> {
     if (value.opcode === 0x20 || value.immediate.kind === "i32" || value.immediate.kind === "i64") return value;
     const local = this.temporary(value.type);
     this.code.set(local, value);
     return this.code.get(local);
   }
 
-  abstract temporary<T extends "i32" | "i64">(type: T): Local<T>;
+  abstract temporary<T extends ScalarType>(type: T): Local<T>;
 
   read(position: number): Value {
     const operand = this.operand(position);
@@ -247,6 +293,13 @@ export abstract class SemanticsBuilder {
     this.storeFlags(i32.const(flagOperation("explicit", 8)), undefined, i64.extendU(kept));
   }
 
+  /** The flags of COMISD and its like, of operands that are ordered: CF, ZF and none else. */
+  setOrderedFlags(x: Expression<"f32" | "f64">, y: Expression<"f32" | "f64">): void {
+    const { lt, eq } = x.type === "f64" ? f64 : (f32 as unknown as typeof f64);
+    const [a, c] = [x as Expression<"f64">, y as Expression<"f64">];
+    this.setExplicitFlags(i32.or(lt(a, c), i32.shl(eq(a, c), i32.const(Math.log2(RFLAGS.zf)))));
+  }
+
   protected storeFlags(operation: I32, result: I64 | undefined, source: I64 | undefined): void {
     this.contextStore(CONTEXT.flagOperation, 32, operation);
     if (result !== undefined) this.contextStore(CONTEXT.flagResult, 64, result);
@@ -256,6 +309,7 @@ export abstract class SemanticsBuilder {
   carry(): I32 {
     const known = this.knownFlags;
     if (known !== undefined) {
+      if (known.kind === "ordered") return known.below;
       if (known.kind === "logic") return i32.const(0);
       if (known.kind === "add") return known.width.ltU(known.result, known.source);
       if (known.kind === "sub" && known.first !== undefined) return known.width.ltU(known.first, known.source);
@@ -282,6 +336,13 @@ export abstract class SemanticsBuilder {
   #evenCondition(number: number): I32 {
     const known = this.knownFlags;
     const name = CONDITIONS[number] as Condition;
+    if (known?.kind === "ordered") {
+      if (name === "e") return known.equal;
+      if (name === "b") return known.below;
+      if (name === "be") return known.belowOrEqual;
+      // Nothing but ZF, PF and CF can be set; LE is ZF then.
+      return name === "le" ? known.equal : i32.const(0);
+    }
     if (known !== undefined) {
       const { width, result, first, source, kind } = known;
       if (name === "e") return width.eqz(result);

@@ -1,14 +1,16 @@
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { checkVector, perform, sourceAddress } from "./vector-access.ts";
+import { checkVector, perform, register, source } from "./vector-access.ts";
 import { immediateOf } from "./vector-routines.ts";
 
 const routine = (name: string): SemanticsEntry => ({
   extension: true,
   write: (b) => {
     checkVector(b);
-    const source = sourceAddress(b, 1, "aligned");
+    const from = source(b, 1, "aligned");
+    const to = register(b, 0);
     const immediate = b.shape.operands.length > 2 ? [immediateOf(b, 2)] : [];
-    perform(b, name, sourceAddress(b, 0), source, ...immediate);
+    perform(b, name, to.address(), from.address(), ...immediate);
+    to.written();
   },
 });
 

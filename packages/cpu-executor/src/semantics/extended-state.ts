@@ -2,7 +2,7 @@ import { type I32, type I64, i32, i64, load } from "@likex/wasm-emitter";
 import { FPU } from "../context.ts";
 import type { SegmentAccess, SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { call, checkSse, checkWith, perform, probeAt, readAt, sourceAddress } from "./vector-access.ts";
+import { call, checkSse, checkWith, memorySource, perform, probeAt, readAt } from "./vector-access.ts";
 
 const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: true, write });
 
@@ -39,8 +39,7 @@ const fxsave = entry((b) => {
 
 /** Reads what is in memory into the buffer when it stands for memory. */
 function fillBuffer(b: SemanticsBuilder, address: I32, linear: I64, bytes: number): void {
-  const isBuffer = i32.eq(address, i32.add(b.contextAddress(), i32.const(FPU.buffer)));
-  b.code.if(isBuffer, () => {
+  b.code.if(b.isBuffer(address), () => {
     const read = call(b, "memory_read_slow", linear, i32.const(bytes));
     b.code.if(i32.eqz(read), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
   });
@@ -130,9 +129,11 @@ export const extendedState: SemanticsTable = {
   }),
   ldmxcsr: entry((b) => {
     checkSse(b);
-    const value = b.let(load.i32(sourceAddress(b, 0)));
+    const value = b.let(load.i32(memorySource(b, 0)));
     raiseOnReservedMxcsr(b, value);
     b.contextStore(FPU.mxcsr, 32, value);
+    b.forget("mxcsr");
+    b.forget("sticky");
   }),
   stmxcsr: entry((b) => {
     checkSse(b);

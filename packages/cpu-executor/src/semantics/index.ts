@@ -10,6 +10,9 @@ import { flagInstructions } from "./flag-instructions.ts";
 import { interrupts } from "./interrupts.ts";
 import { logical } from "./logic.ts";
 import { multiplication } from "./multiply.ts";
+import { packedFloats } from "./packed-float.ts";
+import { scalarConversions } from "./scalar-conversions.ts";
+import { scalarFloats } from "./scalar-float.ts";
 import { shifts } from "./shift.ts";
 import { stack } from "./stack.ts";
 import { strings } from "./string.ts";
@@ -43,7 +46,10 @@ export const SEMANTICS: SemanticsTable = {
   ...bmi,
   ...cryptography,
   ...extendedState,
+  ...packedFloats,
   ...packedIntegers,
+  ...scalarConversions,
+  ...scalarFloats,
   ...stringComparisons,
   ...vectorExtensions,
   ...vectorMoves,

@@ -1,7 +1,7 @@
 import type { FunctionBuilder, FunctionReference, I32, I64, Local, ModuleBuilder } from "@likex/wasm-emitter";
 import { i32, i64, load } from "@likex/wasm-emitter";
 import { CONTEXT, TLB } from "../context.ts";
-import type { Probe, SemanticsBuilder } from "./builder.ts";
+import type { Probe, ScalarType, SemanticsBuilder } from "./builder.ts";
 import type { Value, Width } from "./width.ts";
 
 /** The slow memory path: functions of (context, bytes, linear low, linear high) that return a STATUS, or 0 when done. */
@@ -193,14 +193,14 @@ export class CallingAccess implements MemoryAccess {
 /** Locals that are handed out again for each instruction. */
 export class LocalPool {
   readonly #code: FunctionBuilder;
-  readonly #locals: { readonly i32: Local<"i32">[]; readonly i64: Local<"i64">[] } = { i32: [], i64: [] };
-  readonly #used = { i32: 0, i64: 0 };
+  readonly #locals: { readonly [T in ScalarType]: Local<T>[] } = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  readonly #used = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
 
   constructor(code: FunctionBuilder) {
     this.#code = code;
   }
 
-  take<T extends "i32" | "i64">(type: T): Local<T> {
+  take<T extends ScalarType>(type: T): Local<T> {
     const list = this.#locals[type] as unknown as Local<T>[];
     const position = this.#used[type]++;
     const existing = list[position];
@@ -211,7 +211,6 @@ export class LocalPool {
   }
 
   reset(): void {
-    this.#used.i32 = 0;
-    this.#used.i64 = 0;
+    for (const type of Object.keys(this.#used) as ScalarType[]) this.#used[type] = 0;
   }
 }

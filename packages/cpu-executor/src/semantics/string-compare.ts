@@ -1,7 +1,7 @@
 import { type I32, type I64, i64 } from "@likex/wasm-emitter";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { checkVector, perform, sourceAddress } from "./vector-access.ts";
+import { checkVector, perform, register, source } from "./vector-access.ts";
 import { immediateOf } from "./vector-routines.ts";
 
 const ACCUMULATOR = 0;
@@ -20,8 +20,8 @@ const compare = (lengths: "explicit" | "explicit64" | "implicit", output: "index
     checkVector(b);
     const imm = b.let(immediateOf(b, 2));
     // These may be unaligned (SDM Vol 2, 4.1.1).
-    const second = sourceAddress(b, 1);
-    const first = sourceAddress(b, 0);
+    const second = source(b, 1).address();
+    const first = register(b, 0).address();
     const length = (address: I32, register: number): I32 =>
       lengths === "implicit"
         ? b.let(b.code.call("i32", b.routine("string_implicit"), address, imm))

@@ -1,8 +1,8 @@
-import { type Expression, type I32, type I64, i32, load } from "@likex/wasm-emitter";
-import { FPU, TLB } from "../context.ts";
+import { type Expression, type I32, type I64, i32 } from "@likex/wasm-emitter";
+import { FPU } from "../context.ts";
 import { STATUS } from "../status.ts";
-import type { Operand, SegmentAccess, SemanticsBuilder } from "./builder.ts";
-import { entryOf, hostOf } from "./memory-access.ts";
+import type { SegmentAccess, SemanticsBuilder } from "./builder.ts";
+import { MemoryPlace, type Place } from "./place.ts";
 
 /** Whether a memory operand of 16 bytes must be aligned: most must (SDM Vol 1, 4.1.1). */
 export type Alignment = "aligned" | "unaligned";
@@ -33,68 +33,66 @@ function alignedLinear(b: SemanticsBuilder, bytes: number, alignment: number, ac
   return linear;
 }
 
-const bytesOf = (operand: Operand & { readonly kind: "memory" }): number => operand.bytes ?? operand.bits / 8;
-
-/** Address of the bytes of an operand that is read. */
-export function sourceAddress(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): I32 {
+/** An operand that is a register, whatever is done with it. */
+export function register(b: SemanticsBuilder, position: number): Place {
   const operand = b.operand(position);
-  if (operand.kind === "vector" || operand.kind === "mmx") return b.let(b.slotAddress(operand.slot));
-  if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} has no address`);
-  const bytes = bytesOf(operand);
-  const linear = alignedLinear(b, bytes, alignment === "aligned" && bytes === 16 ? 16 : 1, "read");
-  return readAt(b, linear, bytes);
+  if (operand.kind === "vector") return b.vectorSlot(operand.slot);
+  if (operand.kind === "mmx") return b.mmxSlot(operand.slot);
+  throw new RangeError(`${b.shape.mnemonic}: operand ${position} is no vector register`);
+}
+
+/** An operand that is read. */
+export function source(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): Place {
+  if (b.operand(position).kind !== "memory") return register(b, position);
+  return new MemoryPlace(b.code, memorySource(b, position, alignment));
+}
+
+/** Address of the bytes of a memory operand that is read. */
+export function memorySource(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): I32 {
+  const bytes = memoryBytes(b, position);
+  return readAt(b, alignedLinear(b, bytes, alignment === "aligned" && bytes === 16 ? 16 : 1, "read"), bytes);
+}
+
+function memoryBytes(b: SemanticsBuilder, position: number): number {
+  const operand = b.operand(position);
+  if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} is not in memory`);
+  return operand.bytes ?? operand.bits / 8;
 }
 
 /** Address at which the bytes of guest memory at a linear address can be read. */
-export function readAt(b: SemanticsBuilder, linear: I64, bytes: number): I32 {
-  return hostAddress(b, TLB.read, "memory_read_slow", linear, bytes);
-}
-
-/** Where the soft TLB has the bytes, else where the slow routine puts them; stops when that fails. */
-function hostAddress(b: SemanticsBuilder, tag: number, slow: string, linear: I64, bytes: number): I32 {
-  const at = entryOf(b, tag, bytes, linear);
-  const address = b.temporary("i32");
-  b.code.if(
-    at.miss,
-    () => {
-      b.code.set(address, call(b, slow, linear, i32.const(bytes)));
-      b.code.if(i32.eqz(b.code.get(address)), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
-    },
-    () => b.code.set(address, hostOf(at)),
-  );
-  return b.code.get(address);
-}
+export const readAt = (b: SemanticsBuilder, linear: I64, bytes: number): I32 => b.guestBytes("read", linear, bytes);
 
 /** A place for a result: nothing fails after this but device memory, before anything else has changed, in `commit`. */
 export interface Target {
+  readonly place: Place;
+  readonly commit: () => void;
+}
+
+export function target(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): Target {
+  if (b.operand(position).kind !== "memory") return { place: register(b, position), commit: () => {} };
+  const { address, commit } = memoryTarget(b, position, alignment);
+  return { place: new MemoryPlace(b.code, address), commit };
+}
+
+export interface MemoryTarget {
   readonly address: I32;
   readonly commit: () => void;
 }
 
-export function targetAddress(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): Target {
-  const operand = b.operand(position);
-  if (operand.kind === "vector" || operand.kind === "mmx")
-    return { address: b.let(b.slotAddress(operand.slot)), commit: () => {} };
-  if (operand.kind !== "memory") throw new RangeError(`${b.shape.mnemonic}: operand ${position} has no address`);
-  const bytes = bytesOf(operand);
+export function memoryTarget(b: SemanticsBuilder, position: number, alignment: Alignment = "unaligned"): MemoryTarget {
+  const bytes = memoryBytes(b, position);
   const linear = alignedLinear(b, bytes, alignment === "aligned" && bytes === 16 ? 16 : 1, "write");
   return probeAt(b, linear, bytes);
 }
 
-export function probeAt(b: SemanticsBuilder, linear: I64, bytes: number): Target {
-  const address = hostAddress(b, TLB.write, "memory_probe_slow", linear, bytes);
-  return {
-    address,
-    commit: () => {
-      const status = b.let(call(b, "memory_commit", linear, i32.const(bytes), address));
-      b.code.if(status, () => b.fail(status));
-    },
-  };
+export function probeAt(b: SemanticsBuilder, linear: I64, bytes: number): MemoryTarget {
+  const address = b.guestBytes("write", linear, bytes);
+  return { address, commit: () => b.commitBytes(linear, bytes, address) };
 }
 
 /** An MMX register holds a value: the exponent part of the x87 register under it becomes all ones (SDM Vol 1, 9.6.2). */
-export function markMmx(b: SemanticsBuilder, address: I32): void {
-  b.code.store("i32to16", address, i32.const(0xffff), 8);
+export function markMmx(b: SemanticsBuilder, place: Place): void {
+  b.code.store("i32to16", place.address(), i32.const(0xffff), 8);
 }
 
 /** Whether the instruction works on MMX registers, judged by its operands. */
@@ -102,8 +100,10 @@ export const isMmx = (b: SemanticsBuilder): boolean => b.shape.operands.some((op
 
 /** Raises what CR0 and CR4 make of SSE instructions. */
 export function checkSse(b: SemanticsBuilder): void {
-  const vector = b.let(b.contextLoad(FPU.sseFault, 32) as I32);
-  b.code.if(vector, () => b.stop(STATUS.exception, vector));
+  b.once("sse", () => {
+    const vector = b.let(b.contextLoad(FPU.sseFault, 32) as I32);
+    b.code.if(vector, () => b.stop(STATUS.exception, vector));
+  });
 }
 
 /** Checks that come before an MMX or SSE instruction; an MMX one that has no memory operand left to fail enters MMX state. */

@@ -1,11 +1,15 @@
-import { type I32, load, type V128, type VectorUnary, v128 } from "@likex/wasm-emitter";
+import { load, type V128, type VectorUnary, v128 } from "@likex/wasm-emitter";
+import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { checkVector, sourceAddress } from "./vector-access.ts";
+import { checkVector, memorySource, register, source } from "./vector-access.ts";
 
 /** The source's low bytes as a vector; the others are not used. */
-function loadLow(address: I32, bytes: 2 | 4 | 8): V128 {
+function lowBytes(b: SemanticsBuilder, bytes: 2 | 4 | 8): V128 {
+  // In memory there may be nothing behind them.
+  if (b.operand(1).kind !== "memory") return source(b, 1).vector();
+  const address = memorySource(b, 1);
   if (bytes === 8) return v128.load64(address);
-  return bytes === 4 ? v128.splat("i32x4_splat", load.i32(address)) : v128.splat("i16x8_splat", load.u16(address));
+  return bytes === 4 ? v128.load32(address) : v128.splat("i16x8_splat", load.u16(address));
 }
 
 const STEPS: readonly VectorUnary[] = [
@@ -21,9 +25,9 @@ function extend(from: number, to: number, sign: "s" | "u"): SemanticsEntry {
     extension: true,
     write: (b) => {
       checkVector(b);
-      let value = loadLow(sourceAddress(b, 1), bytes);
+      let value = lowBytes(b, bytes);
       for (const step of STEPS.slice(from, to)) value = v128.unary(step.replace(/s$/, sign) as VectorUnary, value);
-      b.code.store("v128", sourceAddress(b, 0), value);
+      register(b, 0).setVector(value);
     },
   };
 }

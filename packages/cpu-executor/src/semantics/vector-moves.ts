@@ -1,6 +1,7 @@
-import { type I32, type I64, i32, i64, load, v128 } from "@likex/wasm-emitter";
+import { type I64, i32, load, v128 } from "@likex/wasm-emitter";
 import { FPU } from "../context.ts";
 import type { SemanticsBuilder } from "./builder.ts";
+import type { Lane, Place } from "./place.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
 import {
   type Alignment,
@@ -12,11 +13,14 @@ import {
   markMmx,
   perform,
   probeAt,
-  sourceAddress,
-  targetAddress,
+  register,
+  source,
+  target,
 } from "./vector-access.ts";
 
 const kindOf = (b: SemanticsBuilder, position: number): string => b.operand(position).kind;
+
+const LANES: readonly Lane[] = ["s", "d"];
 
 const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: true, write });
 
@@ -24,10 +28,12 @@ const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: 
 const whole = (alignment: Alignment): SemanticsEntry =>
   entry((b) => {
     checkVector(b);
-    const source = sourceAddress(b, 1, alignment);
-    const target = targetAddress(b, 0, alignment);
-    b.code.store("v128", target.address, v128.load(source));
-    target.commit();
+    const from = source(b, 1, alignment);
+    const { place, commit } = target(b, 0, alignment);
+    const known = LANES.filter((lane) => from.isUsual(lane));
+    place.setVector(from.vector());
+    for (const lane of known) place.setUsual(lane);
+    commit();
   });
 
 /** A store of an MMX register that faults has cleared TOP; MASKMOVQ has set the tags too. Seen on Intel's processors. */
@@ -38,30 +44,35 @@ function clearTop(b: SemanticsBuilder): void {
 /** Non-temporal stores and loads of MMX and SSE registers, and MOVQ of MMX registers. */
 function quadword(b: SemanticsBuilder): void {
   if (kindOf(b, 0) === "memory") clearTop(b);
-  const source = sourceAddress(b, 1);
-  const target = targetAddress(b, 0);
-  const value = b.let(load.i64(source));
+  const from = source(b, 1);
+  const { place, commit } = target(b, 0);
+  const value = b.let(from.i64());
   enterMmx(b);
-  b.code.store("i64", target.address, value);
-  if (kindOf(b, 0) === "mmx") markMmx(b, target.address);
-  target.commit();
+  place.setI64(value);
+  if (kindOf(b, 0) === "mmx") markMmx(b, place);
+  commit();
 }
 
 /** MOVSS and MOVSD: between registers the upper part stays, from memory it becomes 0. */
 const scalar = (bytes: 4 | 8): SemanticsEntry =>
   entry((b) => {
     checkVector(b);
-    const source = sourceAddress(b, 1);
-    const target = targetAddress(b, 0);
-    const value = b.let(bytes === 8 ? load.i64(source) : load.u32to64(source));
-    if (kindOf(b, 1) === "memory") storeWide(b, target.address, value);
-    else b.code.store(bytes === 8 ? "i64" : "i64to32", target.address, value);
-    target.commit();
+    const lane = bytes === 8 ? "d" : "s";
+    const from = source(b, 1);
+    const { place, commit } = target(b, 0);
+    if (kindOf(b, 1) === "memory") place.setVector(bytes === 8 ? from.low() : v128.load32(from.address()));
+    else {
+      const isUsual = from.isUsual(lane);
+      if (bytes === 8) place.setF64(from.f64());
+      else place.setF32(from.f32());
+      if (isUsual) place.setUsual(lane);
+    }
+    commit();
   });
 
-function storeWide(b: SemanticsBuilder, address: I32, low: I64): void {
-  b.code.store("i64", address, low);
-  b.code.store("i64", address, i64.const(0), 8);
+/** Eight bytes and zeros above them. */
+function setWide(place: Place, low: I64): void {
+  place.setVector(v128.withLane64(v128.constant(0n, 0n), 0, low));
 }
 
 /** Eight bytes between half of a register and memory or half of another register. */
@@ -69,11 +80,11 @@ const half = (registerHalf: 0 | 8, otherHalf: 0 | 8): SemanticsEntry =>
   entry((b) => {
     checkVector(b);
     const store = kindOf(b, 0) === "memory";
-    const source = sourceAddress(b, 1);
-    const target = targetAddress(b, 0);
-    const from = store ? registerHalf : kindOf(b, 1) === "memory" ? 0 : otherHalf;
-    b.code.store("i64", target.address, load.i64(source, from), store ? 0 : registerHalf);
-    target.commit();
+    const from = source(b, 1);
+    const { place, commit } = target(b, 0);
+    const half = store ? registerHalf : kindOf(b, 1) === "memory" ? 0 : otherHalf;
+    place.setI64(from.i64(half), store ? 0 : registerHalf);
+    commit();
   });
 
 /** MOVD and MOVQ: between vector or MMX registers, memory and general registers. */
@@ -84,21 +95,21 @@ const doublewordOrQuadword: SemanticsEntry = entry((b) => {
   const isVector = (kind: string): boolean => kind === "vector" || kind === "mmx";
   if (isVector(from) && isVector(to)) {
     if (isMmx(b)) quadword(b);
-    else storeWide(b, sourceAddress(b, 0), load.i64(sourceAddress(b, 1)));
+    else register(b, 0).setVector(source(b, 1).low());
   } else if (isVector(to)) {
     const width = b.widthOfOperand(1);
     const value = b.let(width.zeroExtend64(b.read(1)));
-    const target = sourceAddress(b, 0);
+    const place = register(b, 0);
     enterMmx(b);
     if (to === "mmx") {
-      b.code.store("i64", target, value);
-      markMmx(b, target);
-    } else storeWide(b, target, value);
+      place.setI64(value);
+      markMmx(b, place);
+    } else setWide(place, value);
   } else {
     const width = b.widthOfOperand(0);
     clearTop(b);
-    const source = sourceAddress(b, 1);
-    b.write(0, b.let(width.load(source)));
+    const place = register(b, 1);
+    b.write(0, b.let(width.bits === 64 ? place.i64() : place.i32()));
     enterMmx(b);
   }
 });
@@ -107,9 +118,9 @@ const doublewordOrQuadword: SemanticsEntry = entry((b) => {
 const mask = (lane: "i8x16_bitmask" | "i32x4_bitmask" | "i64x2_bitmask"): SemanticsEntry =>
   entry((b) => {
     checkVector(b);
-    const source = sourceAddress(b, 1);
+    const from = register(b, 1);
     enterMmx(b);
-    const bits = v128.test(lane, isMmx(b) ? v128.load64(source) : v128.load(source));
+    const bits = v128.test(lane, isMmx(b) ? from.low() : from.vector());
     b.write(0, b.widthOfOperand(0).from32(bits));
   });
 
@@ -118,19 +129,18 @@ const maskedMove: SemanticsEntry = entry((b) => {
   checkVector(b);
   enterMmx(b);
   const bytes = isMmx(b) ? 8 : 16;
-  const value = sourceAddress(b, 0);
-  const mask = sourceAddress(b, 1);
+  const value = register(b, 0).address();
+  const mask = register(b, 1).address();
   const linear = b.let(b.operandLinear(b.let(b.addressTruncate(b.readRegister(7, 64) as I64)), bytes, "write"));
-  const target = probeAt(b, linear, bytes);
-  const isCopy = i32.eq(target.address, i32.add(b.contextAddress(), i32.const(FPU.buffer)));
-  b.code.if(isCopy, () => {
+  const { address, commit } = probeAt(b, linear, bytes);
+  b.code.if(b.isBuffer(address), () => {
     const status = b.let(
       b.code.call("i32", b.routine("memory_read_slow"), b.contextAddress(), linear, i32.const(bytes)),
     );
     b.code.if(i32.eqz(status), () => b.fail(load.i32(b.contextAddress(), FPU.accessStatus)));
   });
-  perform(b, "masked_store", target.address, value, mask, i32.const(bytes));
-  target.commit();
+  perform(b, "masked_store", address, value, mask, i32.const(bytes));
+  commit();
 });
 
 const MMX_AND_BACK: SemanticsTable = {
@@ -138,15 +148,15 @@ const MMX_AND_BACK: SemanticsTable = {
     checkSse(b);
     checkVector(b);
     enterMmx(b);
-    storeWide(b, sourceAddress(b, 0), load.i64(sourceAddress(b, 1)));
+    register(b, 0).setVector(register(b, 1).low());
   }),
   movdq2q: entry((b) => {
     checkSse(b);
     checkVector(b);
     enterMmx(b);
-    const target = sourceAddress(b, 0);
-    b.code.store("i64", target, load.i64(sourceAddress(b, 1)));
-    markMmx(b, target);
+    const place = register(b, 0);
+    place.setI64(register(b, 1).i64());
+    markMmx(b, place);
   }),
   movntq: entry((b) => {
     checkVector(b);
@@ -183,8 +193,8 @@ export const vectorMoves: SemanticsTable = {
   movq: doublewordOrQuadword,
   movddup: entry((b) => {
     checkVector(b);
-    const value = b.let(load.i64(sourceAddress(b, 1)));
-    b.code.store("v128", sourceAddress(b, 0), v128.splat64(value));
+    const from = source(b, 1);
+    register(b, 0).setVector(v128.splat64(from.i64()));
   }),
   movmskps: mask("i32x4_bitmask"),
   movmskpd: mask("i64x2_bitmask"),

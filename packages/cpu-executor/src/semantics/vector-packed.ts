@@ -1,7 +1,8 @@
-import { type I32, i32, load, type V128, type VectorBinary, type VectorUnary, v128 } from "@likex/wasm-emitter";
+import { i32, type V128, type VectorBinary, type VectorUnary, v128 } from "@likex/wasm-emitter";
 import type { SemanticsBuilder } from "./builder.ts";
+import type { Place } from "./place.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { checkVector, enterMmx, isMmx, markMmx, sourceAddress } from "./vector-access.ts";
+import { checkVector, enterMmx, isMmx, markMmx, register, source } from "./vector-access.ts";
 
 /** Bytes of the registers that an operation is written for: MMX ones are the low half of a vector. */
 type Bytes = 8 | 16;
@@ -13,29 +14,28 @@ export function packed(operation: Packed): SemanticsEntry {
     extension: true,
     write: (b) => {
       checkVector(b);
-      const source = sourceAddress(b, 1, "aligned");
-      const target = sourceAddress(b, 0);
+      const from = source(b, 1, "aligned");
+      const to = register(b, 0);
       enterMmx(b);
-      storeVector(b, target, operation(loadVector(b, target), loadSource(b, source), isMmx(b) ? 8 : 16));
+      setVector(b, to, operation(vectorOf(b, to), sourceVector(b, from), isMmx(b) ? 8 : 16));
     },
   };
 }
 
 /** PUNPCKL of MMX registers reads four bytes of memory only. */
-function loadSource(b: SemanticsBuilder, address: I32): V128 {
+function sourceVector(b: SemanticsBuilder, place: Place): V128 {
   const operand = b.operand(1);
   const isShort = operand.kind === "memory" && operand.bits === 32;
-  return isShort ? v128.splat("i32x4_splat", load.i32(address)) : loadVector(b, address);
+  return isShort ? v128.splat("i32x4_splat", place.i32()) : vectorOf(b, place);
 }
 
-export const loadVector = (b: SemanticsBuilder, address: I32): V128 =>
-  isMmx(b) ? v128.load64(address) : v128.load(address);
+export const vectorOf = (b: SemanticsBuilder, place: Place): V128 => (isMmx(b) ? place.low() : place.vector());
 
-export function storeVector(b: SemanticsBuilder, address: I32, value: V128): void {
+export function setVector(b: SemanticsBuilder, place: Place, value: V128): void {
   if (isMmx(b)) {
-    b.code.store("i64", address, v128.low64(value));
-    markMmx(b, address);
-  } else b.code.store("v128", address, value);
+    place.setI64(v128.low64(value));
+    markMmx(b, place);
+  } else place.setVector(value);
 }
 
 const direct = (name: VectorBinary): SemanticsEntry => packed((a, b) => v128.binary(name, a, b));
@@ -150,6 +150,18 @@ const shuffleBytes = packed((a, b, bytes) =>
 
 const moved = (positions: readonly number[]): SemanticsEntry => packed((a, b) => v128.shuffle(a, b, positions));
 
+/** PBLENDVB and its like: lanes of the source where those of XMM0 are negative. */
+const variableBlend = (greater: VectorBinary): SemanticsEntry => ({
+  extension: true,
+  write: (b) => {
+    checkVector(b);
+    const from = source(b, 1, "aligned");
+    const to = register(b, 0);
+    const mask = v128.binary(greater, v128.constant(0n, 0n), b.vectorRegister(0).vector());
+    to.setVector(v128.bitselect(from.vector(), to.vector(), mask));
+  },
+});
+
 const BITWISE: SemanticsTable = Object.fromEntries(
   [
     ["pand", direct("and")],
@@ -235,6 +247,9 @@ export const packedIntegers: SemanticsTable = {
   phsubw: horizontal("i16x8_sub", 2),
   phsubd: horizontal("i32x4_sub", 4),
   phsubsw: horizontal("i16x8_sub_sat_s", 2),
+  pblendvb: variableBlend("i8x16_gt_s"),
+  blendvps: variableBlend("i32x4_gt_s"),
+  blendvpd: variableBlend("i64x2_gt_s"),
   pshufb: shuffleBytes,
   psignb: sign(8),
   psignw: sign(16),

@@ -2,7 +2,8 @@ import { type I32, i32, load } from "@likex/wasm-emitter";
 import { CONTEXT, FPU, RFLAGS } from "../context.ts";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { call, checkWith, perform, probeAt, readAt, sourceAddress } from "./vector-access.ts";
+import { call, checkWith, memorySource, perform, probeAt, readAt } from "./vector-access.ts";
+import { checkX87 } from "./x87.ts";
 
 const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: true, write });
 
@@ -62,11 +63,16 @@ export const x87Control: SemanticsTable = {
   fndisi: control(() => {}),
   fnsetpm: control(() => {}),
   fwait: entry((b) => checkWith(b, "wait_check")),
-  fldcw: waiting((b) => {
-    perform(b, "x87_set_control", load.u16(sourceAddress(b, 0)));
+  fldcw: entry((b) => {
+    checkX87(b);
+    const value = load.u16(memorySource(b, 0));
+    if (b.leavesRareCases) b.quickX87("x87_quick_control", [value]);
+    else perform(b, "x87_set_control", value);
   }),
   fnstcw: control((b) => b.write(0, b.let(b.contextLoad(FPU.control, 16)))),
-  fnstsw: control((b) => b.write(0, b.let(call(b, "x87_status")))),
+  fnstsw: control((b) =>
+    b.write(0, b.let(b.leavesRareCases ? b.quickX87("x87_quick_status", []) : call(b, "x87_status"))),
+  ),
   fnstenv: storeImage(0),
   fldenv: loadImage(0),
   fnsave: storeImage(REGISTERS_BYTES),

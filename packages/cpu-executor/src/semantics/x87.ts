@@ -3,7 +3,7 @@ import { FPU } from "../context.ts";
 import type { Typed } from "../routines/operations.ts";
 import type { SemanticsBuilder } from "./builder.ts";
 import type { SemanticsEntry, SemanticsTable } from "./table.ts";
-import { call, checkWith, perform, sourceAddress, targetAddress } from "./vector-access.ts";
+import { call, checkWith, memorySource, memoryTarget, perform } from "./vector-access.ts";
 
 const entry = (write: SemanticsEntry["write"]): SemanticsEntry => ({ extension: true, write });
 
@@ -12,8 +12,8 @@ const x87 = (write: (b: SemanticsBuilder, begin: () => void) => void): Semantics
   entry((b) => {
     checkX87(b);
     write(b, () => {
-      rememberInstruction(b);
-      rememberDetails(b);
+      b.setX87Instruction();
+      if (!b.leavesRareCases) rememberDetails(b);
     });
   });
 
@@ -22,30 +22,23 @@ const CR0_EM_TS = 12;
 const STATUS_ES = 0x80;
 
 /** What x87_check looks at, without a call when there is nothing. */
-function checkX87(b: SemanticsBuilder): void {
-  const cr0 = i32.and(b.contextLoad(FPU.cr0, 32) as I32, i32.const(CR0_EM_TS));
-  const pending = i32.and(b.contextLoad(FPU.status, 32) as I32, i32.const(STATUS_ES));
-  b.code.if(i32.or(cr0, pending), () => checkWith(b, "x87_check"));
+export function checkX87(b: SemanticsBuilder): void {
+  b.once("x87", () => {
+    const cr0 = i32.and(b.contextLoad(FPU.cr0, 32) as I32, i32.const(CR0_EM_TS));
+    const pending = i32.and(b.contextLoad(FPU.status, 32) as I32, i32.const(STATUS_ES));
+    b.code.if(i32.or(cr0, pending), () => checkWith(b, "x87_check"));
+  });
 }
-
-/** Quick routines that are written into their handlers: a call costs as much as they do. */
-const INLINE: ReadonlySet<string> = new Set(
-  ["load_st", "store_st", "exchange", "sign"].map((name) => `x87_quick_${name}`),
-);
 
 /** The quick routine if it applies, else the general one. */
 function quickly(b: SemanticsBuilder, quick: string, args: readonly Typed[], general: () => void): void {
-  rememberInstruction(b);
-  const done = INLINE.has(quick) ? b.insertRoutine(quick, args) : call(b, quick, ...args);
+  b.setX87Instruction();
+  const done = b.quickX87(quick, args);
+  if (b.leavesRareCases) return;
   b.code.if(i32.eqz(done), () => {
     rememberDetails(b);
     general();
   });
-}
-
-/** Instruction pointer (SDM Vol 1, 8.1.8). */
-function rememberInstruction(b: SemanticsBuilder): void {
-  b.contextStore(FPU.instruction, 64, b.instructionPointer());
 }
 
 /** Opcode and data pointer, which count only if an exception is raised; none is found yet. */
@@ -72,7 +65,7 @@ const memoryBits = (b: SemanticsBuilder): number => {
 
 /** An integer in memory, sign-extended. */
 function integerSource(b: SemanticsBuilder): I64 {
-  const address = sourceAddress(b, 0);
+  const address = memorySource(b, 0);
   const bits = memoryBits(b);
   if (bits === 64) return b.let(load.i64(address));
   return b.let(i64.extendS(bits === 32 ? load.i32(address) : load.s16(address)));
@@ -92,7 +85,7 @@ const arithmetic = ({ op, reversed, quick, how }: Operation, pop: 0 | 1): Semant
     const first = how.map((value) => i32.const(value));
     const general = [i32.const(op), i32.const(reversed)];
     if (b.operand(0).kind === "memory") {
-      const address = sourceAddress(b, 0);
+      const address = memorySource(b, 0);
       const size = memoryBits(b) === 32 ? "single" : "double";
       const slow = (): void => perform(b, `x87_operate_${size}`, ...general, address);
       quickly(b, `x87_quick_${quick}_${size}`, [...first, address], slow);
@@ -135,7 +128,7 @@ const compare = (quiet: 0 | 1, pops: 0 | 1 | 2): SemanticsEntry =>
   x87((b) => {
     if (b.shape.operands[0]?.kind === "memory") {
       const size = memoryBits(b) === 32 ? "single" : "double";
-      const args = [sourceAddress(b, 0), i32.const(pops)];
+      const args = [memorySource(b, 0), i32.const(pops)];
       quickly(b, `x87_quick_compare_${size}`, args, () => perform(b, `x87_compare_${size}`, ...args));
       return;
     }
@@ -155,8 +148,13 @@ const compareInteger = (pops: 0 | 1): SemanticsEntry =>
 const compareFlags = (quiet: 0 | 1, pop: 0 | 1): SemanticsEntry =>
   x87((b) => {
     const flags = b.temporary("i32");
-    rememberInstruction(b);
-    b.code.set(flags, call(b, "x87_quick_compare_flags", stackNumber(b, 1), i32.const(pop)));
+    b.setX87Instruction();
+    const quick = b.quickX87("x87_quick_compare_flags", [stackNumber(b, 1), i32.const(pop)]);
+    if (b.leavesRareCases) {
+      b.setRelationFlags(quick);
+      return;
+    }
+    b.code.set(flags, quick);
     b.code.if(i32.ltS(b.code.get(flags), i32.const(0)), () => {
       rememberDetails(b);
       const args = [stackNumber(b, 1), i32.const(quiet), i32.const(pop)];
@@ -171,7 +169,7 @@ const load80 = x87((b) => {
     quickly(b, "x87_quick_load_st", [number], () => perform(b, "x87_load_st", number));
     return;
   }
-  const address = sourceAddress(b, 0);
+  const address = memorySource(b, 0);
   const bits = memoryBits(b);
   const kind = bits === 32 ? "single" : bits === 64 ? "double" : "extended";
   quickly(b, `x87_quick_load_${kind}`, [address], () => perform(b, `x87_load_${kind}`, address));
@@ -188,6 +186,10 @@ const ALL_MASKED = 0x3f;
 
 /** Converts, writes unless an exception forbids it, then changes the stack. Memory that is not written cannot fault either. */
 function storeMemory(b: SemanticsBuilder, store: MemoryStore): void {
+  if (b.leavesRareCases) {
+    storeUsually(b, store);
+    return;
+  }
   const stored = b.temporary("i32");
   b.code.set(stored, i32.const(0));
   if (store.kind !== "decimal") {
@@ -198,14 +200,20 @@ function storeMemory(b: SemanticsBuilder, store: MemoryStore): void {
   b.code.if(i32.eqz(b.code.get(stored)), () => storeGenerally(b, store));
 }
 
+function storeUsually(b: SemanticsBuilder, { kind, pop, more }: MemoryStore): void {
+  const { address } = memoryTarget(b, 0);
+  b.setX87Instruction();
+  b.quickX87(`x87_quick_store_${kind}`, [address, ...[...more, pop].map((value) => i32.const(value))]);
+}
+
 function storeQuickly(b: SemanticsBuilder, { kind, pop, more }: MemoryStore, stored: Local<"i32">): void {
-  const target = targetAddress(b, 0);
+  const target = memoryTarget(b, 0);
   const args = [target.address, ...more.map((value) => i32.const(value)), i32.const(pop)];
   // A buffer is written to device memory later, which may refuse.
-  const direct = i32.ne(target.address, i32.add(b.contextAddress(), i32.const(FPU.buffer)));
+  const direct = i32.eqz(b.isBuffer(target.address));
   b.code.if(direct, () => {
-    b.code.set(stored, call(b, `x87_quick_store_${kind}`, ...args));
-    rememberInstruction(b);
+    b.code.set(stored, b.quickX87(`x87_quick_store_${kind}`, args));
+    b.setX87Instruction();
   });
 }
 
@@ -213,11 +221,11 @@ function storeGenerally(b: SemanticsBuilder, { kind, pop, more }: MemoryStore): 
   const value = b.let(i32.add(b.contextAddress(), i32.const(FPU.operand)));
   rememberDetails(b);
   b.code.if(call(b, `x87_store_${kind}`, value, ...more.map((n) => i32.const(n))), () => {
-    const target = targetAddress(b, 0);
+    const target = memoryTarget(b, 0);
     perform(b, "copy_operand", target.address, value, i32.const(memoryBits(b) / 8));
     target.commit();
   });
-  rememberInstruction(b);
+  b.setX87Instruction();
   perform(b, "x87_stored", i32.const(pop));
 }
 
@@ -263,6 +271,10 @@ const ONLY_UP = 0b0100;
 const moveIf = (condition: number): SemanticsEntry =>
   x87((b, begin) => {
     begin();
+    if (b.leavesRareCases) {
+      b.quickX87("x87_quick_move", [stackNumber(b, 1), b.let(b.condition(condition))]);
+      return;
+    }
     perform(b, "x87_move_if", stackNumber(b, 1), b.let(b.condition(condition)));
   });
 
@@ -303,7 +315,7 @@ export const x87Instructions: SemanticsTable = {
   fistp: storeInteger(1, 4),
   fisttp: storeInteger(1, 3),
   fbld: x87((b, begin) => {
-    const address = sourceAddress(b, 0);
+    const address = memorySource(b, 0);
     begin();
     perform(b, "x87_load_decimal", address);
   }),
@@ -321,7 +333,11 @@ export const x87Instructions: SemanticsTable = {
   }),
   fchs: sign(0xffff, SIGN),
   fabs: sign(0x7fff, 0),
-  ftst: plain("x87_test"),
+  ftst: x87((b, begin) => {
+    begin();
+    if (b.leavesRareCases) b.quickX87("x87_quick_compare_zero", []);
+    else perform(b, "x87_test");
+  }),
   fxam: plain("x87_examine"),
   fsqrt: plain("x87_sqrt"),
   frndint: plain("x87_round"),

@@ -1,7 +1,7 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { type Cpu, RFLAGS } from "../../src/index.ts";
+import { PROGRAM } from "./assembler.ts";
 import type { Random } from "./random.ts";
-import { PROGRAM } from "./random-program.ts";
 import type { FlatMmu } from "./real-mode.ts";
 
 /** Descriptor tables and the interrupt handler, behind the program's data. */

@@ -1,12 +1,33 @@
 import { HostMemory } from "@likex/host-memory";
 import { Cpu, SEGMENT, STOP } from "../../src/index.ts";
 import { createJit, type JitOptions } from "../../src/jit/index.ts";
+import { PROGRAM } from "./assembler.ts";
+import { borderState, fillWithBorders } from "./float-borders.ts";
 import { prepareEvents, randomEvent } from "./lockstep-events.ts";
 import type { Random } from "./random.ts";
-import { PROGRAM, randomProgram } from "./random-program.ts";
+import { type Mixture, randomProgram } from "./random-program.ts";
 import { FlatMmu } from "./real-mode.ts";
 
 const MEGABYTE = 1 << 20;
+const CR4_OSFXSR_OSXMMEXCPT = 0x600;
+
+/** Data of a program repeats after so many bytes. */
+const NUMBERS_BYTES = 0x200;
+
+/** Half of the programs have no vectors and no x87; the others have them with different weights. */
+const MIXTURES: readonly Mixture[] = [
+  ...[0, 0, 0, 0].map(() => ({ vector: 0, x87: 0 })),
+  ...[
+    { vector: 6, x87: 0 },
+    { vector: 3, x87: 0 },
+    { vector: 0, x87: 6 },
+    { vector: 2, x87: 3 },
+  ],
+];
+
+/** Control words and MXCSRs: mostly those of programs, then other roundings and precisions, then unmasked exceptions. */
+const CONTROLS: readonly number[] = [0x37f, 0x37f, 0x37f, 0x37f, 0x27f, 0x77f, 0xf7f, 0x372];
+const MXCSRS: readonly number[] = [0x1fa0, 0x1fa0, 0x1fa0, 0x1fa3, 0x1f80, 0x3fa0, 0x9fe0, 0x1d20];
 const EAGER: JitOptions = { threshold: 2, batch: 1, shortest: 1, delay: 0 };
 
 export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "jit", options: JitOptions = EAGER) {
@@ -20,25 +41,27 @@ export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "
     ...(tier === "jit" && { jit }),
   });
   cpu.cr0 = 0x11;
+  cpu.cr4 = CR4_OSFXSR_OSXMMEXCPT;
   if (bits === 64) cpu.efer = 0x500;
   cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, bits === 64 ? 0xa09b : 0xc09b);
   for (const register of [SEGMENT.es, SEGMENT.ss, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs])
     cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
   memory.u8.set(code, base + PROGRAM.code);
   cpu.ripNumber = PROGRAM.code;
-  return { memory, base, mmu, cpu, compiled: () => jit.statistics(memory).regions };
+  return { memory, base, mmu, cpu, statistics: () => jit.statistics(memory) };
 }
 
-type Machine = ReturnType<typeof machine>;
+export type Machine = ReturnType<typeof machine>;
 
-function stateOf({ cpu, memory, base }: Machine, kind: number): string {
+export function stateOf({ cpu, memory, base }: Machine, kind: number): string {
   const registers = Array.from({ length: 16 }, (_, i) => cpu.getRegister(i).toString(16));
   const data = memory.u8.subarray(base, base + MEGABYTE);
   let sum = 0;
   for (let i = PROGRAM.code; i < PROGRAM.data + PROGRAM.dataBytes; i++)
     sum = (Math.imul(sum, 31) + (data[i] as number)) | 0;
   const stop = kind === STOP.budget ? "" : `${cpu.stop.vector} ${cpu.stop.errorCode} ${cpu.stop.instructionLength}`;
-  return `${kind} ${stop} rip ${cpu.rip.toString(16)} flags ${cpu.rflags.toString(16)} count ${cpu.instructionsRetired} ${registers.join(" ")} memory ${sum}`;
+  const fpu = Buffer.from(cpu.fpu.save().subarray(0, 416)).toString("hex");
+  return `${kind} ${stop} fpu ${fpu} rip ${cpu.rip.toString(16)} flags ${cpu.rflags.toString(16)} count ${cpu.instructionsRetired} ${registers.join(" ")} memory ${sum}`;
 }
 
 export interface LockstepResult {
@@ -48,26 +71,41 @@ export interface LockstepResult {
   readonly regions: number;
 }
 
+/** Numbers at the borders of floating point in the registers and in memory of all machines. */
+export function setNumbers(random: Random, machines: readonly Machine[]): void {
+  const fpu = borderState(random, random.pick(CONTROLS), random.pick(MXCSRS));
+  // PE alone: what else is set would be pending where it is not masked.
+  fpu[2] = random.below(2) === 0 ? 0x20 : 0;
+  if (random.below(2) === 0) fpu[4] = random.below(256);
+  const data = new Uint8Array(NUMBERS_BYTES);
+  fillWithBorders(data, random);
+  for (const { cpu, memory, base } of machines) {
+    cpu.fpu.load(fpu);
+    for (let at = 0; at < PROGRAM.dataBytes; at += NUMBERS_BYTES) memory.u8.set(data, base + PROGRAM.data + at);
+  }
+}
+
 /**
  * Runs one random program interpreted and compiled, with the same random budgets, and compares all state after each. Between
  * them come interrupts, and code is changed or mapped elsewhere by others.
  */
 export function runLockstep(random: Random): LockstepResult {
   const bits = random.pick([32, 64] as const);
-  const code = randomProgram(random, bits);
+  const mixture = random.pick(MIXTURES);
+  const code = randomProgram(random, bits, mixture);
   const options = { threshold: random.pick([1, 2, 5, 20]), batch: random.pick([1, 2, 4]), shortest: 1, delay: 0 };
   const machines = (["interpreter", "jit"] as const).map((tier) => machine(bits, code, tier, options)) as [
     Machine,
     Machine,
   ];
-  const other = randomProgram(random, bits);
+  const other = randomProgram(random, bits, mixture);
   for (const m of machines) prepareEvents(m, bits, other);
   for (let i = 0; i < 16; i++) {
     const isPointer = [3, 6, 7].includes(i);
-    const value = isPointer ? BigInt(PROGRAM.data + 0x100 + random.below(0x3000)) : random.value();
+    const value = isPointer ? BigInt((PROGRAM.data + 0x100 + random.below(0x3000)) & ~0xf) : random.value();
     for (const { cpu } of machines) cpu.setRegister(i, i === 4 ? BigInt(PROGRAM.stack) : BigInt.asUintN(bits, value));
   }
-  const regions = (): number => machines[1].compiled();
+  const regions = (): number => machines[1].statistics().regions;
   const result = (difference: string | undefined): LockstepResult => ({
     difference,
     instructions: machines[0].cpu.instructionsRetired,
@@ -77,6 +115,8 @@ export function runLockstep(random: Random): LockstepResult {
     const budget = 1 + random.below(random.pick([3, 40, 400, 3000]));
     const event = randomEvent(random);
     if (event !== undefined) for (const m of machines) event(m);
+    // What a program has computed is soon all NaNs and zeros: it gets new numbers.
+    if (random.below(2) === 0 || round === 0) setNumbers(random, machines);
     const [a, b] = machines.map((m) => stateOf(m, m.cpu.run(budget))) as [string, string];
     if (a !== b)
       return result(`${bits} bits, round ${round}, budget ${budget}\n  interpreted ${a}\n  compiled    ${b}`);

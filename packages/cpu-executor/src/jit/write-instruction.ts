@@ -1,0 +1,46 @@
+import type { FunctionBuilder } from "@likex/wasm-emitter";
+import { SEMANTICS } from "../semantics/index.ts";
+import { LocalPool } from "../semantics/memory-access.ts";
+import type { RegionInstruction } from "./instruction.ts";
+import type { RegionBase } from "./region.ts";
+import { RegionBuilder } from "./region-builder.ts";
+import { RegisterLocals } from "./register-locals.ts";
+import type { RegionCallees } from "./write-region.ts";
+
+/**
+ * Writes one instruction as the first of a block, into a function of REGION_TYPE that is never run: to see what it is made of.
+ * Gives the number of WebAssembly instructions.
+ */
+export function writeInstruction(
+  code: FunctionBuilder,
+  instruction: RegionInstruction,
+  page: RegionBase,
+  callees: RegionCallees,
+): number {
+  const context = code.param(0, "i32");
+  const { selection } = instruction;
+  const registers = new RegisterLocals(code, context, selection.isX87 ? new Map() : undefined);
+  const flags = {
+    operation: code.local("i32"),
+    result: code.local("i64"),
+    source: code.local("i64"),
+    first: code.local("i64"),
+  };
+  let count = 0;
+  code.block((miss) => {
+    const frame = {
+      ...{ code, context, page, registers, flags, ...callees },
+      tlb: code.local("i32"),
+      tlbMask: code.local("i32"),
+      pool: new LocalPool(code),
+      leaveIf: (condition: Parameters<FunctionBuilder["brIf"]>[1]) => code.brIf(miss, condition),
+      leave: () => code.br(miss),
+      goTo: () => code.br(miss),
+      goToRip: () => code.br(miss),
+    };
+    const before = code.instructions;
+    SEMANTICS[selection.shape.mnemonic]?.write(new RegionBuilder(frame, instruction, undefined));
+    count = code.instructions - before;
+  });
+  return count;
+}
