@@ -3,11 +3,12 @@ import { createDecodedInstruction, type DecodedInstruction } from "@likex/x86-de
 import type { CodeCache } from "../code-cache.ts";
 import { CODE_MODE, CONTEXT } from "../context.ts";
 import type { InstructionSelector } from "../predecode.ts";
-import { BLOCK, NEVER_HOT } from "../record.ts";
-import type { Ending } from "./instruction.ts";
+import { BLOCK } from "../record.ts";
+import { executedCode } from "./executed-code.ts";
 import { InterpretedForms } from "./interpreted-forms.ts";
 import { placesOf } from "./place.ts";
-import { discoverRegion, type ExecutedCode, type Region, type RegionBase, type RegionPage } from "./region.ts";
+import { planRegion } from "./plan-region.ts";
+import type { RegionBase, RegionPage } from "./region.ts";
 import type { CompiledRegion, RegionPlan, RegionStore, WrittenModule } from "./region-store.ts";
 
 /** What a processor gives its compiler. */
@@ -36,16 +37,10 @@ export interface JitThresholds {
   readonly compilation: "now" | "background";
 }
 
-/** A block that has been entered so often, as part of the threshold, belongs to the regions that reach it. */
-const WARM = 32;
 const PAGE = 4096;
-/** A region grows in place so often, and up to so many instructions; then its page's other blocks get regions of their own. */
-const MOST_REBUILDS = 4;
-const MOST_GROWN = 192;
+/** How often the processor asks while something waits, or is being compiled, until it is compiled now. */
 const MOST_RUNS = 256;
 const MOST_PATIENCE = 64;
-/** Endings behind which direct branches lead on. */
-const LEADS_ON: ReadonlySet<Ending> = new Set(["next", "jump", "conditional"]);
 
 /** Has the hot blocks of one processor run regions, which it has the store compile. */
 export class Jit {
@@ -225,59 +220,9 @@ export class Jit {
   #plan(block: number): RegionPlan | undefined {
     if (!this.#isCompilable(block)) return undefined;
     const { base, host, position } = this.#positionOf(block);
-    const code = this.#executedCode(base, host);
-    const older = this.#store.ofPage(host, base.rip, base.bits);
-    if (older !== undefined && mayGrow(older)) return grow(code, older, position);
-    const region = discoverRegion(code, [position]);
-    return region && isWorthEntering(region, this.#thresholds.shortest)
-      ? { region, seeds: [position], rebuilds: 0 }
-      : undefined;
-  }
-
-  #executedCode(page: RegionBase, host: number): ExecutedCode {
-    const { memory, selector, code, knownBlock } = this.#parts;
-    const place = placesOf(page);
-    const version = (frame: number): number => memory.frameVersion(frame as HostPhysicalAddress);
-    const blockOf = (at: RegionPage, position: number): number => code.blockAt(place(at, position));
-    return {
-      ...{ u8: memory.u8, selector, page, scratch: this.#scratch, read: new Map() },
-      isWarm: (at, position) => this.#isWarm(blockOf(at, position)) || this.#isWarmAside(blockOf(at, position)),
-      pageOf: (position) => {
-        const offset = position & ~(PAGE - 1);
-        const first = { offset: 0, host, version: version(host) };
-        if (offset === 0) return first;
-        const { ripLow, ripHigh } = place(first, position);
-        const block = knownBlock(ripLow, ripHigh);
-        if (block === 0 || memory.u8[block + BLOCK.bits] !== page.bits) return undefined;
-        const frame = this.#hostOf(block) & ~(PAGE - 1);
-        const isSafe = memory.isWatched(frame as HostPhysicalAddress);
-        return isSafe ? { offset, host: frame, version: version(frame) } : undefined;
-      },
-      warmBlocks: (at) => {
-        const found: number[] = [];
-        for (let position = at.offset; position < at.offset + PAGE; position++)
-          if (this.#isWarm(blockOf(at, position))) found.push(position);
-        return found;
-      },
-    };
-  }
-
-  #isWarm(block: number): boolean {
-    if (block === 0) return false;
-    const heat = this.#parts.memory.i32[(block + BLOCK.heat) >> 2] as number;
-    const { threshold } = this.#thresholds;
-    return heat > threshold ? this.#isAttached(block) : (threshold - heat) * WARM >= threshold;
-  }
-
-  /** A block that never becomes hot by itself, because a region has left its first instruction to the interpreter. */
-  #isWarmAside(block: number): boolean {
-    if (block === 0) return false;
-    const entries = NEVER_HOT - (this.#parts.memory.i32[(block + BLOCK.heat) >> 2] as number);
-    return entries * WARM >= this.#thresholds.threshold && entries < NEVER_HOT >> 1;
-  }
-
-  #isAttached(block: number): boolean {
-    return this.#parts.memory.i32[(block + BLOCK.original) >> 2] !== 0;
+    const { threshold, shortest } = this.#thresholds;
+    const code = executedCode(this.#parts, { page: base, host }, { threshold, scratch: this.#scratch });
+    return planRegion(code, this.#store.ofPage(host, base.rip, base.bits), position, shortest);
   }
 
   /** Has every block that begins at an entry run the region. */
@@ -290,32 +235,4 @@ export class Jit {
       if (block !== 0) code.attach(block, position, index);
     });
   }
-}
-
-/** A few instructions between others that are left to the interpreter are carried out sooner than a region is entered. */
-function isWorthEntering({ blocks, entries }: Region, shortest: number): boolean {
-  const block = blocks.get(entries[0] as number);
-  const isShort = blocks.size === 1 && block !== undefined && block.instructions.length < shortest;
-  const isAlone = isShort && block.successors.length === 0 && LEADS_ON.has(block.ending);
-  return !isAlone;
-}
-
-function mayGrow({ region, rebuilds }: CompiledRegion): boolean {
-  let count = 0;
-  for (const block of region.blocks.values()) count += block.instructions.length;
-  return rebuilds < MOST_REBUILDS && count < MOST_GROWN;
-}
-
-/**
- * A region in the place of an older one of the same page that also has a block which has become hot since: within it if the older
- * seeds reach the block, or else with the block as the first of the seeds, of which those it reaches are none any more.
- */
-function grow(code: ExecutedCode, older: CompiledRegion, position: number): RegionPlan | undefined {
-  const rebuilds = older.rebuilds + 1;
-  const within = discoverRegion(code, older.seeds);
-  if (within?.blocks.has(position) === true && !older.region.blocks.has(position))
-    return { region: within, seeds: older.seeds, rebuilds };
-  const region: Region | undefined = discoverRegion(code, [position, ...older.seeds]);
-  const seeds = [position, ...older.seeds].filter((seed) => region?.entries.includes(seed));
-  return region && { region, seeds, rebuilds };
 }

@@ -9,15 +9,14 @@ import {
   load,
   type ModuleBuilder,
 } from "@likex/wasm-emitter";
-import { CONTEXT, JUMP_CACHE } from "../context.ts";
-import { jumpCacheEntry } from "../jump-cache.ts";
-import { BLOCK } from "../record.ts";
+import { CONTEXT } from "../context.ts";
 import { REGION_OUTCOME, REGION_TYPE } from "../region-type.ts";
 import type { FlagFunctions, KnownFlags } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
 import { RegionFlow } from "./flow.ts";
 import type { RegionInstruction } from "./instruction.ts";
+import { PageLooks } from "./page-looks.ts";
 import type { Region, RegionBlock } from "./region.ts";
 import { RegionBuilder, type RegionFrame } from "./region-builder.ts";
 import { RegisterLocals } from "./register-locals.ts";
@@ -80,11 +79,8 @@ class RegionWriter {
   readonly #point;
   /** Which entry is to be chosen. */
   readonly #entry;
-  /** A bit for each page of the region that is known to be where it was when the region was compiled. */
-  readonly #seen;
+  readonly #pages: PageLooks;
   readonly #target;
-  readonly #cacheEntry;
-  readonly #block;
   /** Where leaving instructions and finished ones go. */
   #miss: Label | undefined;
   #done: Label | undefined;
@@ -108,10 +104,7 @@ class RegionWriter {
     this.#rip = code.local("i64");
     this.#outcome = code.local("i32");
     this.#point = code.local("i32");
-    this.#seen = code.local("i32");
     this.#target = code.local("i64");
-    this.#cacheEntry = code.local("i32");
-    this.#block = code.local("i32");
     this.#entry = code.param(1, "i32");
     const flags = {
       operation: code.local("i32"),
@@ -120,6 +113,7 @@ class RegionWriter {
       first: code.local("i64"),
     };
     const context = code.param(0, "i32");
+    this.#pages = new PageLooks(code, context, region.pages);
     this.#frame = {
       code,
       context,
@@ -189,19 +183,11 @@ class RegionWriter {
   #body(): void {
     const { code } = this;
     const { entries, hasChoice } = this.#flow;
+    this.#pages.begin(entries, this.#entry);
     if (!hasChoice) {
-      code.set(this.#seen, i32.const(1 << this.#pageOf(entries[0] as number)));
       this.#tree(1);
       return;
     }
-    const pages = entries.map((position) => this.#pageOf(position));
-    const first = pages[0] as number;
-    code.set(this.#seen, i32.const(1 << first));
-    entries.forEach((_, i) => {
-      if (pages[i] === first) return;
-      const isThis = i32.eq(code.get(this.#entry), i32.const(i));
-      code.if(isThis, () => code.set(this.#seen, i32.const(1 << (pages[i] as number))));
-    });
     code.loop((choice) => {
       this.#choice = choice;
       this.#within(0, 0);
@@ -212,10 +198,6 @@ class RegionWriter {
   #choose(): void {
     const labels = this.#flow.entries.map((start) => this.#labels.get(this.#flow.numberOf(start)) as Label);
     this.code.brTable(labels, labels[0] as Label, this.code.get(this.#entry));
-  }
-
-  #pageOf(position: number): number {
-    return this.#region.pages.findIndex(({ offset }) => offset === (position & ~0xfff));
   }
 
   #storeFlags(): void {
@@ -296,11 +278,9 @@ class RegionWriter {
     code.set(this.#target, rip);
     const sorted = known.map((position) => ({ position, rip: this.#ripOf(position) }));
     sorted.sort((a, b) => a.position - b.position);
-    const page = this.#pageOf(block.start);
     code.block((unknown) => {
       this.#search(sorted, (position) => {
-        const to = this.#pageOf(position);
-        if (to !== page) code.brIf(unknown, i32.eqz(i32.and(code.get(this.#seen), i32.const(1 << to))));
+        if (!this.#pages.areSamePage(position, block.start)) code.brIf(unknown, this.#pages.isUnseen(position));
         this.#chooseEntry(position);
       });
     });
@@ -333,35 +313,17 @@ class RegionWriter {
 
   /**
    * Leaves before code of a page that has not been looked at since the region was entered, where the guest does not have there
-   * what was compiled: the block known at that place tells.
+   * what was compiled.
    */
   #leaveIfMoved(position: number): void {
-    if (this.#pageOf(position) === this.#pageOf(this.#flow.blockOf(this.#current).start)) return;
-    const { code } = this;
-    this.#lookAt(position, (condition) =>
-      code.if(condition, () => this.#finish(this.#ripOf(position), REGION_OUTCOME.jump)),
-    );
+    if (this.#pages.areSamePage(position, this.#flow.blockOf(this.#current).start)) return;
+    const rip = this.#ripOf(position);
+    this.#pages.look(position, rip, (isOther) => this.code.if(isOther, () => this.#finish(rip, REGION_OUTCOME.jump)));
   }
 
   /** The same before an instruction that ends in another page than it begins in. */
   #lookAcross({ start, end }: RegionInstruction): void {
-    if (this.#pageOf(start) !== this.#pageOf(end - 1)) this.#lookAt(end, this.#frame.leaveIf);
-  }
-
-  /** Looks at a position's page, once: `leaveIf` is given conditions under which the guest has something else there. */
-  #lookAt(position: number, leaveIf: (condition: I32) => void): void {
-    const { code } = this;
-    const page = this.#pageOf(position);
-    const { host, version, offset } = this.#region.pages[page] as Region["pages"][number];
-    code.if(i32.eqz(i32.and(code.get(this.#seen), i32.const(1 << page))), () => {
-      const rip = this.#ripOf(position);
-      code.set(this.#cacheEntry, jumpCacheEntry(code.get(this.#frame.context), rip));
-      leaveIf(i64.ne(load.i64(code.get(this.#cacheEntry), JUMP_CACHE.rip), rip));
-      code.set(this.#block, load.i32(code.get(this.#cacheEntry), JUMP_CACHE.block));
-      leaveIf(i32.ne(load.i32(code.get(this.#block), BLOCK.host), i32.const(host + position - offset)));
-      leaveIf(i32.ne(load.i32(code.get(this.#block), BLOCK.version), i32.const(version)));
-      code.set(this.#seen, i32.or(code.get(this.#seen), i32.const(1 << page)));
-    });
+    if (!this.#pages.areSamePage(start, end - 1)) this.#pages.look(end, this.#ripOf(end), this.#frame.leaveIf);
   }
 
   /** A block and all that it dominates. */

@@ -1,0 +1,58 @@
+import type { HostPhysicalAddress } from "@likex/host-memory";
+import type { DecodedInstruction } from "@likex/x86-decoder";
+import { BLOCK, NEVER_HOT } from "../record.ts";
+import type { JitParts } from "./jit.ts";
+import { placesOf } from "./place.ts";
+import type { ExecutedCode, RegionBase, RegionPage } from "./region.ts";
+
+/** A block that has been entered so often, as part of the threshold, belongs to the regions that reach it. */
+const WARM = 32;
+const PAGE = 4096;
+
+/**
+ * The code around a page as a processor has executed it: `host` is where the page is. Other pages are those where the guest can
+ * execute code now, and only frames that are watched, because others can change and keep their version.
+ */
+export function executedCode(
+  { memory, selector, code, knownBlock }: JitParts,
+  { page, host }: { readonly page: RegionBase; readonly host: number },
+  { threshold, scratch }: { readonly threshold: number; readonly scratch: DecodedInstruction },
+): ExecutedCode {
+  const { i32, u8 } = memory;
+  const place = placesOf(page);
+  const version = (frame: number): number => memory.frameVersion(frame as HostPhysicalAddress);
+  const blockOf = (at: RegionPage, position: number): number => code.blockAt(place(at, position));
+  const heatOf = (block: number): number => i32[(block + BLOCK.heat) >> 2] as number;
+  const isWarm = (block: number): boolean => {
+    if (block === 0) return false;
+    const heat = heatOf(block);
+    const isAttached = i32[(block + BLOCK.original) >> 2] !== 0;
+    return heat > threshold ? isAttached : (threshold - heat) * WARM >= threshold;
+  };
+  /** A block that never becomes hot by itself, because a region has left its first instruction to the interpreter. */
+  const isWarmAside = (block: number): boolean => {
+    const entries = block === 0 ? 0 : NEVER_HOT - heatOf(block);
+    return entries * WARM >= threshold && entries < NEVER_HOT >> 1;
+  };
+  return {
+    ...{ u8, selector, page, scratch, read: new Map() },
+    isWarm: (at, position) => isWarm(blockOf(at, position)) || isWarmAside(blockOf(at, position)),
+    pageOf: (position) => {
+      const offset = position & ~(PAGE - 1);
+      const first = { offset: 0, host, version: version(host) };
+      if (offset === 0) return first;
+      const { ripLow, ripHigh } = place(first, position);
+      const block = knownBlock(ripLow, ripHigh);
+      if (block === 0 || u8[block + BLOCK.bits] !== page.bits) return undefined;
+      const frame = (i32[(block + BLOCK.host) >> 2] as number) & ~(PAGE - 1);
+      const isSafe = memory.isWatched(frame as HostPhysicalAddress);
+      return isSafe ? { offset, host: frame, version: version(frame) } : undefined;
+    },
+    warmBlocks: (at) => {
+      const found: number[] = [];
+      for (let position = at.offset; position < at.offset + PAGE; position++)
+        if (isWarm(blockOf(at, position))) found.push(position);
+      return found;
+    },
+  };
+}
