@@ -1,4 +1,4 @@
-import { HostMemory } from "@likex/host-memory";
+import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
 import { Cpu, SEGMENT, STOP } from "../../src/index.ts";
 import { createJit, type JitOptions } from "../../src/jit/index.ts";
 import { POINTERS, PROGRAM } from "./assembler.ts";
@@ -15,6 +15,7 @@ const CR4_OSFXSR_OSXMMEXCPT = 0x600;
 const NUMBERS_BYTES = 0x200;
 /** Bytes of data in front of the page that the stack is in. */
 const STACK_PAGE = 0x3000;
+const FRAME = 0x1000;
 
 /** Half of the programs have no vectors and no x87; the others have them with different weights. */
 const MIXTURES: readonly Mixture[] = [
@@ -91,6 +92,8 @@ export function setNumbers(random: Random, machines: readonly Machine[]): void {
   for (const { cpu, memory, base } of machines) {
     cpu.fpu.load(fpu);
     for (let at = 0; at < STACK_PAGE; at += NUMBERS_BYTES) memory.u8.set(data, base + PROGRAM.data + at);
+    // A program that has lost its way may have executed code there.
+    for (let at = 0; at < STACK_PAGE; at += FRAME) memory.noteWrite((base + PROGRAM.data + at) as HostPhysicalAddress);
   }
 }
 
