@@ -59,6 +59,24 @@ describe("code that is compiled", () => {
     expect(compiled.instructionsRetired).toBeLessThan(TIMES * 4);
   });
 
+  it("raises #GP for a write through CS", () => {
+    const machines = (["interpreter", "jit"] as const).map((tier) => {
+      const code = new Uint8Array(PROGRAM.codeBytes).fill(0x90);
+      // loop: MOV [EBX], EAX, so that the page is in the soft TLB; DEC ECX; JNZ loop; SBB dword CS:[EBX], 1.
+      code.set([0x89, 0x03, 0xff, 0xc9, 0x75, 0xfa, 0x2e, 0x83, 0x1b, 1]);
+      const { cpu } = machine(32, code, tier, EAGER);
+      cpu.setRegister(3, BigInt(PROGRAM.data));
+      return cpu;
+    });
+    const [interpreted, compiled] = machines as [Cpu, Cpu];
+    const again = (cpu: Cpu): void => {
+      cpu.setRegister(1, BigInt(TIMES));
+      cpu.ripNumber = PROGRAM.code;
+    };
+    expect(stopsOf(compiled, 3, again)).toEqual(stopsOf(interpreted, 3, again));
+    expect(compiled.stop.vector).toBe(13);
+  });
+
   it("keeps RFLAGS.RF for an instruction that faults, though its block becomes hot", () => {
     const [interpreted, compiled] = both((cpu) => {
       cpu.ripNumber = PROGRAM.code + LOOP.length - 2;

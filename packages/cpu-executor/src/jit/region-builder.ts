@@ -13,7 +13,7 @@ import {
   load,
 } from "@likex/wasm-emitter";
 import { BASE_RIP } from "@likex/x86-decoder";
-import { CONTEXT, FPU, SEGMENT_SLOT, TLB } from "../context.ts";
+import { CONTEXT, FPU, SEGMENT, SEGMENT_SLOT, TLB } from "../context.ts";
 import { segmentOffset } from "../predecode.ts";
 import type { Typed } from "../routines/operations.ts";
 import {
@@ -338,7 +338,8 @@ export class RegionBuilder extends SemanticsBuilder {
 
   operandLinear(offset: I64, bytes: number, _access?: SegmentAccess): I64 {
     const { segment } = this.#instruction.decoded;
-    return this.#linear(segmentOffset(segment, this.#frame.page.bits), segment >= 4, offset, bytes);
+    const isChecked = segment >= SEGMENT.fs || segment === SEGMENT.cs;
+    return this.#linear(segmentOffset(segment, this.#frame.page.bits), isChecked, offset, bytes);
   }
 
   segmentLinear(slot: number, offset: I64, bytes: number): I64 {
@@ -350,7 +351,10 @@ export class RegionBuilder extends SemanticsBuilder {
     );
   }
 
-  /** CODE_MODE promises that CS, DS, ES and SS begin at 0 and cover everything; an access across their end misses the soft TLB. */
+  /**
+   * CODE_MODE promises that DS, ES and SS can be written from 0 on and cover everything; an access across their end misses the soft
+   * TLB. CS covers everything, but cannot be written, nor read if it is for execution only.
+   */
   #linear(at: number, isChecked: boolean, offset: I64, bytes: number): I64 {
     if (!isChecked) return offset;
     const kept = this.let(offset);

@@ -126,6 +126,9 @@ export interface Mixture {
   readonly x87: number;
 }
 
+/** ES CS SS DS FS GS. */
+const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
+
 /** Blocks that jump among each other, call and return, in one page and across to the next. */
 export function randomProgram(random: Random, bits: 32 | 64, mixture: Mixture): Uint8Array {
   const a = new Assembler(random, bits);
@@ -141,6 +144,7 @@ export function randomProgram(random: Random, bits: 32 | 64, mixture: Mixture): 
     starts.push(a.at);
     for (let i = random.below(9); i > 0; i--) {
       const kind = random.below(8);
+      if (random.below(24) === 0) a.put(random.pick(SEGMENT_PREFIXES));
       if (kind < mixture.vector) extensionInstruction(a, random, "vector");
       else if (kind < mixture.vector + mixture.x87) extensionInstruction(a, random, "x87");
       else instruction(a, random);
