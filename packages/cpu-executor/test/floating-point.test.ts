@@ -316,3 +316,24 @@ describe("any floating-point and vector code", () => {
     );
   }, 60_000);
 });
+
+describe("FSCALE of a denormal with underflow unmasked, which this machine's own processor has been asked", () => {
+  /** 16 bits of status behind FNINIT, FLD of ST1 and of the denormal, FLDCW, FSCALE, FNSTSW AX. */
+  const statusOf = (exponent: string): number => {
+    const m = run("dbe3db2e0020db2e1020d92e2020d9fddfe0", (machine) => {
+      machine.load(0x2000, exponent);
+      machine.load(0x2010, "00000000000000700000");
+      machine.load(0x2020, "6f03");
+    });
+    return m.register(AX) & 0xffff;
+  };
+  const UNDERFLOW = 0x10;
+
+  it.each([
+    ["is none by 2^0 where ST1 is zero", "00000000000000000000", 0],
+    ["underflows by 2^0 where ST1 is a half", "0000000000000080fe3f", UNDERFLOW],
+    ["underflows by 2^-1", "0000000000000080ffbf", UNDERFLOW],
+  ])("%s", (_name, exponent, expected) => {
+    expect(statusOf(exponent) & UNDERFLOW).toBe(expected);
+  });
+});

@@ -211,6 +211,8 @@ fn scale(ctx: i32, ase: i32, asig: i64, bse: i32, bsig: i64) -> i32 {
   if (exp >= 16) { n = 65536; }
   else if (exp >= 0) { n = wrap(bsig >>> (63 - exp)); }
   if (down) { n = -n; }
+  // By 2^0 where ST1 is zero, and only there, processors return a denormal as it is, without underflow where that is unmasked.
+  if (cb == 1 && (ase & 0x7fff) == 0 && (asig >>> 63) == 0n) { return result(ctx, ase, asig); }
   return round(ctx, ase >>> 15, normal_exponent(ase, asig) + n, asig << clz(asig), 0n, x87_extended(ctx));
 }
 
