@@ -1,4 +1,5 @@
 import type { InstructionForm } from "@likex/x86-decoder";
+import { SEGMENT } from "../../src/index.ts";
 import { FX_BYTES, type NativeRecords, RECORD, REGION_BYTES } from "./native-record.ts";
 
 /** CF PF AF ZF SF OF, and DF NT AC ID. */
@@ -73,6 +74,7 @@ const PREFIXES = { repeat: [0xf2, 0xf3], addressSize: 0x67 } as const;
  */
 function settle(form: InstructionForm, ours: NativeRecords, i: number, native: NativeRecords, j: number): void {
   const [ourTrap, trap] = [ours.get(i, RECORD.trap) - 1, native.get(j, RECORD.trap) - 1];
+  settleNullSelectors(ours, i, native, j);
   if (ourTrap < 0) return;
   const freedom = FREEDOMS.find(({ forms }) => forms.test(form.mnemonic)) ?? NO_FREEDOM;
   if (freedom.alignment === true && ourTrap === ALIGNMENT_CHECK) ours.copy(i, native, j);
@@ -92,6 +94,19 @@ function settle(form: InstructionForm, ours: NativeRecords, i: number, native: N
   if (freedom.repetition !== true || !code.some((byte) => PREFIXES.repeat.includes(byte as 0xf2))) return;
   take(RECORD.rflags, 4);
   if (code.includes(PREFIXES.addressSize)) take(RECORD.gpr + 8 + 4, 4);
+}
+
+/**
+ * An interrupt of the host between an instruction and the end of its execution returns to level 3, which makes null selectors of ES,
+ * DS, FS and GS that are not zero zero (SDM Vol 2A, IRET, return to outer privilege level).
+ */
+function settleNullSelectors(ours: NativeRecords, i: number, native: NativeRecords, j: number): void {
+  for (const register of [SEGMENT.es, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs]) {
+    const [at, nativeAt] = [i, j].map((n) => n * RECORD.size + RECORD.selectors + register * 2) as [number, number];
+    const isNull = (ours.u8[at] as number) <= 3 && ours.u8[at + 1] === 0;
+    const isCleared = native.u8[nativeAt] === 0 && native.u8[nativeAt + 1] === 0;
+    if (isNull && isCleared) ours.u8[at] = 0;
+  }
 }
 
 /** Brings a real processor's record into the form in which ours are: what Linux adds or cannot tell is taken away. */
