@@ -4,8 +4,9 @@ import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
-import { Cpu, SEGMENT, STOP } from "../src/index.ts";
+import { Cpu, STOP } from "../src/index.ts";
 import { createJit } from "../src/jit/index.ts";
+import { useFlatSegments } from "../test/support/flat-segments.ts";
 import { FlatMmu } from "../test/support/real-mode.ts";
 
 const USAGE = `Has code compiled, changed and compiled again until everything compiled has been dropped many times, and prints what the process
@@ -49,11 +50,7 @@ class Soak {
 
   constructor() {
     const cpu = this.#cpu;
-    cpu.cr0 = 0x11;
-    cpu.efer = 0x500;
-    cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, 0xa09b);
-    for (const register of [SEGMENT.es, SEGMENT.ss, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs])
-      cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
+    useFlatSegments(cpu, 64);
   }
 
   /** Writes a loop into one of the pages and runs it. */

@@ -22,16 +22,10 @@ export interface CodePlace {
 }
 
 /** Where code is fetched from: the page that holds its first byte, and for an instruction that crosses it, the next page. */
-export interface CodeSource {
-  /** Host address of the first byte. */
-  readonly host: number;
+export interface CodeSource extends CodePlace {
   /** Linear address of the first byte, low and high int32. */
   readonly linearLow: number;
   readonly linearHigh: number;
-  /** Instruction pointer, low and high int32. */
-  readonly ripLow: number;
-  readonly ripHigh: number;
-  /** Default operand and address size. */
   readonly bits: 16 | 32 | 64;
   /** Highest valid instruction pointer, Infinity in 64-bit code. */
   readonly limit: number;
@@ -52,8 +46,9 @@ interface CachedBlock {
   readonly next: CachedBlock | undefined;
 }
 
-const isOf = (block: CachedBlock, source: CodePlace): boolean =>
-  block.ripLow === source.ripLow && block.ripHigh === source.ripHigh && block.bits === source.bits;
+/** The guest sees two pieces of code, which begin at the same host address, at the same place and as code of the same width. */
+export const isSameView = (a: Omit<CodePlace, "host">, b: Omit<CodePlace, "host">): boolean =>
+  a.ripLow === b.ripLow && a.ripHigh === b.ripHigh && a.bits === b.bits;
 
 /** The block could not be built: what stands at the instruction pointer cannot be fetched, or nothing may be there. */
 export const FETCH = { failed: -4, beyondLimit: -1, tooLong: -2, badTarget: -3 } as const;
@@ -151,7 +146,7 @@ export class CodeCache {
 
   #known(source: CodePlace): CachedBlock | undefined {
     let block = this.#blocks.get(source.host);
-    while (block !== undefined && !isOf(block, source)) block = block.next;
+    while (block !== undefined && !isSameView(block, source)) block = block.next;
     return block;
   }
 

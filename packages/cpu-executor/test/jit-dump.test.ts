@@ -1,8 +1,9 @@
 import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
 import { createNasmFormatter } from "@likex/x86-decoder/nasm";
 import { describe, expect, it } from "vitest";
-import { Cpu, SEGMENT, STOP } from "../src/index.ts";
+import { Cpu, STOP } from "../src/index.ts";
 import { createJit, type JitOptions } from "../src/jit/index.ts";
+import { useFlatSegments } from "./support/flat-segments.ts";
 import { FlatMmu } from "./support/real-mode.ts";
 
 const MEGABYTE = 1 << 20;
@@ -38,11 +39,7 @@ function machine(options: JitOptions = {}) {
   const jit = createJit({ threshold: 20, batch: 1, delay: 0, ...options });
   memory.u8.set(CODE, base + START);
   const cpu = Cpu.create({ memory, mmu: new FlatMmu(base), jit });
-  cpu.cr0 = 0x11;
-  cpu.efer = 0x500;
-  cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, 0xa09b);
-  for (const register of [SEGMENT.es, SEGMENT.ss, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs])
-    cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
+  useFlatSegments(cpu, 64);
   const write = (offset: number, ...bytes: readonly number[]): void => {
     memory.u8.set(bytes, base + START + offset);
     memory.noteWrite((base + START) as HostPhysicalAddress);

@@ -1,7 +1,8 @@
 import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
 import { describe, expect, it, vi } from "vitest";
-import { Cpu, InvalidCpuOptionError, SEGMENT, STOP } from "../src/index.ts";
+import { Cpu, InvalidCpuOptionError, STOP } from "../src/index.ts";
 import { createJit, type JitOptions } from "../src/jit/index.ts";
+import { useFlatSegments } from "./support/flat-segments.ts";
 import { FlatMmu } from "./support/real-mode.ts";
 
 const MEGABYTE = 1 << 20;
@@ -31,11 +32,7 @@ function machine(options: JitOptions = {}, MmuType: typeof FlatMmu = FlatMmu) {
   const mmu = new MmuType(at);
   const add = (tier: { readonly jit?: typeof jit } = { jit }): Cpu => {
     const cpu = Cpu.create({ memory, mmu, ...tier });
-    cpu.cr0 = 0x11;
-    cpu.efer = 0x500;
-    cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, 0xa09b);
-    for (const register of [SEGMENT.es, SEGMENT.ss, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs])
-      cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
+    useFlatSegments(cpu, 64);
     return cpu;
   };
   const cpu = add();

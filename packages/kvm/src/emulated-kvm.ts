@@ -28,7 +28,7 @@ export interface EmulatedKvmOptions {
    * arrived. Default: never.
    */
   readonly instructionsPerRun?: number;
-  /** Makes the compiler of hot guest code: createJit() of "@likex/cpu-executor/jit". Absent: everything is interpreted. */
+  /** Compiles hot guest code: createJit() of "@likex/cpu-executor/jit". Absent: everything is interpreted. */
   readonly jit?: CpuOptions["jit"];
 }
 

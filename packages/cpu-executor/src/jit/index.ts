@@ -3,6 +3,7 @@ import type { InstructionFormatter } from "@likex/x86-decoder/intel";
 import { InvalidCpuOptionError } from "../errors.ts";
 import type { UncompiledForm } from "./interpreted-forms.ts";
 import { Jit, type JitParts } from "./jit.ts";
+import { instructionsIn } from "./region.ts";
 import { type CompiledRegion, type JitStatistics, RegionStore } from "./region-store.ts";
 
 export type { UncompiledForm } from "./interpreted-forms.ts";
@@ -137,8 +138,6 @@ export class RegionCompiler {
 }
 
 function reportOf({ region, entries }: CompiledRegion, executed: number): RegionReport {
-  let instructions = 0;
-  for (const block of region.blocks.values()) instructions += block.instructions.length;
   const { rip, bits } = region.page;
   const first = BigInt.asUintN(64, rip + BigInt(entries[0] as number));
   const { blocks, pages } = region;
@@ -146,7 +145,7 @@ function reportOf({ region, entries }: CompiledRegion, executed: number): Region
     rip: first,
     bits,
     blocks: blocks.size,
-    instructions,
+    instructions: instructionsIn(region),
     executed,
     entries: entries.length,
     pages: pages.length,

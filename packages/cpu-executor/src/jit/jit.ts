@@ -8,7 +8,7 @@ import { executedCode } from "./executed-code.ts";
 import { InterpretedForms } from "./interpreted-forms.ts";
 import { placesOf } from "./place.ts";
 import { planRegion } from "./plan-region.ts";
-import type { RegionBase, RegionPage } from "./region.ts";
+import { pageAt, type RegionBase } from "./region.ts";
 import type { CompiledRegion, RegionPlan, RegionStore, WrittenModule } from "./region-store.ts";
 
 /** What a processor gives its compiler. */
@@ -85,7 +85,7 @@ export class Jit {
 
   /** True when something waits and this has been asked often: a guest that needs the processor often never ends a slice. */
   hasWaitedLong(): boolean {
-    return this.isWaiting && ++this.#patience >= MOST_RUNS && this.#isTime();
+    return this.#isWaiting() && ++this.#patience >= MOST_RUNS && this.#isTime();
   }
 
   /** A block has become hot. True when it is worth compiling now. */
@@ -104,11 +104,11 @@ export class Jit {
 
   /** At the end of a slice: true when something is to be compiled, or is being compiled in the background. */
   isDue(): boolean {
-    return this.isWaiting && this.#isTime();
+    return this.#isWaiting() && this.#isTime();
   }
 
-  /** Something is to be compiled, or is being compiled in the background. */
-  get isWaiting(): boolean {
+  /** Something is to be compiled, or is being compiled in the background. A method: private accessors are slow in V8. */
+  #isWaiting(): boolean {
     return this.#waiting.size > 0 || this.#pending !== undefined;
   }
 
@@ -230,8 +230,7 @@ export class Jit {
     const { code } = this.#parts;
     const place = placesOf(region.page);
     entries.forEach((entry, index) => {
-      const page = region.pages.find(({ offset }) => offset === (entry & ~(PAGE - 1))) as RegionPage;
-      const block = code.blockAt(place(page, entry));
+      const block = code.blockAt(place(pageAt(region, entry), entry));
       if (block !== 0) code.attach(block, position, index);
     });
   }

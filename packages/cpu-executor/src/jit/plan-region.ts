@@ -1,5 +1,5 @@
 import type { Ending } from "./instruction.ts";
-import { discoverRegion, type ExecutedCode, type Region } from "./region.ts";
+import { discoverRegion, type ExecutedCode, instructionsIn, type Region } from "./region.ts";
 import type { CompiledRegion, RegionPlan } from "./region-store.ts";
 
 /** A region grows in place so often, and up to so many instructions; then its page's other blocks get regions of their own. */
@@ -31,11 +31,8 @@ function isWorthEntering({ blocks, entries }: Region, shortest: number): boolean
   return !isAlone;
 }
 
-function mayGrow({ region, rebuilds }: CompiledRegion): boolean {
-  let count = 0;
-  for (const block of region.blocks.values()) count += block.instructions.length;
-  return rebuilds < MOST_REBUILDS && count < MOST_GROWN;
-}
+const mayGrow = ({ region, rebuilds }: CompiledRegion): boolean =>
+  rebuilds < MOST_REBUILDS && instructionsIn(region) < MOST_GROWN;
 
 /**
  * Also has a block which has become hot since: within the older region if its seeds reach the block, or else with the block as

@@ -1,10 +1,10 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ModuleBuilder } from "@likex/wasm-emitter";
-import type { CodePlace } from "../code-cache.ts";
+import { type CodePlace, isSameView } from "../code-cache.ts";
 import { importFlagFunctions } from "../interpreter/flag-functions.ts";
 import { type InterpretedForms, sortedForms, type UncompiledForm } from "./interpreted-forms.ts";
 import { placesOf } from "./place.ts";
-import type { Region } from "./region.ts";
+import { instructionsIn, pageAt, type Region } from "./region.ts";
 import { importRoutines, instantiateRoutines } from "./routine-imports.ts";
 import { createRunner, type RegionRunner } from "./runner.ts";
 import { type RegionRecorder, writeRegion } from "./write-region.ts";
@@ -16,23 +16,18 @@ export interface RegionLimits {
 }
 
 /** A compiled region. */
-export interface CompiledRegion {
+export interface CompiledRegion extends RegionPlan {
   /** In the table of regions. */
   readonly position: number;
-  readonly region: Region;
-  /** The blocks that were asked for, as positions. */
-  readonly seeds: readonly number[];
   /** What its function's second parameter chooses among. */
   readonly entries: readonly number[];
-  /** How many regions it has taken the place of. */
-  readonly rebuilds: number;
-  /** Of its function's code. */
-  readonly bytes: number;
 }
 
 export interface RegionPlan {
   readonly region: Region;
+  /** The blocks that were asked for, as positions. */
   readonly seeds: readonly number[];
+  /** How many regions it takes the place of. */
   readonly rebuilds: number;
 }
 
@@ -64,9 +59,6 @@ interface Entry {
   readonly index: number;
   readonly next: Entry | undefined;
 }
-
-const isSame = (a: CodePlace, b: CodePlace): boolean =>
-  a.ripLow === b.ripLow && a.ripHigh === b.ripHigh && a.bits === b.bits;
 
 const FRAME = 4096;
 const COUNTER_BYTES = 8;
@@ -101,7 +93,7 @@ export class RegionStore {
   #loadedRoutines: WebAssembly.ModuleImports | undefined;
   #bytes = 0;
   /** Guest instructions executed in regions that have been dropped. */
-  #executedBefore = 0n;
+  #executedBefore = 0;
 
   /** Throws OutOfHostMemoryError where the arena has no room for the counters. */
   constructor(memory: HostMemory, limits: RegionLimits) {
@@ -129,7 +121,7 @@ export class RegionStore {
 
   /** Guest instructions executed in all regions, dropped ones included. */
   get executed(): number {
-    let sum = Number(this.#executedBefore);
+    let sum = this.#executedBefore;
     for (const region of this.#regions) sum += this.executedIn(region);
     return sum;
   }
@@ -161,7 +153,7 @@ export class RegionStore {
   /** The region that code can be entered at, if the code is still the same. */
   find(place: CodePlace): { readonly position: number; readonly index: number } | undefined {
     let entry = this.#entries.get(place.host);
-    while (entry !== undefined && !isSame(entry.place, place)) entry = entry.next;
+    while (entry !== undefined && !isSameView(entry.place, place)) entry = entry.next;
     if (entry === undefined) return undefined;
     const { compiled, index } = entry;
     return this.#isCurrent(compiled, place.host) ? { position: compiled.position, index } : undefined;
@@ -215,8 +207,7 @@ export class RegionStore {
     this.#bytes += bytes.length;
     return plans.map((plan, i) => {
       const position = this.#regions.length + 1;
-      const share = bytes.length / plans.length;
-      const compiled = { position, ...plan, entries: entries[i] as readonly number[], bytes: share };
+      const compiled = { position, ...plan, entries: entries[i] as readonly number[] };
       this.#place(compiled, exports[i] as WebAssembly.ExportValue);
       return compiled;
     });
@@ -233,7 +224,7 @@ export class RegionStore {
     regions.set(compiled.position, code);
     this.#regions.push(compiled);
     this.statistics.regions++;
-    for (const block of compiled.region.blocks.values()) this.statistics.instructions += block.instructions.length;
+    this.statistics.instructions += instructionsIn(compiled.region);
     this.#note(compiled);
   }
 
@@ -243,8 +234,7 @@ export class RegionStore {
     this.#pages.set((pages[0] as Region["pages"][number]).host, compiled);
     const placeOf = placesOf(page);
     compiled.entries.forEach((position, index) => {
-      const of = pages.find((p) => p.offset === (position & ~(FRAME - 1))) as Region["pages"][number];
-      const place = placeOf(of, position);
+      const place = placeOf(pageAt(compiled.region, position), position);
       this.#entries.set(place.host, { place, compiled, index, next: this.#otherView(place) });
     });
   }
@@ -261,11 +251,11 @@ export class RegionStore {
   /** What is known of the same code where the guest sees it elsewhere: the newest. */
   #otherView(place: CodePlace): Entry | undefined {
     const known = this.#entries.get(place.host);
-    return known === undefined || isSame(known.place, place) ? known?.next : { ...known, next: undefined };
+    return known === undefined || isSameView(known.place, place) ? known?.next : { ...known, next: undefined };
   }
 
   #dropAll(): void {
-    this.#executedBefore = BigInt(this.executed);
+    this.#executedBefore = this.executed;
     const { regions } = this.#runner;
     for (const { position } of this.#regions) {
       regions.set(position, null);

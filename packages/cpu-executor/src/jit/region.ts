@@ -40,6 +40,17 @@ export interface Region {
   readonly blocks: ReadonlyMap<number, RegionBlock>;
 }
 
+/** Guest instructions in a region. */
+export function instructionsIn({ blocks }: Region): number {
+  let count = 0;
+  for (const block of blocks.values()) count += block.instructions.length;
+  return count;
+}
+
+/** The page of a region that has a position. */
+export const pageAt = ({ pages }: Pick<Region, "pages">, position: number): RegionPage =>
+  pages.find(({ offset }) => offset === (position & ~(PAGE - 1))) as RegionPage;
+
 /** What discovery sees of the code that the processor has executed. Positions count from the same base as the region's. */
 export interface ExecutedCode {
   readonly u8: Uint8Array;

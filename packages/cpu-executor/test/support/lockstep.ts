@@ -1,7 +1,8 @@
 import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
-import { Cpu, SEGMENT, STOP } from "../../src/index.ts";
+import { Cpu, STOP } from "../../src/index.ts";
 import { createJit, type JitOptions } from "../../src/jit/index.ts";
 import { POINTERS, PROGRAM } from "./assembler.ts";
+import { useFlatSegments } from "./flat-segments.ts";
 import { borderState, fillWithBorders } from "./float-borders.ts";
 import { prepareEvents, randomEvent } from "./lockstep-events.ts";
 import type { Random } from "./random.ts";
@@ -43,12 +44,8 @@ export function machine(bits: 32 | 64, code: Uint8Array, tier: "interpreter" | "
     mmu,
     ...(tier === "jit" && { jit }),
   });
-  cpu.cr0 = 0x11;
+  useFlatSegments(cpu, bits);
   cpu.cr4 = CR4_OSFXSR_OSXMMEXCPT;
-  if (bits === 64) cpu.efer = 0x500;
-  cpu.setSegmentRaw(SEGMENT.cs, 8, 0, 0, 0xffffffff, bits === 64 ? 0xa09b : 0xc09b);
-  for (const register of [SEGMENT.es, SEGMENT.ss, SEGMENT.ds, SEGMENT.fs, SEGMENT.gs])
-    cpu.setSegmentRaw(register, 16, 0, 0, 0xffffffff, 0xc093);
   memory.u8.set(code, base + PROGRAM.code);
   cpu.ripNumber = PROGRAM.code;
   return { memory, base, mmu, cpu, statistics: () => jit.statistics(memory) };
