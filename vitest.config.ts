@@ -14,5 +14,7 @@ export default defineConfig({
       "scripts/**/*.test.ts",
     ],
     pool: "threads",
+    // Hangs end here; how long a busy machine takes decides nothing.
+    testTimeout: 60_000,
   },
 });

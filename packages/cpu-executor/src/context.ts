@@ -63,8 +63,23 @@ export const CONTEXT = {
   idtrLimit: 652,
   /** CR2, 8 bytes. */
   cr2: 656,
+  /** Exceptions (bit = vector) that emitted code does not deliver: those that are intercepted, all of them while one instruction runs alone. 4 bytes. */
+  outsideExceptions: 664,
+  /** Deliveries that have taken one from the budget since a run began. 4 bytes. */
+  deliveries: 668,
+  /** What the budget was behind the last IRET that set RF, which ends with the next instruction; NOT_RESUMED when there was none. 4 bytes. */
+  resumed: 672,
+  /** At each instruction (INTERCEPT numbers, 64 bytes): 1 where a run stops. */
+  intercepts: 676,
+  /** Host address and mask of the soft TLB of each privilege, 4 bytes each; 0 where it has none. */
+  tlbBanks: 740,
+  /** Block of the Mmu's emitted translation (EmittedMmu), 4 bytes; 0 while emitted code must not fill the soft TLB itself. */
+  mmuBlock: 772,
+  /** ACCESS bits of the guest's privilege, and those of the access that has met STATUS.pageFault; 4 bytes each. */
+  accessBits: 776,
+  faultAccess: 780,
   /** Bytes of the register part; FPU follows in the same frame. */
-  size: 664,
+  size: 784,
 } as const;
 
 /**
@@ -117,6 +132,9 @@ export const FPU = {
   buffer: 2048,
 } as const;
 
+/** In CONTEXT.resumed: no budget. */
+export const NOT_RESUMED = -1;
+
 export const SEGMENT = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
 
 /**
@@ -139,17 +157,31 @@ export const TLB = {
   host: 16,
   /** A byte-wise fill with this makes a tag that no canonical address matches. */
   invalidByte: 0x7f,
+  /** Four bytes of an entry that TABLE_NOTES uses. */
+  spare: 20,
 } as const;
+
+/**
+ * What is noted about a soft TLB or jump cache in the spare bytes of its entries, by entry: how many of the following have been
+ * written since the last flush, MANY when the list is full; how many displaced another; the list of written entries' offsets.
+ */
+export const TABLE_NOTES = { written: 0, displaced: 1, list: 2, listed: 64, many: -1 } as const;
 
 /**
  * An entry of the jump cache, in bytes: from instruction pointer (8) to decoded block (4), direct-mapped. Its offset is the
  * pointer's low half times `factor`, shifted right, CONTEXT.jumpCacheMask applied: entry points at the same offsets of
  * many pages spread over the table.
  */
-export const JUMP_CACHE = { entryBytes: 16, rip: 0, block: 8, factor: -1640531535, shift: 14 } as const;
+export const JUMP_CACHE = { entryBytes: 16, rip: 0, block: 8, spare: 12, factor: -1640531535, shift: 14 } as const;
+
+/**
+ * What INVLPG asks, a byte for each mark, in the context's second frame: which large pages translations may be a part of, LARGE
+ * for each size, and which pages the jump caches may have blocks of. Offsets from the context's start.
+ */
+export const PAGE_MARKS = { large: 4096, largeOfSize: 1024, code: 7168, codePages: 1024 } as const;
 
 /** Frames of the context; the tables of SoftTlb and of the block finder are elsewhere. */
-export const CONTEXT_FRAMES = 1;
+export const CONTEXT_FRAMES = 2;
 
 /**
  * CONTEXT.codeMode: 64-bit code, or 32-bit code with CS, DS, ES and SS from 0 to 4 GiB and a 32-bit stack, as operating systems

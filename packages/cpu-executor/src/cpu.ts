@@ -1,7 +1,7 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { BlockFinder } from "./block-finder.ts";
 import { FETCH } from "./code-cache.ts";
-import { CONTEXT, CONTEXT_FRAMES, RFLAGS, SEGMENT } from "./context.ts";
+import { CONTEXT, CONTEXT_FRAMES, NOT_RESUMED, RFLAGS, SEGMENT } from "./context.ts";
 import { DELIVERED, Deliveries } from "./deliveries.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter/instance.ts";
 import type { RegionCompiler } from "./jit/index.ts";
@@ -89,19 +89,28 @@ export class Cpu extends CpuState {
   readonly memory: HostMemory;
   readonly stop: StopDetails = createStopDetails();
   /** Instructions (INTERCEPT numbers) at which run() stops: 1; where it is 0 the processor carries them out. All are 1 at first. */
-  readonly intercepts: Uint8Array = new Uint8Array(64).fill(1);
+  readonly intercepts: Uint8Array;
   /**
    * Exceptions (bit = vector) at which run() stops; the others are delivered through the guest's own table. All at first. With
    * bit 8 (#DF) set an exception or INT n whose delivery fails stops as if it were set, and the caller continues with
    * deliverEvent; else the processor goes on to the double fault and to shutdown by itself.
    */
-  exceptionBitmap: number = ALL_EXCEPTIONS;
+  get exceptionBitmap(): number {
+    return this.memory.u32[this.#outsideExceptionsAt] as number;
+  }
+
+  set exceptionBitmap(value: number) {
+    this.memory.u32[this.#outsideExceptionsAt] = value;
+  }
+
   /** WINDOW bits: run() stops with STOP.window before the first instruction at which the guest would take such an event. */
   windowRequest = 0;
   /** DR6 bits of debug traps that wait for the next instruction border; a MOV SS keeps them waiting. */
   pendingDebug = 0;
   /** Called after the processor itself has changed CR0, CR3, CR4 or EFER, for the Mmu to follow; the soft TLB is flushed. */
   onTranslationChange: (() => void) | undefined;
+  readonly #outsideExceptionsAt: number;
+  readonly #resumedAt: number;
   readonly #tlb: SoftTlb;
   readonly #finder: BlockFinder;
   readonly #interpreter: InterpreterExports;
@@ -120,11 +129,19 @@ export class Cpu extends CpuState {
   private constructor(options: CpuOptions, address: number, parts: Parts) {
     super(options.memory, address, () => parts.interpreter.flags(address));
     this.memory = options.memory;
+    this.#outsideExceptionsAt = (address + CONTEXT.outsideExceptions) >> 2;
+    this.#resumedAt = (address + CONTEXT.resumed) >> 2;
+    this.exceptionBitmap = ALL_EXCEPTIONS;
+    const interceptsAt = address + CONTEXT.intercepts;
+    this.intercepts = this.memory.u8.subarray(interceptsAt, interceptsAt + 64).fill(1);
+    this.memory.i32[this.#resumedAt] = NOT_RESUMED;
     this.#interpreter = parts.interpreter;
     this.#selector = parts.selector;
     this.#tlb = new SoftTlb(options.memory, options.mmu, address, this.stop);
     const segments = new SegmentCheck(options.memory, this);
     parts.connect(this.#tlb, segments);
+    const { handlers } = parts.interpreter;
+    this.#tlb.onEmitted = (translate) => handlers.set(handlers.length - 1, translate);
     this.#finder = new BlockFinder(options.memory, this, this.#tlb, parts.selector);
     this.#breakpoints = new Breakpoints(this);
     this.#jit = options.jit?.connect({
@@ -170,11 +187,21 @@ export class Cpu extends CpuState {
     let tlb: SoftTlb | undefined;
     let segments: SegmentCheck | undefined;
     const slow = {
-      read: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).read(bytes, low, high),
-      write: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).write(bytes, low, high),
-      probe: (_context: number, bytes: number, low: number, high: number) => (tlb as SoftTlb).probe(bytes, low, high),
+      read: (_context: number, bytes: number, low: number, high: number) => {
+        const status = (tlb as SoftTlb).read(bytes, low, high);
+        return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
+      },
+      write: (_context: number, bytes: number, low: number, high: number) => {
+        const status = (tlb as SoftTlb).write(bytes, low, high);
+        return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
+      },
+      probe: (_context: number, bytes: number, low: number, high: number) => {
+        const status = (tlb as SoftTlb).probe(bytes, low, high);
+        return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
+      },
       segment: (_context: number, what: number, low: number, high: number) =>
         (segments as SegmentCheck).check(what, low, high),
+      watched: (host: number) => (options.memory.isWatched(host as HostPhysicalAddress) ? 1 : 0),
     };
     const { exports, keys, loadExtension } = instantiateInterpreter(
       options.memory.memory,
@@ -257,7 +284,7 @@ export class Cpu extends CpuState {
     this.#started = slice;
     this.budgetLeft = slice;
     const status = this.#interpreter.run(this.contextAddress, block);
-    if (status === PORT_STATUS && this.#stopsAtPort()) {
+    if (status === PORT_STATUS && this.memory.i32[this.#resumedAt] === NOT_RESUMED && this.#stopsAtPort()) {
       const left = this.budgetLeft;
       this.#retired += slice - left;
       this.#started = left + (budget - slice);
@@ -460,29 +487,61 @@ export class Cpu extends CpuState {
     return this.#left(this.#interpreter.run(this.contextAddress, block), held);
   }
 
-  /** What a status of emitted code means; `held`: what the budget in the context was short of. */
-  #left(left: number, held: number): number {
-    let status = left;
+  /** Goes on after emitted code has returned a status; `held`: what the budget in the context was short of. */
+  #left(status: number, held: number): number {
+    const isResumed = this.#endsBehindIret();
     this.budgetLeft += held;
     this.#started += held;
-    if (status === STATUS.budget) {
-      if (this.#jit?.isDue() === true) this.#compile();
-      if (held > 0) return RUNNING;
-      if (this.budgetLeft === 0) return STOP.budget;
-      const rest = this.#finder.temporary(this.budgetLeft);
-      if (rest <= 0) return this.#fetchFailed(rest);
-      status = this.#interpreter.run(this.contextAddress, rest);
-    }
+    if (isResumed) return this.#leftBehindIret(status);
+    if (status !== STATUS.budget) return this.#leave(status);
+    if (this.#jit?.isDue() === true) this.#compile();
+    if (held > 0) return RUNNING;
+    if (this.budgetLeft === 0) return STOP.budget;
+    const rest = this.#finder.temporary(this.budgetLeft);
+    if (rest <= 0) return this.#fetchFailed(rest);
+    const last = this.#interpreter.run(this.contextAddress, rest);
+    return this.#endsBehindIret() ? this.#leftBehindIret(last) : this.#leave(last);
+  }
+
+  /** What a status of emitted code means. */
+  #leave(status: number): number {
     if (status === STATUS.hot) return this.#hot();
     if (status === STATUS.resume) {
       this.#fetchKind = "resume";
       this.needsLook = true;
       return AGAIN;
     }
-    if (status !== STATUS.lookup) return this.#handle(status);
+    let stop: number;
+    if (status === STATUS.lookup) {
+      if (this.windowRequest !== 0) this.#finder.refresh();
+      stop = this.#jumped();
+    } else stop = this.#handle(status);
+    // A guest that needs the processor often never comes to the end of a slice.
     if (this.#jit?.hasWaitedLong() === true) this.#compile();
-    if (this.windowRequest !== 0) this.#finder.refresh();
-    return this.#jumped();
+    return stop;
+  }
+
+  /** True where the last instruction that emitted code has executed is an IRET that set RF. */
+  #endsBehindIret(): boolean {
+    const { i32 } = this.memory;
+    const budget = i32[this.#resumedAt];
+    if (budget === NOT_RESUMED) return false;
+    i32[this.#resumedAt] = NOT_RESUMED;
+    return budget === this.budgetLeft;
+  }
+
+  /** Emitted code does not set RF, which would end with the next instruction: it is still there if that does not happen. */
+  #leftBehindIret(status: number): number {
+    const before = this.#consumed();
+    const stop = this.#leave(status);
+    const isBetween = status === STATUS.lookup || status === STATUS.budget;
+    if (isBetween || (stop !== RUNNING && this.#consumed() === before)) this.changeFlagRest(0, RFLAGS.rf);
+    return stop;
+  }
+
+  /** What has been taken from the budget since run() began, for instructions and deliveries. */
+  #consumed(): number {
+    return this.#started - this.budgetLeft;
   }
 
   /** Goes on where a branch has led, unless none may lead there: then it has not happened, and raises #GP(0). */
@@ -498,10 +557,10 @@ export class Cpu extends CpuState {
    * is that it ends with the next instruction, and stays where that does not happen.
    */
   #runResumed(block: number): number {
-    const before = this.instructionsRetired;
+    const before = this.#consumed();
     this.changeFlagRest(RFLAGS.rf, 0);
     const stop = this.#runBlocks(block);
-    if (stop !== RUNNING && this.instructionsRetired === before) this.changeFlagRest(0, RFLAGS.rf);
+    if (stop !== RUNNING && this.#consumed() === before) this.changeFlagRest(0, RFLAGS.rf);
     return stop;
   }
 
@@ -524,7 +583,11 @@ export class Cpu extends CpuState {
     const held = this.budgetLeft - 1;
     this.budgetLeft -= held;
     this.#started -= held;
+    const { exceptionBitmap } = this;
+    this.exceptionBitmap = ALL_EXCEPTIONS;
     const status = this.#interpreter.run(this.contextAddress, block);
+    this.exceptionBitmap = exceptionBitmap;
+    if (this.#endsBehindIret()) this.changeFlagRest(0, RFLAGS.rf);
     this.budgetLeft += held;
     this.#started += held;
     // Emitted code has gone on to the next block, which is not for this time.
@@ -585,7 +648,6 @@ export class Cpu extends CpuState {
       return RUNNING;
     }
     if (status === STATUS.done) return RUNNING;
-    if (status === STATUS.resumed) return this.#happened();
     this.stop.unblockedNmi = false;
     // What is left may be less than the next block.
     if (status === STATUS.budget) return this.budgetLeft > 0 ? RUNNING : STOP.budget;
@@ -594,6 +656,9 @@ export class Cpu extends CpuState {
     this.stop.instructionLength = this.memory.u8[record + RECORD.length] as number;
     switch (status) {
       case STATUS.stopped:
+        return this.#stopped();
+      case STATUS.pageFault:
+        this.#tlb.stopAtPageFault();
         return this.#stopped();
       case STATUS.exception:
         return this.#deliveries.raise(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));

@@ -46,14 +46,20 @@ export class Deliveries {
   readonly #tlb: SoftTlb;
   readonly #common: CommonDelivery;
   readonly #parts: DeliveryParts;
-  /** What deliveries have taken of the budget since this was set to 0. */
-  count = 0;
-
   constructor(parts: DeliveryParts) {
     this.#cpu = parts.cpu;
     this.#tlb = parts.tlb;
     this.#common = parts.common;
     this.#parts = parts;
+  }
+
+  /** What deliveries have taken of the budget since this was set to 0. */
+  get count(): number {
+    return this.#parts.i32[(this.#cpu.contextAddress + CONTEXT.deliveries) >> 2] as number;
+  }
+
+  set count(value: number) {
+    this.#parts.i32[(this.#cpu.contextAddress + CONTEXT.deliveries) >> 2] = value;
   }
 
   /** run() stops at the exception. */

@@ -2,7 +2,16 @@ export { CONTEXT, RFLAGS, SEGMENT } from "./context.ts";
 export { Cpu, type CpuEvent, type CpuOptions, type TaskSwitchRequest, WINDOW } from "./cpu.ts";
 export { CpuError, InvalidCpuOptionError } from "./errors.ts";
 export { createFpuImage, FpuState, XSAVE_BYTES, XSTATE } from "./fpu-state.ts";
-export { ACCESS, INVALIDATION, MMIO_RESULT, MMU_RESULT, type Mmu, PDPTE_LOAD } from "./mmu.ts";
+export {
+  ACCESS,
+  EMITTED_RESULT,
+  type EmittedMmu,
+  INVALIDATION,
+  MMIO_RESULT,
+  MMU_RESULT,
+  type Mmu,
+  PDPTE_LOAD,
+} from "./mmu.ts";
 export type { CpuSnapshot, SegmentSnapshot } from "./snapshot.ts";
 export { CpuState, type SegmentRegister } from "./state.ts";
 export { createStopDetails, INTERCEPT, STOP, type StopDetails, TASK_SOURCE } from "./stop.ts";

@@ -1,15 +1,23 @@
+import { PAGE_MARKS } from "./context.ts";
+
 /** Sizes of pages larger than 4 KiB, as shifts: 2 MiB, 4 MiB, 1 GiB. */
-const SHIFTS = [21, 22, 30] as const;
+export const LARGE_PAGE_SHIFTS = [21, 22, 30] as const;
+const SHIFTS = LARGE_PAGE_SHIFTS;
 const SIZES = SHIFTS.map((shift) => 2 ** shift);
-const MARKS = 1024;
+const MARKS = PAGE_MARKS.largeOfSize;
 
 /**
  * Which large pages cached translations of 4 KiB may be a part of: INVLPG of any address in one invalidates all of it. Regions
  * share marks, so that the answer may be yes where it should be no, never the other way.
  */
 export class LargePages {
-  readonly #marks: Uint8Array = new Uint8Array(SHIFTS.length * MARKS);
+  readonly #marks: Uint8Array;
   #isEmpty = true;
+
+  /** `marks`: PAGE_MARKS.large of a context. */
+  constructor(marks: Uint8Array) {
+    this.#marks = marks;
+  }
 
   clear(): void {
     if (!this.#isEmpty) this.#marks.fill(0);

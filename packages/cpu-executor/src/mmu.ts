@@ -39,6 +39,20 @@ export const PDPTE_LOAD = {
  */
 export const INVALIDATION = { none: 0, page: 1, pageOfPcid: 2, pcid: 3, nonGlobal: 4, all: 5, fault: 6 } as const;
 
+/** Where EmittedMmu.translate leaves its results in its block, 4 bytes each: Mmu's fields of these names. */
+export const EMITTED_RESULT = { hostPage: 0, permissions: 4, pageSize: 8, pageFaultErrorCode: 12 } as const;
+
+/** An Mmu's translation for reads and writes, without a way through JavaScript. */
+export interface EmittedMmu {
+  /**
+   * A function of WebAssembly (four i32, gives one): block, linear low, linear high, access. MMU_RESULT.ok or pageFault with the results
+   * in the block, or anything else for "ask `translate`", with nothing changed that it would not change too.
+   */
+  readonly translate: (block: number, linearLow: number, linearHigh: number, access: number) => number;
+  /** Host address. */
+  readonly block: number;
+}
+
 /**
  * What the executor needs of an MMU: called when the soft TLB has no entry for a page. Addresses are linear addresses
  * as pairs of int32; physical addresses are numbers below 2^52.
@@ -68,10 +82,13 @@ export interface Mmu {
   loadPdptes?(cr3Low: number): number;
   /** What MOV to CR3 invalidates, an INVALIDATION; `operandHigh`: the operand's high half as int32. Absent: all but global pages. */
   movToCr3?(operandHigh: number): number;
-  /** What INVLPG invalidates, an INVALIDATION. */
-  invlpg?(linearHigh: number): number;
   /** What INVPCID invalidates, an INVALIDATION: its type, and of the descriptor the identifier's quadword and the address's high half, as int32. */
   invpcid?(type: number, pcidLow: number, pcidHigh: number, linearHigh: number): number;
+  /**
+   * `translate` as WebAssembly over the arena, once it is worth it: emitted code then calls it first. Undefined for an Mmu that has
+   * none, and while it can have none.
+   */
+  emitted?(): EmittedMmu | undefined;
   /** Reads device memory into data[0..size); returns a MMIO_RESULT. */
   mmioRead?(guestPhysical: number, size: number, data: Uint8Array): number;
   /** The instruction that read device memory is started again, for it writes code: its reads must be answered as before. */

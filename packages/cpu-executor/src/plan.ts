@@ -4,7 +4,7 @@ import { INSTRUCTION_FACTS } from "./generated/instruction-facts.ts";
 import { FACT, hasFact, type InstructionFacts } from "./instruction-facts.ts";
 import type { Handler, InterpreterPlan } from "./interpreter/handlers.ts";
 import type { Shape } from "./semantics/builder.ts";
-import { type OperandSize, type Repeat, shapeKey, shapeOf } from "./shapes.ts";
+import { type OperandSize, PAGE_FAULT_DELIVERY, type Repeat, shapeKey, shapeOf } from "./shapes.ts";
 
 /**
  * Instructions that are cases of the main function. V8 optimises that function as a whole, which takes it 0.1 s and is the
@@ -34,10 +34,11 @@ const FUSED: ReadonlySet<string> = new Set([
 ]);
 const FUSED_CONDITIONS = CONDITIONS.filter((condition) => !["o", "no", "p", "np"].includes(condition));
 
-/** Shapes that no form asks for: what an unknown instruction raises, and the end of a block that no instruction ends. */
+/** Shapes that no form asks for: what an unknown instruction raises, the end of a block that no instruction ends, and an event. */
 const EXTRA: readonly Shape[] = [
   { mnemonic: "ud2", bits: 32, operands: [], repeat: "none" },
   { mnemonic: "continue", bits: 32, operands: [], repeat: "none" },
+  { mnemonic: PAGE_FAULT_DELIVERY, bits: 32, operands: [], repeat: "none" },
 ];
 
 const OPERAND_SIZES: readonly OperandSize[] = [16, 32, 64];

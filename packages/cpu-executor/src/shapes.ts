@@ -81,6 +81,9 @@ function sizeOf(code: string, operandSize: OperandSize): Bits {
   }
 }
 
+/** Under this name the semantics have the delivery of a page fault, which no form asks for. */
+export const PAGE_FAULT_DELIVERY = "deliverPageFault";
+
 /** The name under which a form's semantics are found: some mnemonics mean different things with different operands. */
 export function semanticsName(form: InstructionForm): string {
   const first = form.operands[0] ?? "";

@@ -1,7 +1,7 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
-import { CONTEXT, JUMP_CACHE, TLB } from "./context.ts";
+import { CONTEXT, JUMP_CACHE, PAGE_MARKS, TLB } from "./context.ts";
 import { LargePages } from "./large-pages.ts";
-import { ACCESS, MMIO_RESULT, MMU_RESULT, type Mmu } from "./mmu.ts";
+import { ACCESS, type EmittedMmu, MMIO_RESULT, MMU_RESULT, type Mmu } from "./mmu.ts";
 import { STATUS } from "./status.ts";
 import { STOP, type StopDetails } from "./stop.ts";
 import { type TableLayout, TranslationTable } from "./translation-table.ts";
@@ -18,15 +18,20 @@ export const PRIVILEGE = { supervisor: 0, user: 1, supervisorWithAc: 2, aligned:
 
 const ACCESS_BITS: readonly number[] = [0, ACCESS.user, ACCESS.userAllowed, ACCESS.user];
 
-const PRIVILEGES = 4;
-const CODE_PAGES = 1024;
+/** How many PRIVILEGE has. */
+export const PRIVILEGES = 4;
 const SMALL_PAGE = 4096;
+
+/** So many translations are worth an emitted one, which takes a frame and a module. */
+const EMITTED_AFTER = 64;
 
 /** 256 pages at first, 16 MiB at most. */
 const TLB_LAYOUT: TableLayout = {
   address: CONTEXT.tlb,
   mask: CONTEXT.tlbMask,
+  banks: CONTEXT.tlbBanks,
   entryBytes: TLB.entryBytes,
+  spare: TLB.spare,
   fewest: 256,
   most: 4096,
 };
@@ -35,6 +40,7 @@ const JUMP_CACHE_LAYOUT: TableLayout = {
   address: CONTEXT.jumpCache,
   mask: CONTEXT.jumpCacheMask,
   entryBytes: JUMP_CACHE.entryBytes,
+  spare: JUMP_CACHE.spare,
   fewest: 256,
   most: 16384,
 };
@@ -68,9 +74,9 @@ export class SoftTlb {
   readonly #entries: TranslationTable;
   /** From instruction pointer to block: what may be executed depends on the privilege as what may be read does. */
   readonly #jumpCache: TranslationTable;
-  readonly #largePages: LargePages = new LargePages();
+  readonly #largePages: LargePages;
   /** Low bits of the linear page numbers that a jump cache may have blocks of: 1. */
-  readonly #codePages: Uint8Array = new Uint8Array(CODE_PAGES);
+  readonly #codePages: Uint8Array;
   /** What the instruction pointers in each privilege's jump cache mean: base and limit of CS, and the width of code. */
   readonly #codeBases: Int32Array = new Int32Array(PRIVILEGES);
   readonly #codeLimits: Int32Array = new Int32Array(PRIVILEGES);
@@ -79,8 +85,12 @@ export class SoftTlb {
   #fetchedPageSize: number = SMALL_PAGE;
   /** Set while the processor itself accesses memory for an instruction: as a supervisor. */
   #implicit = false;
-  /** Pages that must not be in the TLB: those with data breakpoints. Returns true for an access that may hit one. */
-  watch: DataWatch | undefined;
+  #watch: DataWatch | undefined;
+  /** Translations until the Mmu is asked whether it has an emitted one; negative afterwards. */
+  #patience = EMITTED_AFTER;
+  #emitted: EmittedMmu | undefined;
+  /** Called once, when there is an emitted translation. */
+  onEmitted: ((translate: EmittedMmu["translate"]) => void) | undefined;
   /** Linear address of the last page fault, low and high, and the access that it was. */
   faultLow = 0;
   faultHigh = 0;
@@ -93,8 +103,36 @@ export class SoftTlb {
     this.#mmu = mmu;
     this.#context = context;
     this.#stop = stop;
+    const marks = (at: number, bytes: number): Uint8Array => memory.u8.subarray(context + at, context + at + bytes);
+    this.#largePages = new LargePages(marks(PAGE_MARKS.large, PAGE_MARKS.code - PAGE_MARKS.large));
+    this.#codePages = marks(PAGE_MARKS.code, PAGE_MARKS.codePages);
     this.#entries = new TranslationTable(memory, context, TLB_LAYOUT);
     this.#jumpCache = new TranslationTable(memory, context, JUMP_CACHE_LAYOUT);
+  }
+
+  /** Pages that must not be in the TLB: those with data breakpoints. */
+  get watch(): DataWatch | undefined {
+    return this.#watch;
+  }
+
+  set watch(watch: DataWatch | undefined) {
+    this.#watch = watch;
+    this.#letRefill();
+  }
+
+  /** Says whether emitted code may fill the TLB itself, and as whom. */
+  #letRefill(): void {
+    const { i32 } = this.#memory;
+    const isPlain = this.#watch === undefined && this.#privilege !== PRIVILEGE.aligned;
+    i32[(this.#context + CONTEXT.mmuBlock) >> 2] = isPlain ? (this.#emitted?.block ?? 0) : 0;
+    i32[(this.#context + CONTEXT.accessBits) >> 2] = ACCESS_BITS[this.#privilege] as number;
+  }
+
+  #askForEmitted(): void {
+    this.#emitted = this.#mmu.emitted?.();
+    if (this.#emitted === undefined) return;
+    this.onEmitted?.(this.#emitted.translate);
+    this.#letRefill();
   }
 
   dispose(): void {
@@ -163,6 +201,7 @@ export class SoftTlb {
     this.#entries.select(privilege);
     this.#jumpCache.select(privilege);
     this.#privilege = privilege;
+    this.#letRefill();
   }
 
   /** The block known at an instruction pointer, or 0. */
@@ -210,7 +249,8 @@ export class SoftTlb {
     this.#stop.kind = kind;
   }
 
-  get #accessBits(): number {
+  /** A method: private accessors are slow in V8. */
+  #accessBits(): number {
     return this.#implicit ? ACCESS.implicit : (ACCESS_BITS[this.#privilege] as number);
   }
 
@@ -277,12 +317,12 @@ export class SoftTlb {
     if (high >> 15 !== 0 && high >> 15 !== -1) {
       return -this.#badFetch();
     }
-    const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits);
+    const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits());
     if (result === MMU_RESULT.ok) {
       this.#fetchedPageSize = this.#mmu.pageSize ?? SMALL_PAGE;
       return this.#mmu.hostPage;
     }
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, ACCESS.execute | this.#accessBits);
+    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, ACCESS.execute | this.#accessBits());
     if (result === MMU_RESULT.nonCanonical) return -this.#badFetch();
     // Code in device memory cannot be executed: the hypervisor must act.
     this.#stop.kind = result === MMU_RESULT.mmio ? STOP.mmio : STOP.mmu;
@@ -366,9 +406,10 @@ export class SoftTlb {
 
   /** Host page for a data access, 0 or more; DEVICE; or the negative of a STATUS. Fills the TLB. */
   #translate(low: number, high: number, access: number): number {
-    const result = this.#mmu.translate(low, high, access | this.#accessBits);
+    if (--this.#patience === 0) this.#askForEmitted();
+    const result = this.#mmu.translate(low, high, access | this.#accessBits());
     if (result === MMU_RESULT.mmio) return DEVICE;
-    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, access | this.#accessBits);
+    if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, access | this.#accessBits());
     if (result === MMU_RESULT.nonCanonical) {
       this.faultLow = low;
       this.faultHigh = high;
@@ -428,11 +469,34 @@ export class SoftTlb {
     this.faultHigh = high;
     return STATUS.stopped;
   }
+
+  /** What emitted code is told about an access that has ended with a status: page faults it may deliver itself. */
+  tell(status: number): number {
+    if (status !== STATUS.stopped || this.#stop.kind !== STOP.exception || this.#stop.vector !== PAGE_FAULT)
+      return status;
+    const { i32 } = this.#memory;
+    i32[(this.#context + CONTEXT.stopDetail) >> 2] = this.#stop.errorCode;
+    i32[(this.#context + CONTEXT.linear) >> 2] = this.faultLow;
+    i32[(this.#context + CONTEXT.linear + 4) >> 2] = this.faultHigh;
+    i32[(this.#context + CONTEXT.faultAccess) >> 2] = this.#faultAccess;
+    return STATUS.pageFault;
+  }
+
+  /** STATUS.pageFault, which emitted code has not delivered, as the STATUS that every other stop of an access is. */
+  stopAtPageFault(): number {
+    const { i32 } = this.#memory;
+    const low = i32[(this.#context + CONTEXT.linear) >> 2] as number;
+    const high = i32[(this.#context + CONTEXT.linear + 4) >> 2] as number;
+    const access = i32[(this.#context + CONTEXT.faultAccess) >> 2] as number;
+    // Emitted translations tell the Mmu nothing, which is asked for the details.
+    this.#mmu.translate(low, high, access);
+    return this.#pageFault(low, high, access);
+  }
 }
 
 const jumpCacheOffset = (ripLow: number): number => Math.imul(ripLow, JUMP_CACHE.factor) >>> JUMP_CACHE.shift;
 
-const codePage = (linearLow: number): number => (linearLow >>> 12) & (CODE_PAGES - 1);
+const codePage = (linearLow: number): number => (linearLow >>> 12) & (PAGE_MARKS.codePages - 1);
 
 /** Half of a tag that no canonical address matches. */
 const NO_PAGE = 0x7f7f7f7f;

@@ -26,8 +26,10 @@ export const STATUS = {
   hot: 11,
   /** A region has left the instruction at CONTEXT.rip to the interpreter, and no block that begins there is known. */
   resume: 12,
-  /** An IRET has happened that has set RF; CONTEXT.rip is where it leads. It is not counted yet. */
+  /** To the main function only: an IRET that sets RF has happened; CONTEXT.rip is where it leads. */
   resumed: 13,
+  /** A page fault, whose error code is in CONTEXT.stopDetail, with CONTEXT.linear and faultAccess; the instruction did not happen. */
+  pageFault: 14,
 } as const;
 
 /** CONTEXT.stopDetail of STATUS.port: an exit qualification for I/O instructions (SDM Vol 3C, table 27-5). */

@@ -1,12 +1,16 @@
 import { type HostMemory, type HostPhysicalAddress, OutOfHostMemoryError } from "@likex/host-memory";
-import { TLB } from "./context.ts";
+import { TABLE_NOTES, TLB } from "./context.ts";
 
 /** Where a table of emitted code is described in the context, and how large it may be; entries are powers of two. */
 export interface TableLayout {
   /** Context offsets of the table's address and of the mask that selects an entry's offset. */
   readonly address: number;
   readonly mask: number;
+  /** Where both are for each privilege. */
+  readonly banks?: number;
   readonly entryBytes: number;
+  /** Offset of four bytes of each entry for TABLE_NOTES. */
+  readonly spare: number;
   readonly fewest: number;
   readonly most: number;
 }
@@ -16,19 +20,12 @@ interface Bank {
   owner: number;
   address: number;
   entries: number;
-  /** Offsets of the entries written since the last flush, while there are few; then -1, and a flush clears all. */
-  written: number;
-  readonly offsets: Int32Array;
-  /** Entries that took another's place since the table was made or flushed. */
-  displaced: number;
 }
 
 const FRAME = 4096;
-/** So many entries are cleared one by one: a guest that drops its translations often fills few in between. */
-const FEW = 64;
 const INVALID_WORD = TLB.invalidByte * 0x01010101;
-const MANY = -1;
 const GROWTH = 4;
+const { written: WRITTEN, displaced: DISPLACED, list: LIST, listed: LISTED, many: MANY } = TABLE_NOTES;
 
 /**
  * A direct-mapped table in host memory that emitted code looks into, with a bank for each privilege: what is cached for one
@@ -49,6 +46,7 @@ export class TranslationTable {
     this.#current = this.#create(0);
     this.#banks[0] = this.#current;
     this.#publish();
+    this.#publishBanks();
   }
 
   dispose(): void {
@@ -72,6 +70,7 @@ export class TranslationTable {
     try {
       const bank = this.#create(number);
       this.#banks[number] = bank;
+      this.#publishBanks();
       return bank;
     } catch (error) {
       if (error instanceof OutOfHostMemoryError) return this.#current;
@@ -117,14 +116,26 @@ export class TranslationTable {
 
   #entryIn(bank: Bank, offset: number): number {
     const at = offset & ((bank.entries - 1) * this.#layout.entryBytes);
-    if (bank.written !== MANY) {
-      if (bank.written === FEW) bank.written = MANY;
-      else bank.offsets[bank.written++] = at;
+    const { i32 } = this.#memory;
+    // While they are few, written entries are cleared one by one: a guest that drops its translations often fills few in between.
+    const writtenAt = this.#noteAt(bank, WRITTEN);
+    const written = i32[writtenAt] as number;
+    if (written !== MANY) {
+      i32[writtenAt] = written === LISTED ? MANY : written + 1;
+      if (written !== LISTED) i32[this.#noteAt(bank, LIST + written)] = at;
     }
     // No tag of a canonical address ends like this.
     if (this.#memory.u8[bank.address + at + 7] === TLB.invalidByte) return bank.address + at;
-    if (++bank.displaced * 2 < bank.entries || !this.#grow(bank)) return bank.address + at;
+    const displacedAt = this.#noteAt(bank, DISPLACED);
+    const displaced = (i32[displacedAt] as number) + 1;
+    i32[displacedAt] = displaced;
+    if (displaced * 2 < bank.entries || !this.#grow(bank)) return bank.address + at;
     return this.#entryIn(bank, offset);
+  }
+
+  /** Place in `i32` of one of TABLE_NOTES. */
+  #noteAt(bank: Bank, note: number): number {
+    return (bank.address + note * this.#layout.entryBytes + this.#layout.spare) >> 2;
   }
 
   /** Forgets the entry whose tag is two int32 where an offset's is, in every bank. */
@@ -145,10 +156,11 @@ export class TranslationTable {
       if (bank === undefined) continue;
       const base = bases[bank.owner] as number;
       // Few entries are in a list; else all are looked at.
-      const isListed = bank.written !== MANY;
-      const count = isListed ? bank.written : bank.entries;
+      const { i32 } = this.#memory;
+      const written = i32[this.#noteAt(bank, WRITTEN)] as number;
+      const count = written === MANY ? bank.entries : written;
       for (let entry = 0; entry < count; entry++) {
-        const at = isListed ? (bank.offsets[entry] as number) : entry * entryBytes;
+        const at = written === MANY ? entry * entryBytes : (i32[this.#noteAt(bank, LIST + entry)] as number);
         this.#forgetWithTag(bank.address + at, low & ~(FRAME - 1), high, base, FRAME - 1);
       }
     }
@@ -165,7 +177,7 @@ export class TranslationTable {
   /** Word by word: a call of fill takes as long as all the rest of an INVLPG. */
   #invalidate(entry: number): void {
     const { i32 } = this.#memory;
-    const end = (entry + this.#layout.entryBytes) >> 2;
+    const end = (entry + this.#layout.spare) >> 2;
     for (let at = entry >> 2; at < end; at++) i32[at] = INVALID_WORD;
   }
 
@@ -175,27 +187,34 @@ export class TranslationTable {
       owner,
       address: this.#allocate(entries),
       entries,
-      written: MANY,
-      offsets: new Int32Array(FEW),
-      displaced: 0,
     };
-    this.#clear(bank);
+    this.#clearAll(bank);
     return bank;
   }
 
   #clear(bank: Bank): void {
-    const { u8 } = this.#memory;
-    const { entryBytes } = this.#layout;
-    if (bank.written === MANY) u8.fill(TLB.invalidByte, bank.address, bank.address + bank.entries * entryBytes);
-    for (let i = 0; i < bank.written; i++) this.#invalidate(bank.address + (bank.offsets[i] as number));
-    bank.written = 0;
-    bank.displaced = 0;
+    const { i32 } = this.#memory;
+    const written = i32[this.#noteAt(bank, WRITTEN)] as number;
+    if (written === MANY) {
+      this.#clearAll(bank);
+      return;
+    }
+    for (let i = 0; i < written; i++) this.#invalidate(bank.address + (i32[this.#noteAt(bank, LIST + i)] as number));
+    i32[this.#noteAt(bank, WRITTEN)] = 0;
+    i32[this.#noteAt(bank, DISPLACED)] = 0;
+  }
+
+  #clearAll(bank: Bank): void {
+    const { u8, i32 } = this.#memory;
+    u8.fill(TLB.invalidByte, bank.address, bank.address + bank.entries * this.#layout.entryBytes);
+    i32[this.#noteAt(bank, WRITTEN)] = 0;
+    i32[this.#noteAt(bank, DISPLACED)] = 0;
   }
 
   /** A larger, empty table in the place of this one. False when it is as large as it may be or memory is short. */
   #grow(bank: Bank): boolean {
     const entries = bank.entries * GROWTH;
-    bank.displaced = 0;
+    this.#memory.i32[this.#noteAt(bank, DISPLACED)] = 0;
     if (entries > this.#layout.most) return false;
     let address: number;
     try {
@@ -205,9 +224,10 @@ export class TranslationTable {
       throw error;
     }
     this.#release(bank.address, bank.entries);
-    Object.assign(bank, { address, entries, written: MANY });
-    this.#clear(bank);
+    Object.assign(bank, { address, entries });
+    this.#clearAll(bank);
     this.#publish();
+    this.#publishBanks();
     return true;
   }
 
@@ -223,5 +243,18 @@ export class TranslationTable {
     const { i32 } = this.#memory;
     i32[(this.#context + this.#layout.address) >> 2] = this.#current.address;
     i32[(this.#context + this.#layout.mask) >> 2] = (this.#current.entries - 1) * this.#layout.entryBytes;
+  }
+
+  /** A bank has come or moved. */
+  #publishBanks(): void {
+    const { banks, entryBytes } = this.#layout;
+    if (banks === undefined) return;
+    const { i32 } = this.#memory;
+    for (const [number, bank] of this.#banks.entries()) {
+      if (bank === undefined) continue;
+      const at = (this.#context + banks + number * 8) >> 2;
+      i32[at] = bank.address;
+      i32[at + 1] = (bank.entries - 1) * entryBytes;
+    }
   }
 }

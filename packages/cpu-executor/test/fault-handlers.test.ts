@@ -59,6 +59,20 @@ describe("an IRET that sets RF", () => {
     expect([cpu.ripNumber, hasRf(cpu), cpu.getRegister(0)]).toEqual([TARGET + 1, false, 1n]);
   });
 
+  it("ends without it where emitted code goes on by itself", () => {
+    const { cpu } = returning(0x10002);
+    // The blocks at both places are known, so no run ends between them.
+    for (const at of [TARGET, 0x1001]) {
+      cpu.ripNumber = at;
+      expect(cpu.run(1)).toBe(STOP.budget);
+      cpu.setRegister(4, BigInt(STACK - 12));
+    }
+    cpu.ripNumber = 0x1001;
+    cpu.rflagsNumber = 2;
+    expect(cpu.run(100)).toBe(STOP.port);
+    expect([cpu.ripNumber, hasRf(cpu)]).toEqual([TARGET + 1, false]);
+  });
+
   it.each([0x10002, 0x10202])("keeps it where the next instruction stops (%s)", (flags) => {
     const { cpu } = returning(flags, TARGET + 1);
     expect(cpu.run(100)).toBe(STOP.port);

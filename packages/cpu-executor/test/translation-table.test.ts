@@ -7,6 +7,7 @@ const LAYOUT = {
   address: CONTEXT.tlb,
   mask: CONTEXT.tlbMask,
   entryBytes: TLB.entryBytes,
+  spare: TLB.spare,
   fewest: 256,
   most: 4096,
 } as const;

@@ -1,6 +1,7 @@
 import type { HostMemory } from "@likex/host-memory";
 import { ACCESS, AccessRights, kindsOf, PTE } from "./access-rights.ts";
 import { isCanonical } from "./address.ts";
+import { EmittedWalk } from "./emitted-walk.ts";
 import { EPT_CAPABILITY, EPT_VIOLATION } from "./ept-entry.ts";
 import { ALL_EPT_PAGES } from "./ept-walk.ts";
 import { AT_PAGE, AT_PAGING_STRUCTURE, GuestPhysical } from "./guest-physical.ts";
@@ -57,6 +58,11 @@ export class GuestMmu {
   readonly #hasAdvancedInformation: boolean;
   #mode: number = PAGING_MODE.none;
   #cr4 = 0;
+  readonly #memory: HostMemory;
+  readonly #keepsPhysical: boolean;
+  readonly #width: number;
+  #configuration: GuestMmuConfiguration | undefined;
+  #emitted: EmittedWalk | undefined;
   #guestPageLow = 0;
   #guestPageHigh = 0;
   /** Host-physical address of the 4 KiB page last translated. */
@@ -78,6 +84,9 @@ export class GuestMmu {
   constructor(memory: HostMemory, options: GuestMmuOptions = {}) {
     const width = options.physicalAddressWidth ?? DEFAULT_WIDTH;
     const capabilities = options.eptCapabilities ?? ALL_EPT_PAGES;
+    this.#memory = memory;
+    this.#width = width;
+    this.#keepsPhysical = options.guestPhysical === "kept";
     this.#hasAdvancedInformation = (capabilities & EPT_CAPABILITY.advancedInformation) !== 0;
     this.#physical = new GuestPhysical(memory, width, capabilities, options.guestPhysical ?? "walked");
     this.#pdptes = new PdpteRegisters(memory, this.#physical, width);
@@ -120,6 +129,31 @@ export class GuestMmu {
     this.#physical.configure(configuration.eptPointer);
     this.#rights.configure(configuration);
     this.#walker.configure(configuration);
+    this.#configuration = configuration;
+    this.#emitted?.configure(configuration, this.#width, this.#physical.entryAccess);
+  }
+
+  /**
+   * `translate` as WebAssembly, for emitted code to call, in an instance of its own; made when it is first asked for. Undefined
+   * without translations that are kept, and where the arena has no frame for it.
+   */
+  emitted(): EmittedWalk | undefined {
+    if (this.#emitted !== undefined || !this.#keepsPhysical) return this.#emitted;
+    const emitted = EmittedWalk.create(this.#memory);
+    if (emitted === undefined) return undefined;
+    this.#physical.keepIn(emitted.kept);
+    if (this.#configuration !== undefined)
+      emitted.configure(this.#configuration, this.#width, this.#physical.entryAccess);
+    this.#emitted = emitted;
+    return emitted;
+  }
+
+  /** Gives back the frame of the emitted walk, which must not be called any more. */
+  dispose(): void {
+    if (this.#emitted === undefined) return;
+    this.#physical.keepIn(new Int32Array(this.#emitted.kept.length));
+    this.#emitted.dispose();
+    this.#emitted = undefined;
   }
 
   /** Drops what is kept of guest-physical translations. */

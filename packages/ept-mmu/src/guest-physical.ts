@@ -1,19 +1,14 @@
 import type { HostMemory } from "@likex/host-memory";
 import { ACCESS } from "./access-rights.ts";
+import { KEPT } from "./emitted-block.ts";
 import { EPT_EXIT, EPT_VIOLATION } from "./ept-entry.ts";
 import { EptWalker } from "./ept-walk.ts";
 
 const ALL = ACCESS.read | ACCESS.write | ACCESS.execute;
 const PAGE = 4096;
-
-/**
- * Translations that are kept, in a direct-mapped table of words: the page's address, its upper half, the host's page and what the
- * EPT grants. A guest's paging structures are read again and again.
- */
-const KEPT = 256;
-const WORDS = 4;
-/** No page's address. */
-const EMPTY = 1;
+const WORDS = KEPT.bytes / 4;
+/** Grants nothing. */
+const EMPTY = 0;
 
 /**
  * Guest-physical to host-physical addresses: through the EPT, or as they are without one. Results are in fields.
@@ -22,7 +17,8 @@ const EMPTY = 1;
 export class GuestPhysical {
   readonly #bytes: number;
   readonly #ept: EptWalker;
-  readonly #kept: Int32Array | undefined;
+  /** A direct-mapped table of KEPT: a guest's paging structures are read again and again. */
+  #kept: Int32Array | undefined;
   #keepsNothing = true;
   #usesEpt = false;
   /** Host-physical address of the 4 KiB page last translated. */
@@ -44,7 +40,7 @@ export class GuestPhysical {
     translations: "kept" | "walked",
   ) {
     this.#bytes = memory.bytes;
-    this.#kept = translations === "kept" ? new Int32Array(KEPT * WORDS).fill(EMPTY) : undefined;
+    this.#kept = translations === "kept" ? new Int32Array(KEPT.entries * WORDS) : undefined;
     this.#ept = new EptWalker(memory, physicalAddressWidth, eptCapabilities);
   }
 
@@ -67,6 +63,12 @@ export class GuestPhysical {
     this.#keepsNothing = true;
   }
 
+  /** Keeps in `table` from now on, which is all zeros: the emitted walk looks there. */
+  keepIn(table: Int32Array): void {
+    this.#kept = table;
+    this.#keepsNothing = true;
+  }
+
   /** What reading a guest's paging-structure entry asks of the EPT: with its accessed and dirty flags on, it counts as a write (SDM Vol 3C, 28.3.3.2). */
   get entryAccess(): number {
     return this.#usesEpt && this.#ept.tracksAccess ? ACCESS.read | ACCESS.write : ACCESS.read;
@@ -81,19 +83,16 @@ export class GuestPhysical {
       this.permissions = ALL;
       return true;
     }
-    const kept = this.#kept;
-    const page = low & ~(PAGE - 1);
-    const at = ((low >>> 12) & (KEPT - 1)) * WORDS;
-    // What is kept may grant less than the tables do by now: those who are refused by it ask them.
-    if (
-      kept !== undefined &&
-      kept[at] === page &&
-      kept[at + 1] === high &&
-      (access & ~(kept[at + 3] as number)) === 0
-    ) {
-      this.hostPage = kept[at + 2] as number;
-      this.permissions = kept[at + 3] as number;
-      return true;
+    const kept = high === 0 ? this.#kept : undefined;
+    const at = ((low >>> 12) & (KEPT.entries - 1)) * WORDS;
+    if (kept !== undefined) {
+      const known = kept[at] as number;
+      // What is kept may grant less than the tables do by now: those who are refused by it ask them.
+      if (((known ^ low) & ~(PAGE - 1)) === 0 && (access & ~known) === 0) {
+        this.hostPage = kept[at + 1] as number;
+        this.permissions = known & ALL;
+        return true;
+      }
     }
     const ept = this.#ept;
     const reason = ept.walkHalves(low, high, access);
@@ -101,10 +100,8 @@ export class GuestPhysical {
     this.hostPage = ept.hostPage;
     this.permissions = ept.permissions;
     if (kept !== undefined) {
-      kept[at] = page;
-      kept[at + 1] = high;
-      kept[at + 2] = ept.hostPage;
-      kept[at + 3] = ept.permissions;
+      kept[at] = (low & ~(PAGE - 1)) | ept.permissions;
+      kept[at + 1] = ept.hostPage;
       this.#keepsNothing = false;
     }
     return true;

@@ -1,5 +1,6 @@
 export { ACCESS } from "./access-rights.ts";
 export { type GuestPhysicalAddress, gpa, isCanonical } from "./address.ts";
+export type { EmittedTranslate, EmittedWalk } from "./emitted-walk.ts";
 export { EPT_CAPABILITY, EPT_EXIT, EPT_PTE, EPT_VIOLATION, EPTP_ACCESSED_DIRTY } from "./ept-entry.ts";
 export { EptWalker } from "./ept-walk.ts";
 export { GuestMmu, type GuestMmuConfiguration, type GuestMmuOptions, TRANSLATION } from "./guest-mmu.ts";

@@ -79,6 +79,47 @@ describe("a guest-physical translation that is kept", () => {
     expect(mmu.permissions).toBe(7);
   });
 
+  it("is known to the emitted walk, and goes with what is forgotten", () => {
+    const { memory, tdp, mmu, configure, translate } = setUp();
+    tdp.map(5, 0x50, ALL);
+    tdp.map(6, 0x60, ALL);
+    // A page of 4 MiB at 0.
+    memory.u32[0x60000 / 4] = 0xe3;
+    configure({ ...PAGE_32, cr3Low: 0x6000 });
+    const inUse = memory.framesInUse;
+    const emitted = mmu.emitted();
+    if (emitted === undefined) throw new Error("no emitted walk");
+    const ask = (): number => emitted.translate(emitted.block, 0x5123, 0, ACCESS.write);
+    expect([ask(), translate(0x5123, ACCESS.write), ask()]).toEqual([-1, 0x50000, TRANSLATION.ok]);
+    expect(memory.i32[emitted.block >> 2]).toBe(0x50000);
+    mmu.forget();
+    expect(ask()).toBe(-1);
+    mmu.dispose();
+    expect([memory.framesInUse, translate(0x5123)]).toEqual([inUse, 0x50000]);
+  });
+
+  it.each([13, 20, 21])(
+    "leaves a page of 4 MiB with bit %i, which is reserved or far away, to the other walk",
+    (bit) => {
+      const { memory, tdp, mmu, configure, translate } = setUp();
+      tdp.map(6, 0x60, ALL);
+      memory.u32[0x60000 / 4] = 0x83 | (1 << bit);
+      configure({ ...PAGE_32, cr3Low: 0x6000 });
+      const emitted = mmu.emitted();
+      translate(0x5123);
+      const before = memory.u32[0x60000 / 4];
+      expect(emitted?.translate(emitted.block, 0x5123, 0, ACCESS.write)).toBe(-1);
+      expect(memory.u32[0x60000 / 4]).toBe(before);
+    },
+  );
+
+  it("has no emitted walk where nothing is kept, or no frame is left", () => {
+    expect(setUp({}).mmu.emitted()).toBeUndefined();
+    const { memory, mmu } = setUp();
+    memory.allocateFrames(memory.framesTotal - 1 - memory.framesInUse);
+    expect(mmu.emitted()).toBeUndefined();
+  });
+
   it("is of one page: 256 pages further is another one, and 4 GiB further too", () => {
     const { memory, tdp, configure, translate } = setUp();
     for (const [gfn, pfn] of [

@@ -125,6 +125,9 @@ describe.each(Object.keys(MODES) as (keyof typeof MODES)[])("%s, as the manual's
       );
       expect(machine.firstDifferenceAnywhere()).toBe(-1);
       expect([...met.keys()]).toEqual(expect.arrayContaining([...OUTCOMES[mode], "stop"]));
+      const { page, fault } = machine.emitted;
+      const isEmitted = mode === "32-bit paging" || mode === "4-level paging";
+      expect([page > 40, fault > 40]).toEqual([isEmitted, isEmitted]);
     },
     60_000,
   );

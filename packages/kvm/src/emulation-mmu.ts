@@ -1,4 +1,4 @@
-import { ACCESS, MMIO_RESULT, MMU_RESULT, type Mmu } from "@likex/cpu-executor";
+import { ACCESS, type EmittedMmu, MMIO_RESULT, MMU_RESULT, type Mmu } from "@likex/cpu-executor";
 import type { GuestMmu } from "@likex/ept-mmu";
 import { EXIT_REASON } from "@likex/vmx";
 
@@ -78,8 +78,8 @@ export class EmulationMmu implements Mmu {
     return this.#guest.movToCr3(operandHigh);
   }
 
-  invlpg(linearHigh: number): number {
-    return this.#guest.invlpg(linearHigh);
+  emitted(): EmittedMmu | undefined {
+    return this.#guest.emitted();
   }
 
   invpcid(type: number, pcidLow: number, pcidHigh: number, linearHigh: number): number {

@@ -1,4 +1,4 @@
-import { MMIO_RESULT, MMU_RESULT, type Mmu } from "@likex/cpu-executor";
+import { type EmittedMmu, MMIO_RESULT, MMU_RESULT, type Mmu } from "@likex/cpu-executor";
 import type { GuestMmu } from "@likex/ept-mmu";
 import { MMIO, PAGE } from "./layout.ts";
 import { isDevice } from "./scenario.ts";
@@ -55,8 +55,12 @@ export class DeviceMmu implements Mmu {
     return this.#guest.movToCr3(operandHigh);
   }
 
-  invlpg(linearHigh: number): number {
-    return this.#guest.invlpg(linearHigh);
+  emitted(): EmittedMmu | undefined {
+    return this.#guest.emitted();
+  }
+
+  forget(): void {
+    this.#guest.forget();
   }
 
   invpcid(type: number, pcidLow: number, pcidHigh: number, linearHigh: number): number {

@@ -45,7 +45,7 @@ export class Guest {
 
   readonly #jit: RegionCompiler | undefined;
 
-  /** Interpreted, or with a compiler. */
+  /** Interpreted and translated by TypeScript, or with a compiler and an Mmu that emitted code can ask. */
   constructor(scenario: Scenario, jit?: RegionCompiler) {
     this.#jit = jit;
     this.scenario = scenario;
@@ -56,7 +56,8 @@ export class Guest {
     for (const [page, frame] of this.#frames.entries())
       memory.u8.set(scenario.ram.subarray(page * PAGE, (page + 1) * PAGE), frame);
     // Without EPT the guest's addresses are the arena's: for the MMU it ends behind the RAM.
-    this.mmu = new GuestMmu(isDirect ? endingAt(memory, RAM_BYTES) : memory);
+    const guestPhysical = jit === undefined ? "walked" : "kept";
+    this.mmu = new GuestMmu(isDirect ? endingAt(memory, RAM_BYTES) : memory, { guestPhysical });
     this.devices = new DeviceMmu(this.mmu);
     if (!isDirect) {
       const { made, range } = arena.between(() => this.#buildEpt());
@@ -214,6 +215,11 @@ export class Guest {
 /** The arena as the MMU of a guest without EPT sees it: nothing is behind the guest's RAM. */
 function endingAt(memory: HostMemory, bytes: number): HostMemory {
   const noteWrite = (address: HostPhysicalAddress): void => memory.noteWrite(address);
-  const shortened: HostMemory = Object.create(memory, { bytes: { value: bytes }, noteWrite: { value: noteWrite } });
+  const allocateFrame = (): HostPhysicalAddress => memory.allocateFrame();
+  const shortened: HostMemory = Object.create(memory, {
+    bytes: { value: bytes },
+    noteWrite: { value: noteWrite },
+    allocateFrame: { value: allocateFrame },
+  });
   return shortened;
 }

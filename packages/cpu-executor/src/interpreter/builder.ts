@@ -309,6 +309,10 @@ export class InterpreterBuilder extends SemanticsBuilder {
     return load.u16(this.#record(), this.at + RECORD.register1);
   }
 
+  outsideBase(): I64 {
+    return load.i64(i32.add(this.#context(), load.u16(this.#record(), this.at + RECORD.segment)));
+  }
+
   stop(status: number, detail: I32): void {
     this.code.store("i32", this.#context(), detail, CONTEXT.stopDetail);
     this.frame.exits.stop(i32.const(status));

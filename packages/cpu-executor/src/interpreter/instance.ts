@@ -8,8 +8,12 @@ export interface InterpreterExports {
   readonly run: (context: number, block: number) => number;
   /** The six arithmetic flags of a context, at their RFLAGS positions. */
   readonly flags: (context: number) => number;
-  /** Functions by handler number; the second module adds its own. */
+  /** Functions by handler number; the second module adds its own. Behind them is a place for EmittedMmu.translate. */
   readonly handlers: WebAssembly.Table;
+  /** The slow path of memory accesses, which fills the soft TLB by itself where it can. */
+  readonly read: Slow;
+  readonly write: Slow;
+  readonly probe: Slow;
 }
 
 type Slow = (context: number, bytes: number, low: number, high: number) => number;
@@ -19,6 +23,8 @@ export interface SlowImports {
   readonly write: Slow;
   readonly probe: Slow;
   readonly segment: Slow;
+  /** Whether the frame of a host address holds decoded code: not 0. */
+  readonly watched: (host: number) => number;
 }
 
 export interface Interpreter {
@@ -46,7 +52,9 @@ export function instantiateInterpreter(
   const loadExtension = (): void => {
     if (isLoaded) return;
     isLoaded = true;
-    instantiateExtension({ ...imports, interpreter: { handlers: exports.handlers } });
+    const { handlers, read, write, probe } = exports;
+    const { segment } = slow;
+    instantiateExtension({ host: { memory }, slow: { read, write, probe, segment }, interpreter: { handlers } });
   };
   return { exports, keys: INTERPRETER_KEYS.split("\n"), loadExtension };
 }

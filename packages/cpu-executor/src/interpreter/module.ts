@@ -16,6 +16,7 @@ import { BLOCK, RECORD, REGION_HANDLER } from "../record.ts";
 import { REGION_RUN_TYPE, RUN_OUTCOME } from "../region-type.ts";
 import type { Routines } from "../routines/compile.ts";
 import { importSlowPath, LocalPool } from "../semantics/memory-access.ts";
+import { PAGE_FAULT_DELIVERY } from "../shapes.ts";
 import { STATUS } from "../status.ts";
 import type { Exits, InterpreterFrame } from "./builder.ts";
 import { defineFlagFunctions } from "./flag-functions.ts";
@@ -29,6 +30,7 @@ import {
   writeHandler,
 } from "./handlers.ts";
 import { OUTCOME, SLOW_FUNCTION_TYPE, writeRepeats, writeSlowFunctions } from "./slow-functions.ts";
+import { defineSlowPath } from "./slow-path.ts";
 
 /** What a variant of the interpreter does differently; the product uses none, `bench executor-shape` measures some. */
 export interface InterpreterVariant {
@@ -73,6 +75,10 @@ function writeRun(
     leaving.add(current);
     code.brIf(missed as Label, condition);
   };
+  const type = module.typeIndex(SLOW_FUNCTION_TYPE);
+  const callHandler = (handler: I32): I32 =>
+    code.callIndirect("i32", type, handler, contextOf(), code.get(record), code.get(block));
+  const deliver = (): I32 => callHandler(i32.const(numberOf(plan, PAGE_FAULT_DELIVERY)));
   const frame: InterpreterFrame = {
     code,
     context,
@@ -143,11 +149,9 @@ function writeRun(
           });
           variant.store?.(frame);
           writeRegionCall(runRegions, frame, { block, record, budget }, save);
-          const args = [contextOf(), code.get(record), code.get(block)];
-          const type = module.typeIndex(SLOW_FUNCTION_TYPE);
-          code.set(status, code.callIndirect("i32", type, load.u16(code.get(record)), ...args));
+          code.set(status, callHandler(load.u16(code.get(record))));
           variant.load?.(frame);
-          writeOutcome(frame, status, advance);
+          writeOutcome(frame, { outcome: status, budget, deliver }, advance);
           code.unreachable();
         });
         code.unreachable();
@@ -155,8 +159,7 @@ function writeRun(
       writeJump(code, { context, block, record, rip, linkSite }, enter, save);
     });
     // The instruction at `record` did not happen: take it and those behind it back from the count.
-    const index = load.u8(code.get(record), RECORD.index);
-    code.set(budget, i32.add(code.get(budget), i32.sub(load.i32(code.get(block), BLOCK.count), index)));
+    code.set(budget, i32.add(code.get(budget), notHappened(frame)));
     save();
     code.store("i32", contextOf(), code.get(record), CONTEXT.stopRecord);
     code.store("i32", contextOf(), code.get(block), CONTEXT.block);
@@ -164,6 +167,26 @@ function writeRun(
   });
   code.unreachable();
   return code;
+}
+
+/** Instructions of the block from `record` on. */
+const notHappened = ({ code, record, block }: InterpreterFrame): I32 =>
+  i32.sub(load.i32(code.get(block), BLOCK.count), load.u8(code.get(record), RECORD.index));
+
+/** Sets CONTEXT.rip to where the instruction at `record` is. */
+function writeLocation({ code, context, record, block }: InterpreterFrame): void {
+  const at = code.local("i32");
+  const rip = code.local("i64");
+  code.set(rip, load.i64(code.get(block), BLOCK.rip));
+  code.set(at, i32.add(code.get(block), i32.const(BLOCK.size)));
+  code.loop((next) =>
+    code.if(i32.ltU(code.get(at), code.get(record)), () => {
+      code.set(rip, i64.add(code.get(rip), i64.extendU(load.u8(code.get(at), RECORD.length))));
+      code.set(at, i32.add(code.get(at), i32.const(RECORD.size)));
+      code.br(next);
+    }),
+  );
+  code.store("i64", code.get(context), code.get(rip), CONTEXT.rip);
 }
 
 /** Counts a block's entries down; at the last one its caller is told. */
@@ -207,16 +230,39 @@ function writeRegionCall(
   });
 }
 
+interface OutcomeParts {
+  readonly outcome: Local<"i32">;
+  readonly budget: Local<"i32">;
+  /** Calls PAGE_FAULT_DELIVERY's function. */
+  readonly deliver: () => I32;
+}
+
 /** Goes on as a function beside the main one says. */
 function writeOutcome(
-  { code, context, exits }: InterpreterFrame,
-  outcome: Local<"i32">,
+  frame: InterpreterFrame,
+  { outcome, budget, deliver }: OutcomeParts,
   advance: (records: number) => void,
 ): void {
+  const { code, context, exits } = frame;
   const is = (value: number): I32 => i32.eq(code.get(outcome), i32.const(value));
   const at = code.get(context);
+  const goToRip = (linkSite: I32): void => exits.jump(load.i64(at, CONTEXT.rip), linkSite);
   code.if(is(OUTCOME.next), () => advance(1));
-  code.if(is(OUTCOME.jump), () => exits.jump(load.i64(at, CONTEXT.rip), load.i32(at, CONTEXT.linkSite)));
+  code.if(is(OUTCOME.jump), () => goToRip(load.i32(at, CONTEXT.linkSite)));
+  code.if(is(OUTCOME.stop + STATUS.resumed), () => {
+    code.store("i32", at, code.get(budget), CONTEXT.resumed);
+    goToRip(i32.const(0));
+  });
+  code.if(is(OUTCOME.stop + STATUS.pageFault), () => {
+    writeLocation(frame);
+    code.set(outcome, deliver());
+    code.if(is(OUTCOME.jump), () => {
+      // The instruction and those behind it did not happen; the delivery takes one, so that no guest can fault for ever.
+      code.set(budget, i32.sub(i32.add(code.get(budget), notHappened(frame)), i32.const(1)));
+      code.store("i32", at, i32.add(load.i32(at, CONTEXT.deliveries), i32.const(1)), CONTEXT.deliveries);
+      goToRip(i32.const(0));
+    });
+  });
   code.if(is(OUTCOME.enter), () => exits.enter(load.i32(at, CONTEXT.linkSite)));
   code.if(is(OUTCOME.leave + STATUS.done), () => exits.leave(STATUS.done));
   code.if(is(OUTCOME.leave + STATUS.shadow), () => exits.leave(STATUS.shadow));
@@ -256,6 +302,11 @@ function writeJump(code: FunctionBuilder, l: JumpLocals, enter: Label, save: () 
   code.return(i32.const(STATUS.lookup));
 }
 
+function numberOf(plan: InterpreterPlan, mnemonic: string): number {
+  const isNamed = ({ shapes: [shape] }: Handler): boolean => shape?.mnemonic === mnemonic;
+  return plan.hot.length + plan.cold.findIndex(isNamed);
+}
+
 /** They belong to the second module. */
 const NO_ROUTINES: Routines = { functions: new Map(), insert: () => undefined };
 
@@ -263,17 +314,22 @@ const NO_ROUTINES: Routines = { functions: new Map(), insert: () => undefined };
 export function emitInterpreter(plan: InterpreterPlan, variant: InterpreterVariant = {}): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
-  const slow = importSlowPath(module);
+  const imported = importSlowPath(module);
+  const watched = module.importFunction("slow", "watched", { params: ["i32"], results: ["i32"] });
   const runRegions = module.importFunction("regions", "run", REGION_RUN_TYPE);
   const flagFunctions = defineFlagFunctions(module);
+  // Behind all handlers: the Mmu's translation is put there when there is one.
+  const translate = plan.hot.length + plan.cold.length + plan.extension.length;
+  const slow = defineSlowPath(module, { ...imported, watched }, { translate });
   const parts: Parts = { flagFunctions, slow, routines: NO_ROUTINES };
   const leaving = new Set<number>();
   const run = writeRun(module, parts, runRegions, plan, leaving, variant);
   // By handler number, with places for the second module's.
   const handlers = [...writeRepeats(module, plan.hot, leaving, parts), ...writeSlowFunctions(module, plan.cold, parts)];
-  module.exportTable("handlers", handlers.length + plan.extension.length);
+  module.exportTable("handlers", translate + 1);
   module.elements(handlers);
   module.exportFunction("run", run);
   module.exportFunction("flags", flagFunctions.exported);
+  for (const name of ["read", "write", "probe"] as const) module.exportFunction(name, slow[name]);
   return module.finish();
 }

@@ -295,6 +295,10 @@ export class RegionBuilder extends SemanticsBuilder {
     return this.#notCompiled();
   }
 
+  outsideBase(): I64 {
+    return this.#notCompiled();
+  }
+
   #notCompiled(): never {
     throw new RangeError(`${this.shape.mnemonic} is not compiled`);
   }

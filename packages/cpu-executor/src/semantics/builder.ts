@@ -192,6 +192,8 @@ export abstract class SemanticsBuilder {
   /** Its ModRM.reg, and the number of the general register that ModRM.rm names. */
   abstract outsideReg(): I32;
   abstract outsideRm(): I32;
+  /** Base of its memory operand's segment. */
+  abstract outsideBase(): I64;
   /** Ends the instruction without its effects. */
   abstract stop(status: number, detail: I32): void;
   /** Ends the block at the static target; falls through when `condition` is given and false. */

@@ -8,6 +8,7 @@ import { decimal } from "./decimal.ts";
 import { extendedState } from "./extended-state.ts";
 import { flagInstructions } from "./flag-instructions.ts";
 import { interrupts } from "./interrupts.ts";
+import { invalidation } from "./invalidation.ts";
 import { logical } from "./logic.ts";
 import { multiplication } from "./multiply.ts";
 import { packedFloats } from "./packed-float.ts";
@@ -37,6 +38,7 @@ export const SEMANTICS: SemanticsTable = {
   ...decimal,
   ...flagInstructions,
   ...interrupts,
+  ...invalidation,
   ...logical,
   ...multiplication,
   ...shifts,

@@ -18,7 +18,6 @@ const INTERCEPTED: readonly (keyof typeof INTERCEPT)[] = [
   "rdtscp",
   "rdmsr",
   "wrmsr",
-  "invlpg",
   "monitor",
   "mwait",
   "pause",

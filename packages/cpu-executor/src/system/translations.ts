@@ -25,8 +25,7 @@ export class Translations {
   }
 
   invalidatePage(linearLow: number, linearHigh: number): void {
-    const what = this.#mmu.invlpg === undefined ? INVALIDATION.page : this.#mmu.invlpg(linearHigh);
-    if (what !== INVALIDATION.none) this.#tlb.flushPage(linearLow, linearHigh);
+    this.#tlb.flushPage(linearLow, linearHigh);
   }
 
   /** INVPCID of a type and a descriptor: false where it raises #GP(0). */

@@ -20,7 +20,9 @@ export class FlatMmu implements Mmu {
   hostPage = 0;
   guestPage = 0;
   permissions = 7;
-  readonly pageFaultErrorCode = 0;
+  /** Pages that fault, with their error codes. */
+  readonly faulting: Map<number, number> = new Map();
+  pageFaultErrorCode = 0;
 
   constructor(base: number) {
     this.#base = base;
@@ -30,6 +32,11 @@ export class FlatMmu implements Mmu {
     const page = (low & ~0xfff) >>> 0;
     this.asked.push({ page, access });
     this.guestPage = page;
+    const fault = high === 0 ? this.faulting.get(page) : undefined;
+    if (fault !== undefined) {
+      this.pageFaultErrorCode = fault;
+      return MMU_RESULT.pageFault;
+    }
     if (this.devices.has(page)) return MMU_RESULT.mmio;
     if (this.nonCanonical.has(page)) return MMU_RESULT.nonCanonical;
     const refused = this.absent.has(page) || (this.readOnly.has(page) && (access & ACCESS.write) !== 0);

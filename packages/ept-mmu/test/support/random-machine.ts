@@ -1,4 +1,6 @@
 import { HostMemory } from "@likex/host-memory";
+import { expect } from "vitest";
+import { BLOCK, DECLINED } from "../../src/emitted-block.ts";
 import { ACCESS, GuestMmu, type GuestMmuOptions, TRANSLATION } from "../../src/index.ts";
 import { type EntrySeed, type EptSeed, POOL_FRAMES } from "./random-tables.ts";
 import { bits, ReferenceMemory } from "./reference-memory.ts";
@@ -11,6 +13,8 @@ const ARENA = 6n * MEGABYTE;
 /** Guest memory of 2 MiB lies here behind the EPT, the EPT's four tables behind it. */
 const BEHIND_EPT = 2n * MEGABYTE;
 const EPT_ROOT = 4n * MEGABYTE;
+/** From here on are the blocks of emitted walks. */
+const BLOCKS = 5n * MEGABYTE;
 /** What a run writes: the pool of frames in both its places, and the EPT. */
 const REGIONS = [0n, BEHIND_EPT, EPT_ROOT].map(Number);
 const REGION = (POOL_FRAMES + 1) * 4096;
@@ -42,6 +46,13 @@ export class RandomMachine {
     WIDTHS.map((width) => [width, new GuestMmu(this.memory, { physicalAddressWidth: width, ...kept(width) })] as const),
   );
   #mmu: GuestMmu = this.#mmuOf(46);
+  /** How often the emitted walk has had an answer, by what it was. */
+  readonly emitted: { declined: number; page: number; fault: number } = { declined: 0, page: 0, fault: 0 };
+
+  constructor() {
+    this.memory.allocateFrames(Number(BLOCKS >> 12n) - 1);
+    for (const mmu of this.#mmus.values()) mmu.emitted();
+  }
 
   #mmuOf(width: number): GuestMmu {
     const mmu = this.#mmus.get(width as (typeof WIDTHS)[number]);
@@ -134,8 +145,41 @@ export class RandomMachine {
     }
   }
 
-  /** What the MMU under test says. */
+  /**
+   * What the MMU under test says; before that its emitted walk, which must have done the same to memory by then and say the same,
+   * unless it declines.
+   */
   translate(linear: bigint, kind: Kind, accessor: Accessor): Outcome {
+    const emitted = this.#mmu.emitted();
+    const access = KIND[kind] | PRIVILEGE[accessor];
+    const result = emitted?.translate(emitted.block, low(linear), high(linear), access) ?? DECLINED;
+    const isSame = result === DECLINED || this.firstDifference() === -1;
+    const outcome = this.#translate(linear, kind, accessor);
+    if (emitted === undefined || result === DECLINED) this.emitted.declined++;
+    else if (isSame) this.#compare(emitted.block, result, outcome);
+    else throw new Error("the emitted walk has left other memory than the reference's");
+    return outcome;
+  }
+
+  #compare(block: number, result: number, outcome: Outcome): void {
+    const field = (offset: number): number => this.memory.i32[(block + offset) >> 2] as number;
+    if (result === TRANSLATION.pageFault) {
+      this.emitted.fault++;
+      expect(outcome).toMatchObject({ result: "fault", errorCode: field(BLOCK.errorCode) });
+      return;
+    }
+    this.emitted.page++;
+    expect(result).toBe(TRANSLATION.ok);
+    const data = ACCESS.read | ACCESS.write;
+    expect(outcome).toMatchObject({
+      result: "page",
+      hostPage: BigInt(field(BLOCK.hostPage)),
+      pageSize: BigInt(field(BLOCK.pageSize)),
+    });
+    expect(field(BLOCK.permissions) & data).toBe((outcome as { permissions: number }).permissions & data);
+  }
+
+  #translate(linear: bigint, kind: Kind, accessor: Accessor): Outcome {
     const mmu = this.#mmu;
     switch (mmu.translate(low(linear), high(linear), KIND[kind] | PRIVILEGE[accessor])) {
       case TRANSLATION.ok:
@@ -175,9 +219,9 @@ export class RandomMachine {
     return -1;
   }
 
-  /** The same for all memory. */
+  /** The same for all memory, the blocks excepted. */
   firstDifferenceAnywhere(): number {
-    return this.#find(0, Number(ARENA));
+    return this.#find(0, Number(BLOCKS));
   }
 
   #find(from: number, to: number): number {
