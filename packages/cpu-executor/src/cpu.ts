@@ -517,7 +517,7 @@ export class Cpu extends CpuState {
       stop = this.#jumped();
     } else stop = this.#handle(status);
     // A guest that needs the processor often never comes to the end of a slice.
-    if (this.#jit?.hasWaitedLong() === true) this.#compile();
+    if (stop < 0 && this.#jit?.hasWaitedLong() === true) this.#compile();
     return stop;
   }
 

@@ -32,7 +32,7 @@ const interpreted = (runs: number): readonly { form: string; executed: number }[
 function machine(options: JitOptions = {}) {
   const memory = HostMemory.create({ bytes: 8 << 20 });
   const base = memory.allocateFrames(MEGABYTE / 4096);
-  const jit = createJit({ threshold: 20, batch: 1, delay: 0, ...options });
+  const jit = createJit({ threshold: 20, batch: 1, shortest: 1, delay: 0, ...options });
   memory.u8.set(CODE, base + START);
   const add = (): Cpu => {
     const cpu = Cpu.create({ memory, mmu: new FlatMmu(base), jit });

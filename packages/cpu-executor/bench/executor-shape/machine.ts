@@ -1,4 +1,4 @@
-import { HostMemory } from "@likex/host-memory";
+import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
 import { CodeCache } from "../../src/code-cache.ts";
 import { CONTEXT, CONTEXT_FRAMES, SEGMENT } from "../../src/context.ts";
 import { createStopDetails, MMU_RESULT } from "../../src/index.ts";
@@ -46,6 +46,7 @@ export class Machine {
       write: (_context, bytes, low, high) => this.tlb.write(bytes, low, high),
       probe: (_context, bytes, low, high) => this.tlb.probe(bytes, low, high),
       segment: (_context, what, low, high) => segments.check(what, low, high),
+      watched: (host) => (this.memory.isWatched(host as HostPhysicalAddress) ? 1 : 0),
     };
     const { exports, loadExtension } = instantiateInterpreter(
       this.memory.memory,

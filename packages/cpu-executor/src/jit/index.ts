@@ -31,7 +31,7 @@ export interface JitOptions {
   readonly delay?: number;
   /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. Default 16. */
   readonly batch?: number;
-  /** Instructions in front of one that is left to the interpreter below which there is no region. Default 8. */
+  /** Instructions on the longest way from one that is left to the interpreter to the next, below which there is no region. Default 8. */
   readonly shortest?: number;
   /**
    * "now" (the default) stops the guest while its code is compiled, for what is less than a millisecond a region. "background" has

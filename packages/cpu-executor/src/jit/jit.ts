@@ -31,7 +31,7 @@ export interface JitThresholds {
   readonly delay: number;
   /** Blocks that wait until they are compiled together, at the latest at the end of a slice of the budget. */
   readonly batch: number;
-  /** Fewer instructions than this in front of one that is left to the interpreter are none for a region. */
+  /** Instructions on the longest way from one that is left to the interpreter to the next, below which there is no region. */
   readonly shortest: number;
   /** "now" stops the guest while it is compiled; "background" lets it be interpreted until the module is there. */
   readonly compilation: "now" | "background";

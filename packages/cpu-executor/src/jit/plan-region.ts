@@ -1,5 +1,5 @@
 import type { Ending } from "./instruction.ts";
-import { discoverRegion, type ExecutedCode, instructionsIn, type Region } from "./region.ts";
+import { discoverRegion, type ExecutedCode, instructionsIn, type Region, type RegionBlock } from "./region.ts";
 import type { CompiledRegion, RegionPlan } from "./region-store.ts";
 
 /** A region grows in place so often, and up to so many instructions; then its page's other blocks get regions of their own. */
@@ -23,12 +23,24 @@ export function planRegion(
   return region && isWorthEntering(region, shortest) ? { region, seeds: [position], rebuilds: 0 } : undefined;
 }
 
-/** A few instructions between others that are left to the interpreter are carried out sooner than a region is entered. */
-function isWorthEntering({ blocks, entries }: Region, shortest: number): boolean {
-  const block = blocks.get(entries[0] as number);
-  const isShort = blocks.size === 1 && block !== undefined && block.instructions.length < shortest;
-  const isAlone = isShort && block.successors.length === 0 && LEADS_ON.has(block.ending);
-  return !isAlone;
+/**
+ * A few instructions between others that are left to the interpreter are carried out sooner than a region is entered: it is worth it
+ * where some way through it has `shortest` instructions, or comes round again, or ends in a branch to another region.
+ */
+function isWorthEntering({ blocks }: Region, shortest: number): boolean {
+  /** Instructions on the longest way from a block on; infinite while it is being found out. */
+  const lengths = new Map<number, number>();
+  const lengthFrom = (id: number): number => {
+    const known = lengths.get(id);
+    if (known !== undefined) return known;
+    const block = blocks.get(id) as RegionBlock;
+    if (block.successors.length === 0 && !LEADS_ON.has(block.ending)) return Number.POSITIVE_INFINITY;
+    lengths.set(id, Number.POSITIVE_INFINITY);
+    const length = block.instructions.length + Math.max(0, ...block.successors.map(lengthFrom));
+    lengths.set(id, length);
+    return length;
+  };
+  return [...blocks.keys()].some((id) => lengthFrom(id) >= shortest);
 }
 
 const mayGrow = ({ region, rebuilds }: CompiledRegion): boolean =>
