@@ -78,8 +78,10 @@ export const CONTEXT = {
   /** ACCESS bits of the guest's privilege, and those of the access that has met STATUS.pageFault; 4 bytes each. */
   accessBits: 776,
   faultAccess: 780,
+  /** Bits of RSP that stay when the stack pointer changes, 8 bytes: 63:16 of a 16-bit stack. A 32-bit one's upper half becomes 0. */
+  stackKept: 784,
   /** Bytes of the register part; FPU follows in the same frame. */
-  size: 784,
+  size: 792,
 } as const;
 
 /**

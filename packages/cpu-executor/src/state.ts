@@ -474,6 +474,9 @@ export class CpuState {
       this.#copySlot(bits === 64 ? SEGMENT_SLOT.flat : SS, SEGMENT_SLOT.stack);
       const stackBits = bits === 64 ? 64 : (this.segmentAccessRights(SS) & ACCESS_DB) !== 0 ? 32 : 16;
       this.#i32[(this.contextAddress + CONTEXT.stackShift) >> 2] = 64 - stackBits;
+      const kept = (this.contextAddress + CONTEXT.stackKept) >> 2;
+      this.#i32[kept] = stackBits === 16 ? ~0xffff : 0;
+      this.#i32[kept + 1] = stackBits === 16 ? -1 : 0;
     }
     if (isAll || changed === SEGMENT.es)
       this.#copySlot(bits === 64 ? SEGMENT_SLOT.flat : SEGMENT.es, SEGMENT_SLOT.destination);

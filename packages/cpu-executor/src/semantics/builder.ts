@@ -374,6 +374,11 @@ export abstract class SemanticsBuilder {
     return this.readRegister(4, 64) as I64;
   }
 
+  /** `moved`: in the stack's width. */
+  setStackPointer(old: I64, moved: I64): void {
+    this.writeRegister(4, 64, i64.or(i64.and(old, this.contextLoad(CONTEXT.stackKept, 64) as I64), moved));
+  }
+
   #stackMask(): I64 {
     return this.let(i64.shrU(i64.const(-1), i64.extendU(this.contextLoad(CONTEXT.stackShift, 32) as I32)));
   }
@@ -390,7 +395,7 @@ export abstract class SemanticsBuilder {
     const offset = at === "new" ? moved : this.let(i64.and(old, mask));
     return {
       linear: this.segmentLinear(SEGMENT_SLOT.stack, offset, bytes, at === "new" ? "write" : "read"),
-      commit: () => this.writeRegister(4, 64, i64.or(i64.and(old, i64.xor(mask, i64.const(-1))), moved)),
+      commit: () => this.setStackPointer(old, moved),
     };
   }
 

@@ -79,7 +79,7 @@ export const stack: SemanticsTable = {
       const frame = b.let(i64.and(b.readRegister(5, 64) as I64, mask));
       const value = b.load(w, b.segmentLinear(SEGMENT_SLOT.stack, frame, w.bytes));
       const moved = i64.and(i64.add(frame, i64.const(w.bytes)), mask);
-      b.writeRegister(4, 64, i64.or(i64.and(b.stackPointer(), i64.xor(mask, i64.const(-1))), moved));
+      b.setStackPointer(b.stackPointer(), moved);
       b.writeRegister(5, w.bits, value);
     },
   },
