@@ -100,6 +100,7 @@ const state = fc.constantFrom<Bits>(32, 64).chain((bits) =>
     flags: fc.constantFrom(2, 0x202, 0x4002, 0x3202, 0x1_0002, 0x2_0202, 0x4_0ad7, 0x20_0246),
     dataLevel: fc.constantFrom(0, 3),
     hasData: fc.boolean(),
+    nullSelector: fc.constantFrom(0, 0, 0, 1, 2, 3),
   }),
 );
 type State = typeof state extends fc.Arbitrary<infer T> ? T : never;
@@ -172,7 +173,8 @@ function run(s: State, tlb: "warm" | "empty"): Outcome {
   cpu.setSegmentRaw(SEGMENT.ss, 0x10 | s.level, s.stackBase | 0, 0, s.stackLimit, s.stackRights | dpl);
   cpu.setSegmentRaw(SEGMENT.tr, 0x28, TASK, 0, s.taskLimit, s.taskRights);
   for (const register of [SEGMENT.ds, SEGMENT.es, SEGMENT.fs, SEGMENT.gs])
-    cpu.setSegmentRaw(register, 0x10, 0, 0, 0xffffffff, s.hasData ? 0xc093 | (s.dataLevel << 5) : 0x10000);
+    if (s.hasData) cpu.setSegmentRaw(register, 0x10, 0, 0, 0xffffffff, 0xc093 | (s.dataLevel << 5));
+    else cpu.setSegmentRaw(register, s.nullSelector, 0x1234, 0x56, 0, 0x10000);
   cpu.gdtrLimit = s.gdtLimit;
   cpu.idtrLimit = s.idtLimit;
   cpu.setRegister(4, BigInt(s.stackPointer));

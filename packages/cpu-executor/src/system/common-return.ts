@@ -4,14 +4,13 @@ import type { CpuState } from "../state.ts";
 import type { CommonDescriptors, DescriptorWords } from "./common-descriptors.ts";
 import { isNull, RIGHTS, SELECTOR } from "./descriptor.ts";
 import { returnedFlags } from "./flags.ts";
+import { keepsDataSegments } from "./outer-level.ts";
 
 const RSP = 4;
 const FRAME_64 = 40;
 const FRAME_32 = 12;
 const FRAME_32_OUTER = 20;
-const CONFORMING_CODE = RIGHTS.code | RIGHTS.conforming;
 const TOP_OF_LOWER_HALF = 15;
-const HIDDEN = [SEGMENT.es, SEGMENT.fs, SEGMENT.gs, SEGMENT.ds] as const;
 
 /**
  * IRET as it nearly always is: IRETQ to 64-bit code and IRETD to 32-bit code, of the same level or from level 0 to 3, with all
@@ -58,7 +57,7 @@ export class CommonReturn {
       stack = this.#descriptors.data(stackSelector, code.dpl);
       if (stack === undefined) return false;
     } else if (code.dpl === 3) return false;
-    if (code.dpl !== 0 && this.#hidesSegments(code.dpl)) return false;
+    if (code.dpl !== state.cpl && !keepsDataSegments(state, code.dpl)) return false;
     const newFlags = returnedFlags(state, flags, 8);
     this.#descriptors.load(SEGMENT.cs, selector, code);
     if (stack !== undefined) this.#descriptors.load(SEGMENT.ss, stackSelector, stack);
@@ -100,7 +99,7 @@ export class CommonReturn {
       if (this.#tlb.cached(TLB.read, FRAME_32_OUTER, (base + pointer) | 0, 0) === 0) return false;
       esp = i32[at + 3] as number;
       stack = this.#descriptors.data((i32[at + 4] as number) & 0xffff, code.dpl);
-      if (stack === undefined || (stack.rights & RIGHTS.big) === 0 || this.#hidesSegments(code.dpl)) return false;
+      if (stack === undefined || (stack.rights & RIGHTS.big) === 0 || !keepsDataSegments(state, code.dpl)) return false;
     }
     const newFlags = returnedFlags(state, flags, 4);
     this.#descriptors.load(SEGMENT.cs, selector, code);
@@ -118,16 +117,5 @@ export class CommonReturn {
     if (level !== cpl && (cpl !== 0 || level !== 3)) return undefined;
     const code = this.#descriptors.code(selector);
     return code?.dpl === level ? code : undefined;
-  }
-
-  /** Whether a data segment must become null because the new level may not see it. */
-  #hidesSegments(level: number): boolean {
-    const state = this.#state;
-    for (let i = 0; i < HIDDEN.length; i++) {
-      const rights = state.segmentAccessRights(HIDDEN[i] as number);
-      const isVisible = (rights & RIGHTS.unusable) !== 0 || (rights & CONFORMING_CODE) === CONFORMING_CODE;
-      if (!isVisible && ((rights >> 5) & 3) < level) return true;
-    }
-    return false;
   }
 }

@@ -7,20 +7,19 @@ import {
   lookUp,
   markAccessed,
   named,
-  RIGHTS,
   readDescriptor,
   readUpperHalf,
   SELECTOR,
   SYSTEM_TYPE,
 } from "./descriptor.ts";
 import { loadInnerStack } from "./events.ts";
+import { hideInnerSegments } from "./outer-level.ts";
 import { type InnerStack, innerStack, longStack } from "./privilege-stack.ts";
 import type { SegmentLoads } from "./segment-load.ts";
 import { stackBitsOf } from "./stack-frame.ts";
 import type { TaskSwitch } from "./task-switch.ts";
 
 const RSP = 4;
-const CONFORMING_CODE = RIGHTS.code | RIGHTS.conforming;
 
 export type FarTransferKind = "jump" | "call";
 
@@ -229,11 +228,12 @@ export class FarTransfers {
     return access.failed ? undefined : target;
   }
 
-  /** The rest of a return to an outer level: its stack, and data segments that it must not see become null. */
+  /** The rest of a return that takes its stack from the frame: to an outer level, or IRETQ to any. */
   returnOutward(target: Descriptor, offset: bigint, pointer: bigint, stackSelector: number, freed: number): number {
     const access = this.#access;
     const { state } = access;
     const level = target.selector & SELECTOR.rpl;
+    const isOutward = level !== state.cpl;
     const to64 = state.isLongMode && target.isLong;
     const stack = this.#outerStack(stackSelector, level, to64);
     if (access.failed) return access.failure;
@@ -246,7 +246,7 @@ export class FarTransfers {
     const bits = to64 ? 64 : stackBitsOf(state.segmentAccessRights(SEGMENT.ss));
     access.setStackPointer(pointer + BigInt(freed), bits);
     state.rip = offset;
-    this.#hideInnerSegments(level);
+    if (isOutward) hideInnerSegments(state, level);
     return DONE;
   }
 
@@ -265,16 +265,5 @@ export class FarTransfers {
     }
     if (!stack.isPresent) access.raise(VECTOR.ss, named(selector));
     return stack;
-  }
-
-  /** Data segments whose level is inside the new one become null (SDM Vol 2B, RET, IRET). */
-  #hideInnerSegments(level: number): void {
-    const { state } = this.#access;
-    for (const register of [SEGMENT.es, SEGMENT.fs, SEGMENT.gs, SEGMENT.ds]) {
-      const rights = state.segmentAccessRights(register);
-      const isHidden = (rights & RIGHTS.unusable) === 0 && (rights & CONFORMING_CODE) !== CONFORMING_CODE;
-      // A register that is null already keeps its base, which in 64-bit mode is in use.
-      if (isHidden && ((rights >> 5) & 3) < level) this.#loads.loadNull(register, 0);
-    }
   }
 }
