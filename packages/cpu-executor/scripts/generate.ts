@@ -5,6 +5,8 @@ import { emitInterpreter } from "../src/interpreter/module.ts";
 import { interpreterPlan } from "../src/plan.ts";
 import { factsOf } from "../src/semantics/facts.ts";
 import { SEMANTICS } from "../src/semantics/index.ts";
+import { pack } from "./packing/pack.ts";
+import { unpackerModule } from "./packing/unpacker.ts";
 
 /** Writes src/generated from the instruction table, the semantics and the routines; with --check only compares. */
 const facts = factsOf(SEMANTICS);
@@ -21,15 +23,22 @@ const files: Readonly<Record<string, readonly string[]>> = {
     "/** Keys of the handlers, by number, one a line. */",
     `export const INTERPRETER_KEYS: string =\n  ${JSON.stringify(plan.keys.join("\n"))};`,
     "",
-    "/** The interpreter's WebAssembly module, base64. */",
-    `export const INTERPRETER_BYTES: string =\n  ${base64(interpreter)};`,
+    "/** The interpreter's WebAssembly module, packed, base64. */",
+    `export const INTERPRETER_MODULE: string =\n  ${base64(pack(interpreter))};`,
     "",
   ],
   "extension.ts": [
     HEADER,
     "",
-    "/** The second module, base64. */",
-    `export const EXTENSION_BYTES: string =\n  ${base64(extension)};`,
+    "/** The second module, packed, base64. */",
+    `export const EXTENSION_MODULE: string =\n  ${base64(pack(extension))};`,
+    "",
+  ],
+  "unpacker.ts": [
+    HEADER,
+    "",
+    "/** The WebAssembly module of src/unpack.ts, base64. */",
+    `export const UNPACKER_BYTES: string =\n  ${base64(unpackerModule())};`,
     "",
   ],
   "routine-types.ts": [

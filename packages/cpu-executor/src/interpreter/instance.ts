@@ -1,7 +1,7 @@
-import { decodeBase64 } from "../base64.ts";
-import { EXTENSION_BYTES } from "../generated/extension.ts";
-import { INTERPRETER_BYTES, INTERPRETER_KEYS } from "../generated/interpreter.ts";
+import { EXTENSION_MODULE } from "../generated/extension.ts";
+import { INTERPRETER_KEYS, INTERPRETER_MODULE } from "../generated/interpreter.ts";
 import { RUN_OUTCOME } from "../region-type.ts";
+import { unpack } from "../unpack.ts";
 
 export interface InterpreterExports {
   /** Executes blocks from the one given; returns a STATUS. */
@@ -43,7 +43,7 @@ export function instantiateInterpreter(
   memory: WebAssembly.Memory,
   slow: SlowImports,
   runRegions: RunRegions = () => RUN_OUTCOME.lookup,
-  bytes: Uint8Array<ArrayBuffer> = decodeBase64(INTERPRETER_BYTES),
+  bytes: Uint8Array<ArrayBuffer> = unpack(INTERPRETER_MODULE),
 ): Interpreter {
   const imports = { host: { memory }, slow: { ...slow }, regions: { run: runRegions } };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
@@ -61,5 +61,5 @@ export function instantiateInterpreter(
 
 /** The second module: gives the routines that its handlers call. */
 export function instantiateExtension(imports: WebAssembly.Imports): WebAssembly.Exports {
-  return new WebAssembly.Instance(new WebAssembly.Module(decodeBase64(EXTENSION_BYTES)), imports).exports;
+  return new WebAssembly.Instance(new WebAssembly.Module(unpack(EXTENSION_MODULE)), imports).exports;
 }
