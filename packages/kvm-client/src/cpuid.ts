@@ -22,7 +22,16 @@ const HEADER_BYTES = offsetOf(kvm_cpuid2, "entries");
 const ENTRY_BYTES = sizeOf(kvm_cpuid_entry2);
 const NENT = offsetOf(kvm_cpuid2, "nent");
 const FIELDS = ["function", "index", "flags", "eax", "ebx", "ecx", "edx"] as const;
-const OFFSETS: readonly number[] = FIELDS.map((field) => offsetOf(kvm_cpuid_entry2, field));
+/** Of FIELDS. */
+const OFFSETS: readonly number[] = [
+  offsetOf(kvm_cpuid_entry2, "function"),
+  offsetOf(kvm_cpuid_entry2, "index"),
+  offsetOf(kvm_cpuid_entry2, "flags"),
+  offsetOf(kvm_cpuid_entry2, "eax"),
+  offsetOf(kvm_cpuid_entry2, "ebx"),
+  offsetOf(kvm_cpuid_entry2, "ecx"),
+  offsetOf(kvm_cpuid_entry2, "edx"),
+];
 
 /** KVM_GET_SUPPORTED_CPUID and KVM_GET_CPUID2: all entries. */
 export function readCpuidTable(

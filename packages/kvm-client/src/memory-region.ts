@@ -1,4 +1,4 @@
-import { kvm_userspace_memory_region, sizeOf, view } from "@likex/kvm-abi";
+import { kvm_userspace_memory_region, offsetOf, sizeOf } from "@likex/kvm-abi";
 
 /** `struct kvm_userspace_memory_region`: guest-physical memory backed by user memory. */
 export interface MemoryRegion {
@@ -14,15 +14,24 @@ export interface MemoryRegion {
   readonly flags?: number;
 }
 
+const REGION_BYTES = sizeOf(kvm_userspace_memory_region);
+const AT = {
+  slot: offsetOf(kvm_userspace_memory_region, "slot"),
+  flags: offsetOf(kvm_userspace_memory_region, "flags"),
+  guestPhysAddr: offsetOf(kvm_userspace_memory_region, "guest_phys_addr"),
+  memorySize: offsetOf(kvm_userspace_memory_region, "memory_size"),
+  userspaceAddr: offsetOf(kvm_userspace_memory_region, "userspace_addr"),
+} as const;
+
 /** The bytes of a `struct kvm_userspace_memory_region`; each value is taken modulo the width of its field. */
 export function encodeMemoryRegion(region: MemoryRegion): Uint8Array {
-  const bytes = new Uint8Array(sizeOf(kvm_userspace_memory_region));
-  const fields = view(kvm_userspace_memory_region, bytes);
-  fields.slot = region.slot;
-  fields.flags = region.flags ?? 0;
-  fields.guest_phys_addr = BigInt(region.guestPhysAddr);
-  fields.memory_size = BigInt(region.memorySize);
-  fields.userspace_addr = BigInt(region.userspaceAddr);
+  const bytes = new Uint8Array(REGION_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(AT.slot, region.slot, true);
+  view.setUint32(AT.flags, region.flags ?? 0, true);
+  view.setBigUint64(AT.guestPhysAddr, BigInt(region.guestPhysAddr), true);
+  view.setBigUint64(AT.memorySize, BigInt(region.memorySize), true);
+  view.setBigUint64(AT.userspaceAddr, BigInt(region.userspaceAddr), true);
   return bytes;
 }
 

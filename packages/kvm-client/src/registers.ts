@@ -25,7 +25,27 @@ export interface Regs {
 /** `sizeof(struct kvm_regs)`. */
 export const REGS_BYTES: number = sizeOf(kvm_regs);
 
-const NAMES: readonly (keyof Regs)[] = [...kvm_regs.layout.fields.keys()] as (keyof Regs)[];
+/** In the order of `struct kvm_regs`. */
+const NAMES = [
+  "rax",
+  "rbx",
+  "rcx",
+  "rdx",
+  "rsi",
+  "rdi",
+  "rsp",
+  "rbp",
+  "r8",
+  "r9",
+  "r10",
+  "r11",
+  "r12",
+  "r13",
+  "r14",
+  "r15",
+  "rip",
+  "rflags",
+] as const satisfies readonly (keyof Regs)[];
 
 /** Reads a `struct kvm_regs`. */
 export function decodeRegs(bytes: Uint8Array): Regs {

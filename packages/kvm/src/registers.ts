@@ -3,10 +3,25 @@ import { VMCS } from "@likex/vmx";
 import { GPR } from "./gpr.ts";
 import type { Vcpu } from "./vcpu.ts";
 
-const NAMES = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9"] as const;
-const MORE_NAMES = ["r10", "r11", "r12", "r13", "r14", "r15"] as const;
 /** Offset in kvm_regs of each general register, by its number. */
-const OFFSETS: readonly number[] = [...NAMES, ...MORE_NAMES].map((name) => offsetOf(kvm_regs, name));
+const OFFSETS: readonly number[] = [
+  offsetOf(kvm_regs, "rax"),
+  offsetOf(kvm_regs, "rcx"),
+  offsetOf(kvm_regs, "rdx"),
+  offsetOf(kvm_regs, "rbx"),
+  offsetOf(kvm_regs, "rsp"),
+  offsetOf(kvm_regs, "rbp"),
+  offsetOf(kvm_regs, "rsi"),
+  offsetOf(kvm_regs, "rdi"),
+  offsetOf(kvm_regs, "r8"),
+  offsetOf(kvm_regs, "r9"),
+  offsetOf(kvm_regs, "r10"),
+  offsetOf(kvm_regs, "r11"),
+  offsetOf(kvm_regs, "r12"),
+  offsetOf(kvm_regs, "r13"),
+  offsetOf(kvm_regs, "r14"),
+  offsetOf(kvm_regs, "r15"),
+];
 const RIP = offsetOf(kvm_regs, "rip");
 const RFLAGS = offsetOf(kvm_regs, "rflags");
 /** Bit 1 of RFLAGS is always 1. */

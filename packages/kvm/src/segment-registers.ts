@@ -30,19 +30,72 @@ interface SegmentPlace {
   readonly isLdt: boolean;
 }
 
-const place = (name: "cs" | "ds" | "es" | "fs" | "gs" | "ss" | "tr" | "ldt"): SegmentPlace => {
-  const field = name === "ldt" ? "LDTR" : (name.toUpperCase() as "CS" | "DS" | "ES" | "FS" | "GS" | "SS" | "TR");
-  return {
-    offset: offsetOf(kvm_sregs, name),
-    selector: VMCS[`GUEST_${field}_SELECTOR`],
-    base: VMCS[`GUEST_${field}_BASE`],
-    limit: VMCS[`GUEST_${field}_LIMIT`],
-    rights: VMCS[`GUEST_${field}_AR_BYTES`],
-    isLdt: name === "ldt",
-  };
-};
-
-const PLACES: readonly SegmentPlace[] = (["cs", "ds", "es", "fs", "gs", "ss", "tr", "ldt"] as const).map(place);
+const PLACES: readonly SegmentPlace[] = [
+  {
+    offset: offsetOf(kvm_sregs, "cs"),
+    selector: VMCS.GUEST_CS_SELECTOR,
+    base: VMCS.GUEST_CS_BASE,
+    limit: VMCS.GUEST_CS_LIMIT,
+    rights: VMCS.GUEST_CS_AR_BYTES,
+    isLdt: false,
+  },
+  {
+    offset: offsetOf(kvm_sregs, "ds"),
+    selector: VMCS.GUEST_DS_SELECTOR,
+    base: VMCS.GUEST_DS_BASE,
+    limit: VMCS.GUEST_DS_LIMIT,
+    rights: VMCS.GUEST_DS_AR_BYTES,
+    isLdt: false,
+  },
+  {
+    offset: offsetOf(kvm_sregs, "es"),
+    selector: VMCS.GUEST_ES_SELECTOR,
+    base: VMCS.GUEST_ES_BASE,
+    limit: VMCS.GUEST_ES_LIMIT,
+    rights: VMCS.GUEST_ES_AR_BYTES,
+    isLdt: false,
+  },
+  {
+    offset: offsetOf(kvm_sregs, "fs"),
+    selector: VMCS.GUEST_FS_SELECTOR,
+    base: VMCS.GUEST_FS_BASE,
+    limit: VMCS.GUEST_FS_LIMIT,
+    rights: VMCS.GUEST_FS_AR_BYTES,
+    isLdt: false,
+  },
+  {
+    offset: offsetOf(kvm_sregs, "gs"),
+    selector: VMCS.GUEST_GS_SELECTOR,
+    base: VMCS.GUEST_GS_BASE,
+    limit: VMCS.GUEST_GS_LIMIT,
+    rights: VMCS.GUEST_GS_AR_BYTES,
+    isLdt: false,
+  },
+  {
+    offset: offsetOf(kvm_sregs, "ss"),
+    selector: VMCS.GUEST_SS_SELECTOR,
+    base: VMCS.GUEST_SS_BASE,
+    limit: VMCS.GUEST_SS_LIMIT,
+    rights: VMCS.GUEST_SS_AR_BYTES,
+    isLdt: false,
+  },
+  {
+    offset: offsetOf(kvm_sregs, "tr"),
+    selector: VMCS.GUEST_TR_SELECTOR,
+    base: VMCS.GUEST_TR_BASE,
+    limit: VMCS.GUEST_TR_LIMIT,
+    rights: VMCS.GUEST_TR_AR_BYTES,
+    isLdt: false,
+  },
+  {
+    offset: offsetOf(kvm_sregs, "ldt"),
+    selector: VMCS.GUEST_LDTR_SELECTOR,
+    base: VMCS.GUEST_LDTR_BASE,
+    limit: VMCS.GUEST_LDTR_LIMIT,
+    rights: VMCS.GUEST_LDTR_AR_BYTES,
+    isLdt: true,
+  },
+];
 
 const TABLES = [
   { offset: offsetOf(kvm_sregs, "gdt"), base: VMCS.GUEST_GDTR_BASE, limit: VMCS.GUEST_GDTR_LIMIT },
