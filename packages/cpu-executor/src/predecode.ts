@@ -1,4 +1,4 @@
-import { BASE_RIP, type DecodedInstruction, FORMS, type InstructionForm } from "@likex/x86-decoder";
+import { BASE_RIP, type DecodedInstruction, FORM_COUNT, formAt, type InstructionForm } from "@likex/x86-decoder";
 import { CONTEXT, FPU, SEGMENT_SLOT } from "./context.ts";
 import { INSTRUCTION_FACTS } from "./generated/instruction-facts.ts";
 import { FACT, hasFact } from "./instruction-facts.ts";
@@ -71,14 +71,17 @@ function registerSources(form: InstructionForm, shape: Shape, memory: boolean): 
   return sources;
 }
 
+/** Searches before a map is made. */
+const FEW = 48;
 const REPEAT_NAMES: readonly Repeat[] = ["none", "rep", "repne"];
 
 /** Chooses the handler of each instruction; what it has looked up once it finds by number. */
 export class InstructionSelector {
-  readonly #handlers: ReadonlyMap<string, number>;
+  #handlers: ReadonlyMap<string, number> | undefined;
+  #searches = 0;
   readonly #keys: readonly string[];
   /** By form; then by operand size, ModRM kind and repeat prefix. */
-  readonly #selections: ((Selection | null | undefined)[] | undefined)[] = new Array(FORMS.length);
+  readonly #selections: ((Selection | null | undefined)[] | undefined)[] = new Array(FORM_COUNT);
 
   readonly #loadExtension: () => void;
   readonly #fused = new Map<Selection, Map<Selection, number | undefined>>();
@@ -91,7 +94,6 @@ export class InstructionSelector {
   constructor(keys: readonly string[], loadExtension: () => void) {
     this.#loadExtension = loadExtension;
     this.#keys = keys;
-    this.#handlers = new Map(keys.map((key, number) => [key, number]));
     this.undefinedInstruction = this.handlerOf("ud2 32") as number;
     this.continuation = this.handlerOf("continue 32") as number;
   }
@@ -101,7 +103,14 @@ export class InstructionSelector {
     return this.#keys[memory.u16[(record + RECORD.handler) >> 1] as number] as string;
   }
 
+  /** Programs of a few instructions search for theirs: a map of all keys takes as long as some dozen searches. */
   handlerOf(key: string): number | undefined {
+    if (this.#handlers === undefined && this.#searches < FEW) {
+      this.#searches++;
+      const number = this.#keys.indexOf(key);
+      return number < 0 ? undefined : number;
+    }
+    this.#handlers ??= new Map(this.#keys.map((name, number) => [name, number]));
     return this.#handlers.get(key);
   }
 
@@ -119,12 +128,7 @@ export class InstructionSelector {
     const at = (size * 2 + (memory ? 1 : 0)) * 3 + repeat;
     const known = this.#selections[d.form]?.[at];
     if (known !== undefined) return known ?? undefined;
-    const found = this.#find(
-      FORMS[d.form] as InstructionForm,
-      d.operandSize as OperandSize,
-      memory,
-      REPEAT_NAMES[repeat] as Repeat,
-    );
+    const found = this.#find(formAt(d.form), d.operandSize as OperandSize, memory, REPEAT_NAMES[repeat] as Repeat);
     const ofForm = this.#selections[d.form] ?? [];
     ofForm[at] = found ?? null;
     this.#selections[d.form] = ofForm;
@@ -139,12 +143,12 @@ export class InstructionSelector {
       known = new Map();
       this.#fused.set(first, known);
     }
-    if (!known.has(second)) known.set(second, this.#handlers.get(fusedKey(first.key, second.key)));
+    if (!known.has(second)) known.set(second, this.handlerOf(fusedKey(first.key, second.key)));
     return known.get(second);
   }
 
   protected handlerFor(shape: Shape): number | undefined {
-    return this.#handlers.get(shapeKey(shape));
+    return this.handlerOf(shapeKey(shape));
   }
 
   #find(form: InstructionForm, operandSize: OperandSize, memory: boolean, repeat: Repeat): Selection | undefined {

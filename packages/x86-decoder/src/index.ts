@@ -1,7 +1,15 @@
 export { BASE_RIP, DECODE_STATUS, INVALID_REASON, NO_REGISTER, PREFIX, SEGMENT } from "./constants.ts";
 export { decodeBatch, decodeInto } from "./decode.ts";
 export { createDecodedInstruction, type DecodedInstruction, unpackRow } from "./decoded.ts";
-export { type ControlFlow, type FlagsUse, FORMS, type InstructionForm, type OperandAccess } from "./forms.ts";
+export {
+  type ControlFlow,
+  type FlagsUse,
+  FORM_COUNT,
+  FORMS,
+  formAt,
+  type InstructionForm,
+  type OperandAccess,
+} from "./forms.ts";
 export {
   type BranchOperand,
   type DecodeOptions,

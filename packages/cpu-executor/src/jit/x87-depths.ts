@@ -1,4 +1,4 @@
-import { FORMS, type InstructionForm } from "@likex/x86-decoder";
+import { formAt, type InstructionForm } from "@likex/x86-decoder";
 import type { Region, RegionBlock } from "./region.ts";
 
 /** By how much an instruction moves the x87 stack's top, as the instruction table says: 1 is a pop. */
@@ -8,7 +8,7 @@ function topChange(form: InstructionForm): number {
 }
 
 const changeOf = (block: RegionBlock): number =>
-  block.instructions.reduce((sum, { decoded }) => sum + topChange(FORMS[decoded.form] as InstructionForm), 0);
+  block.instructions.reduce((sum, { decoded }) => sum + topChange(formAt(decoded.form)), 0);
 
 /** For each block the depth at which it begins, 0 to 7. */
 export type StackDepths = ReadonlyMap<number, number>;

@@ -3,7 +3,7 @@ import { parseFlags } from "./flags.ts";
 import type { TableForm } from "./form.ts";
 import { classOf, featureOf } from "./form-class.ts";
 import { accessOf, parseImplied } from "./implied.ts";
-import { HEADER, indexArray, intern, numbers, TABLE_IMPORT, texts } from "./text.ts";
+import { groupedTexts, HEADER, indexArray, intern, numbers, TABLE_IMPORT, texts } from "./text.ts";
 
 /** Columns of the forms, each distinct text once. */
 function columns(forms: readonly TableForm[]) {
@@ -41,9 +41,13 @@ export function formLines(forms: readonly TableForm[]): string {
   return [
     HEADER,
     TABLE_IMPORT,
-    texts("MNEMONICS", "By form number.", ["(bad)", ...forms.map((form) => form.mnemonic)]),
-    texts("ENCODINGS", "By form number, as in the instruction table.", ["", ...forms.map((form) => form.encoding)]),
-    texts("OPERAND_WORDS", "Operands with their access; number 0 is none.", operandsOf(forms)),
+    'import { Texts } from "../texts.ts";\n',
+    groupedTexts("MNEMONICS", "By form number.", ["(bad)", ...forms.map((form) => form.mnemonic)]),
+    groupedTexts("ENCODINGS", "By form number, as in the instruction table.", [
+      "",
+      ...forms.map((form) => form.encoding),
+    ]),
+    groupedTexts("OPERAND_WORDS", "Operands with their access; number 0 is none.", operandsOf(forms)),
     numbers(
       "SIGNATURES",
       "Lists of MAX_OPERANDS operand words; number 0 has none.",
@@ -54,7 +58,7 @@ export function formLines(forms: readonly TableForm[]): string {
       0,
       ...signaturesOf(forms).indexes,
     ]),
-    texts("IMPLIED", "Implied uses; the first is empty.", implied.distinct),
+    groupedTexts("IMPLIED", "Implied uses; the first is empty.", implied.distinct),
     perForm("FORM_IMPLIED", "IMPLIED", implied),
     numbers(
       "FLAG_USES",
@@ -63,7 +67,7 @@ export function formLines(forms: readonly TableForm[]): string {
       flags.distinct.flatMap(parseFlags),
     ),
     perForm("FORM_FLAGS", "FLAG_USES", flags),
-    texts("ATTRIBUTES", "Attributes; the first is empty.", attributes.distinct),
+    groupedTexts("ATTRIBUTES", "Attributes; the first is empty.", attributes.distinct),
     perForm("FORM_ATTRIBUTES", "ATTRIBUTES", attributes),
   ].join("");
 }

@@ -1,3 +1,5 @@
+import { GROUP } from "../../src/texts.ts";
+
 /** Pieces of generated TypeScript. */
 
 /** The first lines of every generated file. */
@@ -27,6 +29,19 @@ export const texts = (name: string, what: string, values: readonly string[]): st
 /** ${what} */
 export const ${name}: readonly string[] = \`${values.join("\n")}\`.split("\\n");
 `;
+
+/** Exported Texts. */
+export const groupedTexts = (name: string, what: string, values: readonly string[]): string => {
+  const groups = Array.from({ length: Math.ceil(values.length / GROUP) }, (_, i) =>
+    JSON.stringify(values.slice(i * GROUP, (i + 1) * GROUP).join("\n")),
+  );
+  return `
+/** ${what} */
+export const ${name}: Texts = /* @__PURE__ */ new Texts([
+  ${groups.join(",\n  ")},
+]);
+`;
+};
 
 /** The distinct ones of `values`, the empty text first, and the index of each value among them. */
 export function intern(values: readonly string[]): {
