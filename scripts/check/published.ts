@@ -3,7 +3,7 @@ import { script, tool } from "./tool.ts";
 import { workspacePackages } from "./workspace.ts";
 
 /**
- * What npm would get of each package is complete and its types resolve; an app has none. publint packs without running
+ * What npm would get of each package is complete and its types resolve; a command has none. publint packs without running
  * `prepack`.
  */
 export const published = (): readonly Check[] =>
@@ -12,7 +12,7 @@ export const published = (): readonly Check[] =>
     .flatMap(({ path, directory, manifest }) => [
       ...(manifest.scripts?.prepack === undefined ? [] : [script(`prepack: ${path}`, "prepack", directory)]),
       tool(`publint: ${path}`, "publint", ["--strict"], directory),
-      ...(path.startsWith("apps/")
+      ...(manifest.bin !== undefined
         ? []
         : [tool(`are the types wrong: ${path}`, "attw", ["--pack", ".", "--profile", "esm-only"], directory)]),
     ]);

@@ -9,6 +9,8 @@ export interface BundledManifest {
   readonly bin?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+  /** Packages of `dependencies` that the bundles take in all the same: they are installed for their types. */
+  readonly inlinedDependencies?: readonly string[];
   readonly publishConfig?: Pick<BundledManifest, "exports" | "bin">;
 }
 
@@ -56,7 +58,8 @@ export function bundleEntries({
 
 /** Whether a module stays an import: what is installed with the package, and Node's own. */
 export function externalModules(manifest: BundledManifest): (module: string) => boolean {
-  const installed = { ...manifest.dependencies, ...manifest.optionalDependencies };
+  const installed = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }));
+  for (const name of manifest.inlinedDependencies ?? []) installed.delete(name);
   return (module) =>
-    module.startsWith("node:") || builtinModules.includes(module) || (packageOf(module) ?? "") in installed;
+    module.startsWith("node:") || builtinModules.includes(module) || installed.has(packageOf(module) ?? "");
 }

@@ -51,4 +51,9 @@ describe("bundles of a package", () => {
     expect(modules.filter(isExternal)).toEqual(modules);
     expect(["./file.ts", "/root/file.ts", "@likex/other", "commander"].filter(isExternal)).toEqual([]);
   });
+
+  it("may take in packages that are installed for their types", () => {
+    const isExternal = externalModules({ ...LIBRARY, inlinedDependencies: ["@likex/below"] });
+    expect(["@likex/below", "@likex/below/part", "native"].map(isExternal)).toEqual([false, false, true]);
+  });
 });

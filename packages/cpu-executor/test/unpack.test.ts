@@ -40,7 +40,7 @@ describe("packed bytes", () => {
   );
 
   it("take few where all repeats", () => {
-    expect(pack(new Uint8Array(10_000)).length).toBeLessThan(100);
+    expect(pack(new Uint8Array(2000)).length).toBeLessThan(50);
   });
 
   it("are unpacked by what scripts/packing/unpacker.ts gives", () => {

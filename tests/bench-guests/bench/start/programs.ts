@@ -12,36 +12,59 @@ export interface Cost {
 /** What a program prints: steps by name, "total" among them. */
 export type Costs = Readonly<Record<string, Cost>>;
 
-/** Processor time is that of all threads: engines compile on threads of their own. */
+/** Processor time and the clock begin with the process. Processor time is that of all threads: engines compile on threads of their own. */
 const STOPWATCH = `
 const now = () => {
   const { user, system } = process.cpuUsage();
   return { cpu: (user + system) / 1000, wall: performance.now() };
 };
 const since = (a, b) => ({ cpu: b.cpu - a.cpu, wall: b.wall - a.wall });
+const PROCESS = { cpu: 0, wall: 0 };
 `;
 
 /** A flat image: mov al, 1; out 0x80, al; hlt. The write to the port is the first thing that is seen of the guest. */
-export const LIKEX_PROGRAM = `${STOPWATCH}
-const start = now();
-const { EmulatedKvm } = await import("@likex/kvm");
-const { MicroVm } = await import("@likex/vmm-runner");
-const imported = now();
+const START = `
 const kvm = EmulatedKvm.create({ memoryBytes: 16 << 20 });
 const vm = MicroVm.create(kvm, { image: { bytes: Uint8Array.of(0xb0, 1, 0xe6, 0x80, 0xf4) } });
 const created = now();
 const { reason } = vm.run();
 const end = now();
 if (reason !== "hlt") throw new Error("the guest ended with " + reason);
+`;
+
+const startOf = (imports: string): string => `${STOPWATCH}
+const start = now();
+${imports}
+const imported = now();
+${START}
 console.log(JSON.stringify({
   import: since(start, imported), create: since(imported, created), run: since(created, end), total: since(start, end),
+  process: since(PROCESS, end),
 }));
 `;
 
+export const PACKAGES_PROGRAM: string = startOf(`const { EmulatedKvm } = await import("@likex/kvm");
+const { MicroVm } = await import("@likex/vmm-runner");`);
+
+export const MICROVM_PROGRAM: string = startOf(`const { EmulatedKvm, MicroVm } = await import("@likex/microvm");`);
+
+/** For `node --build-snapshot`: a program that has imported all it needs when the process begins. */
+export const SNAPSHOT_PROGRAM = `
+import { startupSnapshot } from "node:v8";
+import { EmulatedKvm, MicroVm } from "@likex/microvm";
+startupSnapshot.setDeserializeMainFunction(() => {
+  ${STOPWATCH}
+  const imported = now();
+  ${START}
+  console.log(JSON.stringify({
+    create: since(imported, created), run: since(created, end), process: since(PROCESS, end),
+  }));
+});
+`;
+
 /** A second machine of a process that has had one: with its own hypervisor, and in the same one. */
-export const LIKEX_AGAIN_PROGRAM = `${STOPWATCH}
-const { EmulatedKvm } = await import("@likex/kvm");
-const { MicroVm } = await import("@likex/vmm-runner");
+export const AGAIN_PROGRAM = `${STOPWATCH}
+const { EmulatedKvm, MicroVm } = await import("@likex/microvm");
 const image = { bytes: Uint8Array.of(0xb0, 1, 0xe6, 0x80, 0xf4) };
 const createKvm = () => EmulatedKvm.create({ memoryBytes: 16 << 20 });
 const runOne = (kvm) => {
@@ -84,5 +107,5 @@ emulator.add_listener("serial0-output-byte", () => {
 
 /** Nothing: what a process of Node takes by itself. */
 export const NODE_PROGRAM = `${STOPWATCH}
-console.log(JSON.stringify({ total: since({ cpu: 0, wall: 0 }, now()) }));
+console.log(JSON.stringify({ process: since(PROCESS, now()) }));
 `;

@@ -2,28 +2,36 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { repositoryRoot } from "../../../../scripts/check/workspace.ts";
+import { exists, repositoryRoot } from "../../../../scripts/check/workspace.ts";
 
 interface PublishedManifest {
   readonly name: string;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly inlinedDependencies?: readonly string[];
   readonly publishConfig?: object;
 }
 
 const SCOPE = "@likex/";
 
-const directoryOf = (name: string): string => join(repositoryRoot, "packages", name.slice(SCOPE.length));
+function directoryOf(name: string): string {
+  const [inPackages, inApps] = ["packages", "apps"].map((group) =>
+    join(repositoryRoot, group, name.slice(SCOPE.length)),
+  );
+  return exists(inPackages as string) ? (inPackages as string) : (inApps as string);
+}
 
 const manifestOf = (name: string): PublishedManifest =>
   JSON.parse(readFileSync(join(directoryOf(name), "package.json"), "utf8")) as PublishedManifest;
 
-/** These packages of ours and all of ours that they need. */
+/** These packages of ours and all of ours that their bundles import. */
 function closure(names: readonly string[]): string[] {
   const found = new Set<string>();
   const visit = (name: string): void => {
     if (!name.startsWith(SCOPE) || found.has(name)) return;
     found.add(name);
-    for (const dependency of Object.keys(manifestOf(name).dependencies ?? {})) visit(dependency);
+    const { dependencies = {}, inlinedDependencies = [] } = manifestOf(name);
+    for (const dependency of Object.keys(dependencies))
+      if (!inlinedDependencies.includes(dependency)) visit(dependency);
   };
   for (const name of names) visit(name);
   return [...found];
