@@ -85,22 +85,27 @@ const state = fc.constantFrom<Bits>(32, 64).chain((bits) =>
     innerPointer: usually(0xa000, POINTERS),
     innerHigh: fc.constantFrom(...HIGH),
     innerSelector: usually(0x10, SELECTORS),
-    stackPointer: fc.constantFrom(...POINTERS),
+    stackPointer: fc.oneof(fc.constant(0x7fd8), fc.constantFrom(...POINTERS)),
     stackRights: usually(0xc0_93, [0x8093, 0xc097, 0x4093]),
     stackLimit: usually(0xffffffff, [0x7fff, 0x7ff7, 0x8003]),
     stackBase: usually(0, [0x1000, 0xffffff00, 0x10]),
     frame: fc.record({
       rip: usually(0x3000, [0x3001, 0x7fff_ffff, 0xffff_f000]),
       ripHigh: fc.constantFrom(...HIGH),
-      cs: fc.oneof(fc.constantFrom(0x08, 0x1b), fc.constantFrom(...SELECTORS)),
-      flags: fc.integer({ min: 0, max: 0x3fffff }),
+      flags: fc
+        .tuple(fc.integer({ min: 0, max: 0x1ffff }), usually(0, [0x4_0000, 0x14_0000, 0x2_0000, 0x22_0000]))
+        .map(([low, high]) => low | high),
       rsp: fc.constantFrom(...POINTERS),
-      ss: fc.oneof(fc.constantFrom(0x10, 0x23), fc.constantFrom(...SELECTORS)),
+      // CS and SS.
+      selectors: fc.oneof(
+        { weight: 2, arbitrary: fc.constantFrom([0x08, 0x10], [0x1b, 0x23]) },
+        { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...SELECTORS), fc.constantFrom(...SELECTORS)) },
+      ),
     }),
     flags: fc.constantFrom(2, 0x202, 0x4002, 0x3202, 0x1_0002, 0x2_0202, 0x4_0ad7, 0x20_0246),
     dataLevel: fc.constantFrom(0, 3),
     hasData: fc.boolean(),
-    nullSelector: fc.constantFrom(0, 0, 0, 1, 2, 3),
+    nullSelector: usually(0, [1, 2, 3]),
   }),
 );
 type State = typeof state extends fc.Arbitrary<infer T> ? T : never;
@@ -161,7 +166,8 @@ function run(s: State, tlb: "warm" | "empty"): Outcome {
   const { frame } = s;
   const at = (s.stackPointer + s.stackBase) >>> 0;
   const bytes = s.bits / 8;
-  const values = [frame.rip, frame.cs, frame.flags, frame.rsp, frame.ss];
+  const [codeSelector, stackSelector] = frame.selectors as [number, number];
+  const values = [frame.rip, codeSelector, frame.flags, frame.rsp, stackSelector];
   values.forEach((value, i) => {
     const slot = base + at + i * bytes;
     if (at + i * bytes + bytes > 0xb000 || slot % 4 !== 0) return;
