@@ -234,14 +234,16 @@ export class CodeCache {
         return FETCH.tooLong;
       }
       const selection = status === DECODE_STATUS.ok ? this.#selector.select(d) : undefined;
-      if (selection !== undefined && (source.ripLow >>> 0) + bytes + d.length - 1 > source.limit) {
+      // Of what is no instruction nobody knows how long it is: it has one byte.
+      const length = status === DECODE_STATUS.ok ? d.length : 1;
+      if ((source.ripLow >>> 0) + bytes + length - 1 > source.limit) {
         if (count > 0) break;
         return FETCH.beyondLimit;
       }
       if (selection === undefined) {
         i32.fill(0, at >> 2, (at + RECORD.size) >> 2);
         u16[(at + RECORD.handler) >> 1] = this.#selector.undefinedInstruction;
-        u8[at + RECORD.length] = status === DECODE_STATUS.ok ? d.length : 1;
+        u8[at + RECORD.length] = length;
         u8[at + RECORD.index] = count++;
         at += RECORD.size;
         break;

@@ -43,6 +43,20 @@ describe("a budget in pieces ends where the same budget at once ends", () => {
   });
 });
 
+describe("code that runs beyond the code segment's limit", () => {
+  it.each([
+    ["an instruction", "90"],
+    ["what is none", "fe ff"],
+    ["one that the processor does not have", "0f0e"],
+  ])("raises #GP there, whatever bytes there are: %s", (_name, behind) => {
+    const m = new RealModeMachine("");
+    m.load(0xfffe, `9090 ${behind}`);
+    m.cpu.ripNumber = 0xfffe;
+    expect(m.cpu.run(10)).toBe(STOP.exception);
+    expect([m.cpu.stop.vector, m.cpu.ripNumber, m.cpu.instructionsRetired]).toEqual([13, 0x10000, 2]);
+  });
+});
+
 describe("a near branch to where none may lead", () => {
   it("has not happened, also where the budget ends behind it", () => {
     const m = new RealModeMachine("66e8 00000100");
