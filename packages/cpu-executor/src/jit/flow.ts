@@ -1,3 +1,4 @@
+import type { RegionInstruction } from "./instruction.ts";
 import type { Region, RegionBlock } from "./region.ts";
 
 /** Number of the node before all entries, which chooses among them. */
@@ -44,6 +45,10 @@ export class RegionFlow {
 
   blockOf(number: number): RegionBlock {
     return this.#order[number - 1] as RegionBlock;
+  }
+
+  *instructions(): Iterable<RegionInstruction> {
+    for (const { instructions } of this.#order) yield* instructions;
   }
 
   isEntry(number: number): boolean {

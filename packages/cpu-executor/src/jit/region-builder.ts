@@ -20,6 +20,7 @@ import {
   type ArithmeticFlags,
   type Fact,
   type FlagFunctions,
+  flagOperation,
   type KnownFlags,
   type Probe,
   type ScalarType,
@@ -31,18 +32,11 @@ import {
 import { entryOf, hostOf, LeavingAccess, type LocalPool } from "../semantics/memory-access.ts";
 import { MemoryPlace, type Place } from "../semantics/place.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
+import type { FlagLocals } from "./flag-locals.ts";
 import type { RegionInstruction, RegisterOperand } from "./instruction.ts";
 import type { RegionBase } from "./region.ts";
 import type { RegisterLocals } from "./register-locals.ts";
 import { writeX87 } from "./x87-quick.ts";
-
-/** The lazy flags in locals; `first` is the first operand of the comparison or subtraction that set them. */
-export interface FlagLocals {
-  readonly operation: Local<"i32">;
-  readonly result: Local<"i64">;
-  readonly source: Local<"i64">;
-  readonly first: Local<"i64">;
-}
 
 /** What the instructions of a region share. */
 export interface RegionFrame {
@@ -51,7 +45,6 @@ export interface RegionFrame {
   readonly page: RegionBase;
   readonly registers: RegisterLocals;
   readonly flags: FlagLocals;
-  readonly flagFunctions: FlagFunctions;
   readonly tlb: Local<"i32">;
   readonly tlbMask: Local<"i32">;
   readonly pool: LocalPool;
@@ -80,7 +73,7 @@ export class RegionBuilder extends SemanticsBuilder {
     super();
     this.code = frame.code;
     this.shape = instruction.selection.shape;
-    this.flagFunctions = frame.flagFunctions;
+    this.flagFunctions = frame.flags.functions;
     this.#frame = frame;
     this.#instruction = instruction;
     this.knownFlags = known;
@@ -128,20 +121,25 @@ export class RegionBuilder extends SemanticsBuilder {
 
   /** What is known of the flags outlives the instruction's temporaries: it is in locals of its own. */
   override setFlags(kind: ArithmeticFlags["kind"], result: Value, source: Value, first?: Value): void {
-    super.setFlags(kind, result, source, first);
     const { width } = this;
     const { flags } = this.#frame;
+    const before = flags.before(this.knownFlags);
+    const keepsCarry = flags.keepsCarry && (kind === "inc" || kind === "dec");
+    if (keepsCarry) flags.setButCarry(i32.const(flagOperation(kind, width.bits)), width.signExtend64(result));
+    else super.setFlags(kind, result, source, first);
     if (first !== undefined) this.code.set(flags.first, width.signExtend64(first));
     const kept = (local: Local<"i64">): Value => width.from64(this.code.get(local));
     const base = { kind, width, result: kept(flags.result), source: kept(flags.source) };
-    this.knownFlags = first === undefined ? base : { ...base, first: kept(flags.first) };
+    if (keepsCarry) this.knownFlags = { ...base, before };
+    else this.knownFlags = first === undefined ? base : { ...base, first: kept(flags.first) };
+  }
+
+  override keptCarry(): I32 {
+    return this.#frame.flags.keepsCarry ? i32.const(0) : super.keptCarry();
   }
 
   protected override storeFlags(operation: I32, result: I64 | undefined, source: I64 | undefined): void {
-    const { flags } = this.#frame;
-    this.code.set(flags.operation, operation);
-    if (result !== undefined) this.code.set(flags.result, result);
-    if (source !== undefined) this.code.set(flags.source, source);
+    this.#frame.flags.set(operation, result, source);
   }
 
   readRegister(index: number, bits: Bits, high = 0): Value {

@@ -1,6 +1,7 @@
 import type { FunctionBuilder } from "@likex/wasm-emitter";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
+import { canKeepCarry, FlagLocals } from "./flag-locals.ts";
 import type { RegionInstruction } from "./instruction.ts";
 import type { RegionBase } from "./region.ts";
 import { RegionBuilder } from "./region-builder.ts";
@@ -20,19 +21,14 @@ export function writeInstruction(
   const context = code.param(0, "i32");
   const { selection } = instruction;
   const registers = new RegisterLocals(code, context, selection.isX87 ? new Map() : undefined);
-  const flags = {
-    operation: code.local("i32"),
-    result: code.local("i64"),
-    source: code.local("i64"),
-    first: code.local("i64"),
-  };
+  const pool = new LocalPool(code);
+  const flags = new FlagLocals({ code, context, pool }, callees.flagFunctions, canKeepCarry([instruction]));
   let count = 0;
   code.block((miss) => {
     const frame = {
-      ...{ code, context, page, registers, flags, ...callees },
+      ...{ code, context, page, registers, flags, pool, routine: callees.routine },
       tlb: code.local("i32"),
       tlbMask: code.local("i32"),
-      pool: new LocalPool(code),
       leaveIf: (condition: Parameters<FunctionBuilder["brIf"]>[1]) => code.brIf(miss, condition),
       leave: () => code.br(miss),
       goTo: () => code.br(miss),

@@ -1,7 +1,6 @@
 import {
   type FunctionBuilder,
   type FunctionReference,
-  type I32,
   type I64,
   i32,
   i64,
@@ -14,6 +13,7 @@ import { REGION_OUTCOME, REGION_TYPE } from "../region-type.ts";
 import type { FlagFunctions, KnownFlags } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
+import { canKeepCarry, FlagLocals } from "./flag-locals.ts";
 import { RegionFlow } from "./flow.ts";
 import type { RegionInstruction } from "./instruction.ts";
 import { PageLooks } from "./page-looks.ts";
@@ -106,25 +106,19 @@ class RegionWriter {
     this.#point = code.local("i32");
     this.#target = code.local("i64");
     this.#entry = code.param(1, "i32");
-    const flags = {
-      operation: code.local("i32"),
-      result: code.local("i64"),
-      source: code.local("i64"),
-      first: code.local("i64"),
-    };
     const context = code.param(0, "i32");
     this.#pages = new PageLooks(code, context, region.pages);
+    const pool = new LocalPool(code);
     this.#frame = {
       code,
       context,
       page: region.page,
       registers: new RegisterLocals(code, context, stackDepths(region)),
       routine,
-      flags,
-      flagFunctions: this.#throughContext(flagFunctions),
+      flags: new FlagLocals({ code, context, pool }, flagFunctions, canKeepCarry(flow.instructions())),
       tlb: code.local("i32"),
       tlbMask: code.local("i32"),
-      pool: new LocalPool(code),
+      pool,
       leaveIf: (condition) => {
         this.#setPoint();
         code.brIf(this.#miss as Label, condition);
@@ -156,7 +150,7 @@ class RegionWriter {
       code.set(this.#outcome, i32.const(REGION_OUTCOME.interpret));
     });
     this.#frame.registers.spill();
-    this.#storeFlags();
+    this.#frame.flags.store();
     code.store("i32", at, code.get(this.#budget), CONTEXT.budget);
     code.store("i64", at, code.get(this.#rip), CONTEXT.rip);
     code.return(code.get(this.#outcome));
@@ -169,11 +163,8 @@ class RegionWriter {
   #load(): void {
     const { code } = this;
     const at = code.get(this.#frame.context);
-    const { flags } = this.#frame;
     this.#frame.registers.load(this.#flow.entries, this.#entry);
-    code.set(flags.operation, load.i32(at, CONTEXT.flagOperation));
-    code.set(flags.result, load.i64(at, CONTEXT.flagResult));
-    code.set(flags.source, load.i64(at, CONTEXT.flagSource));
+    this.#frame.flags.load();
     code.set(this.#budget, load.i32(at, CONTEXT.budget));
     code.set(this.#frame.tlb, load.i32(at, CONTEXT.tlb));
     code.set(this.#frame.tlbMask, load.i32(at, CONTEXT.tlbMask));
@@ -198,30 +189,6 @@ class RegionWriter {
   #choose(): void {
     const labels = this.#flow.entries.map((start) => this.#labels.get(this.#flow.numberOf(start)) as Label);
     this.code.brTable(labels, labels[0] as Label, this.code.get(this.#entry));
-  }
-
-  #storeFlags(): void {
-    const { code } = this;
-    const at = code.get(this.#frame.context);
-    const { flags } = this.#frame;
-    code.store("i32", at, code.get(flags.operation), CONTEXT.flagOperation);
-    code.store("i64", at, code.get(flags.result), CONTEXT.flagResult);
-    code.store("i64", at, code.get(flags.source), CONTEXT.flagSource);
-  }
-
-  /** The functions of lazy flags find them in the context. */
-  #throughContext(functions: FlagFunctions): FlagFunctions {
-    const stored = (value: () => I32): I32 => {
-      this.#storeFlags();
-      const local = this.#frame.pool.take("i32");
-      this.code.set(local, value());
-      return this.code.get(local);
-    };
-    return {
-      carry: (code) => stored(() => functions.carry(code)),
-      all: (code) => stored(() => functions.all(code)),
-      condition: (code, number) => stored(() => functions.condition(code, number)),
-    };
   }
 
   #setPoint(): void {

@@ -52,7 +52,7 @@ export const arithmetic: SemanticsTable = {
   inc: {
     write: (b) => {
       const { value, write } = b.modify(0);
-      const carry = b.let(b.carry());
+      const carry = b.keptCarry();
       const result = b.let(b.width.add(value, b.width.const(1)));
       write(result);
       b.setFlags("inc", result, carry);
@@ -61,7 +61,7 @@ export const arithmetic: SemanticsTable = {
   dec: {
     write: (b) => {
       const { value, write } = b.modify(0);
-      const carry = b.let(b.carry());
+      const carry = b.keptCarry();
       const result = b.let(b.width.sub(value, b.width.const(1)));
       write(result);
       b.setFlags("dec", result, carry);

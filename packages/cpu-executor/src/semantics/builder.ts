@@ -73,11 +73,22 @@ export interface ArithmeticFlags {
   readonly source: Value;
   /** First operand of add and sub, when it is still at hand. */
   readonly first?: Value;
+  /** With inc and dec, where it is known: the flags that CF follows from. */
+  readonly before?: KnownFlags | undefined;
 }
 
 const LOG2_BYTES: Readonly<Record<Bits, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
 
 export const flagOperation = (kind: FlagKind, bits: Bits): number => FLAG_KIND[kind] * 4 + LOG2_BYTES[bits];
+
+/** CF, where it follows easily. */
+function carryOf(known: KnownFlags): I32 | undefined {
+  if (known.kind === "ordered") return known.below;
+  if (known.kind === "logic") return i32.const(0);
+  if (known.kind === "add") return known.width.ltU(known.result, known.source);
+  if (known.kind === "sub" && known.first !== undefined) return known.width.ltU(known.first, known.source);
+  return known.before && carryOf(known.before);
+}
 
 /** Functions of the flags in the context that every back end can call. */
 export interface FlagFunctions {
@@ -309,14 +320,12 @@ export abstract class SemanticsBuilder {
   }
 
   carry(): I32 {
-    const known = this.knownFlags;
-    if (known !== undefined) {
-      if (known.kind === "ordered") return known.below;
-      if (known.kind === "logic") return i32.const(0);
-      if (known.kind === "add") return known.width.ltU(known.result, known.source);
-      if (known.kind === "sub" && known.first !== undefined) return known.width.ltU(known.first, known.source);
-    }
-    return this.flagFunctions.carry(this.code);
+    return (this.knownFlags && carryOf(this.knownFlags)) ?? this.flagFunctions.carry(this.code);
+  }
+
+  /** The carry that INC and DEC leave as it is, for setFlags: a back end that has its own way to keep it gives anything. */
+  keptCarry(): I32 {
+    return this.let(this.carry());
   }
 
   /** After code that sets flags on one of two paths, what was known no longer holds. */
