@@ -116,9 +116,9 @@ class GuestCode {
     this.#formatter = formatter;
   }
 
-  place({ start }: RegionBlock, entries: readonly number[]): string {
-    const entry = entries.indexOf(start);
-    return `0x${this.#rip(start).toString(16)}${entry < 0 ? "" : `, entry ${entry}`}`;
+  place({ id, start }: RegionBlock, entries: readonly number[]): string {
+    const entry = entries.indexOf(id);
+    return `0x${this.#rip(start).toString(16)}${id === start ? "" : ", copied"}${entry < 0 ? "" : `, entry ${entry}`}`;
   }
 
   line(instruction: RegionInstruction, isContinued: boolean): string {

@@ -39,8 +39,8 @@ export class RegionFlow {
     this.#measurePaths();
   }
 
-  numberOf(start: number): number {
-    return this.#number.get(start) as number;
+  numberOf(id: number): number {
+    return this.#number.get(id) as number;
   }
 
   blockOf(number: number): RegionBlock {
@@ -52,7 +52,7 @@ export class RegionFlow {
   }
 
   isEntry(number: number): boolean {
-    return this.entries.includes(this.blockOf(number).start);
+    return this.entries.includes(this.blockOf(number).id);
   }
 
   /** Several forward branches lead to it. */
@@ -92,16 +92,16 @@ export class RegionFlow {
   #arrange(blocks: Region["blocks"], entries: readonly number[]): void {
     const seen = new Set<number>();
     const post: RegionBlock[] = [];
-    const visit = (start: number): void => {
-      if (seen.has(start)) return;
-      seen.add(start);
-      const block = blocks.get(start) as RegionBlock;
+    const visit = (id: number): void => {
+      if (seen.has(id)) return;
+      seen.add(id);
+      const block = blocks.get(id) as RegionBlock;
       for (const next of [...block.successors].reverse()) visit(next);
       post.push(block);
     };
     for (const entry of [...entries].reverse()) visit(entry);
     this.#order = post.reverse();
-    this.#number = new Map(this.#order.map((block, i) => [block.start, i + 1]));
+    this.#number = new Map(this.#order.map((block, i) => [block.id, i + 1]));
     this.#findPredecessors(entries);
     this.#findDominators();
     this.#forward = [];
@@ -127,7 +127,7 @@ export class RegionFlow {
     const found = new Set<number>();
     this.#predecessors.forEach((list, to) => {
       if (list.includes(ROOT)) return;
-      for (const from of list) if (to <= from && !this.#dominates(to, from)) found.add(this.blockOf(to).start);
+      for (const from of list) if (to <= from && !this.#dominates(to, from)) found.add(this.blockOf(to).id);
     });
     return [...found];
   }
@@ -153,8 +153,8 @@ export class RegionFlow {
     for (let i = this.#order.length; i > 0; i--) {
       const block = this.blockOf(i);
       let longest = 0;
-      for (const start of block.successors) {
-        const next = this.numberOf(start);
+      for (const id of block.successors) {
+        const next = this.numberOf(id);
         if (next > i && !this.isCheckpoint(next)) longest = Math.max(longest, this.#paths[next] as number);
       }
       this.#paths[i] = block.instructions.length + longest;

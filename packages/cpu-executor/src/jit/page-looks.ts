@@ -4,15 +4,18 @@ import { jumpCacheEntry } from "../jump-cache.ts";
 import { BLOCK } from "../record.ts";
 import type { RegionPage } from "./region.ts";
 
+/** Bits of a local that says which pages have been looked at. */
+const IN_LOCAL = 32;
+
 /**
- * Which pages of a region the guest has, since the region was entered, where they were when it was compiled: a bit for each in a
- * local. The block known at a place of a page tells: the jump cache has what may be executed there now.
+ * Which pages of a region the guest has, since the region was entered, where they were when it was compiled: a bit for each in
+ * locals. The block known at a place of a page tells: the jump cache has what may be executed there now.
  */
 export class PageLooks {
   readonly #code: FunctionBuilder;
   readonly #context: Local<"i32">;
   readonly #pages: readonly RegionPage[];
-  readonly #seen: Local<"i32">;
+  readonly #seen: readonly Local<"i32">[];
   readonly #entry: Local<"i32">;
   readonly #block: Local<"i32">;
 
@@ -20,7 +23,7 @@ export class PageLooks {
     this.#code = code;
     this.#context = context;
     this.#pages = pages;
-    this.#seen = code.local("i32");
+    this.#seen = Array.from({ length: Math.ceil(pages.length / IN_LOCAL) }, () => code.local("i32"));
     this.#entry = code.local("i32");
     this.#block = code.local("i32");
   }
@@ -34,15 +37,24 @@ export class PageLooks {
     const pages = entries.map((position) => this.#pageOf(position));
     const [first] = pages;
     const code = this.#code;
-    code.set(this.#seen, i32.const(1 << (first as number)));
+    this.#begin(first as number);
     pages.forEach((page, i) => {
-      if (page === first) return;
-      code.if(i32.eq(code.get(which), i32.const(i)), () => code.set(this.#seen, i32.const(1 << page)));
+      if (page !== first) code.if(i32.eq(code.get(which), i32.const(i)), () => this.#begin(page));
     });
   }
 
+  #begin(page: number): void {
+    for (const [i, local] of this.#seen.entries())
+      this.#code.set(local, i32.const(i === Math.floor(page / IN_LOCAL) ? bitOf(page) : 0));
+  }
+
   isUnseen(position: number): I32 {
-    return i32.eqz(i32.and(this.#code.get(this.#seen), i32.const(1 << this.#pageOf(position))));
+    const page = this.#pageOf(position);
+    return i32.eqz(i32.and(this.#code.get(this.#seenOf(page)), i32.const(bitOf(page))));
+  }
+
+  #seenOf(page: number): Local<"i32"> {
+    return this.#seen[Math.floor(page / IN_LOCAL)] as Local<"i32">;
   }
 
   /** Looks at a position's page, once: `leaveIf` is given conditions under which the guest has something else there. */
@@ -56,7 +68,8 @@ export class PageLooks {
       code.set(this.#block, load.i32(code.get(this.#entry), JUMP_CACHE.block));
       leaveIf(i32.ne(load.i32(code.get(this.#block), BLOCK.host), i32.const(host + position - offset)));
       leaveIf(i32.ne(load.i32(code.get(this.#block), BLOCK.version), i32.const(version)));
-      code.set(this.#seen, i32.or(code.get(this.#seen), i32.const(1 << page)));
+      const seen = this.#seenOf(page);
+      code.set(seen, i32.or(code.get(seen), i32.const(bitOf(page))));
     });
   }
 
@@ -64,3 +77,5 @@ export class PageLooks {
     return this.#pages.findIndex(({ offset }) => offset === (position & ~0xfff));
   }
 }
+
+const bitOf = (page: number): number => 1 << (page % IN_LOCAL);

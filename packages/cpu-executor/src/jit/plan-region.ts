@@ -1,5 +1,6 @@
+import { discoverRegion } from "./discovery.ts";
 import type { Ending } from "./instruction.ts";
-import { discoverRegion, type ExecutedCode, instructionsIn, type Region, type RegionBlock } from "./region.ts";
+import type { ExecutedCode, Region, RegionBlock } from "./region.ts";
 import type { CompiledRegion, RegionPlan } from "./region-store.ts";
 
 /** A region grows in place so often, and up to so many instructions; then its page's other blocks get regions of their own. */
@@ -44,7 +45,14 @@ function isWorthEntering({ blocks }: Region, shortest: number): boolean {
 }
 
 const mayGrow = ({ region, rebuilds }: CompiledRegion): boolean =>
-  rebuilds < MOST_REBUILDS && instructionsIn(region) < MOST_GROWN;
+  rebuilds < MOST_REBUILDS && ownInstructions(region) < MOST_GROWN;
+
+/** Without copies of leaf functions. */
+function ownInstructions({ blocks }: Region): number {
+  let count = 0;
+  for (const { id, start, instructions } of blocks.values()) if (id === start) count += instructions.length;
+  return count;
+}
 
 /**
  * Also has a block which has become hot since: within the older region if its seeds reach the block, or else with the block as

@@ -43,6 +43,9 @@ export interface RegionRecorder {
   end(at: number): void;
 }
 
+const PAGE = 4096;
+const pageOffset = (position: number): number => position & ~(PAGE - 1);
+
 /** What the regions of a module call. */
 export interface RegionCallees {
   readonly flagFunctions: FlagFunctions;
@@ -73,6 +76,8 @@ class RegionWriter {
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
   readonly #known = new Map<number, KnownFlags | undefined>();
+  /** Pages that have been looked at on the way to a block, by the block's number. */
+  readonly #looked = new Map<number, ReadonlySet<number>>();
   readonly #budget;
   readonly #rip;
   readonly #outcome;
@@ -215,16 +220,14 @@ class RegionWriter {
   }
 
   #goTo(position: number): void {
-    const isInside =
-      this.#region.blocks.has(position) &&
-      this.#frame.registers.x87.canGoTo(position) &&
-      (this.#flow.blockOf(this.#current).successors.includes(position) || this.#flow.entries.includes(position));
-    if (!isInside) {
+    const id = this.#successorAt(position);
+    if (id === undefined || !this.#frame.registers.x87.canGoTo(id)) {
       this.#finish(this.#ripOf(position), REGION_OUTCOME.jump);
       return;
     }
     this.#leaveIfMoved(position);
-    const to = this.#flow.numberOf(position);
+    const to = this.#flow.numberOf(id);
+    this.#looked.set(to, new Set([...this.#lookedAt(), pageOffset(position)]));
     if (!this.#flow.canBranch(this.#current, to)) this.#chooseEntry(position);
     else if (to <= this.#current) this.code.br(this.#loops.get(to) as Label);
     else if (this.#flow.isMerge(to)) this.code.br(this.#labels.get(to) as Label);
@@ -237,12 +240,26 @@ class RegionWriter {
     }
   }
 
+  /** The block at a position to which control can go from the current one: its id. */
+  #successorAt(position: number): number | undefined {
+    const { successors } = this.#flow.blockOf(this.#current);
+    const id = successors.find((successor) => this.#region.blocks.get(successor)?.start === position);
+    return id ?? (this.#flow.entries.includes(position) ? position : undefined);
+  }
+
+  #lookedAt(): ReadonlySet<number> {
+    return this.#looked.get(this.#current) as ReadonlySet<number>;
+  }
+
   /** Where an indirect branch leads to an entry of the region, in a page that has been looked at, it stays inside. */
   #goToRip(rip: I64): void {
     const { code } = this;
     const block = this.#flow.blockOf(this.#current);
-    const known = block.ending === "return" ? this.#region.returns : this.#region.targets;
     code.set(this.#target, rip);
+    const { returnsTo } = block;
+    if (returnsTo !== undefined)
+      code.if(i64.eq(code.get(this.#target), this.#ripOf(returnsTo)), () => this.#goTo(returnsTo));
+    const known = this.#knownTargets(block);
     const sorted = known.map((position) => ({ position, rip: this.#ripOf(position) }));
     sorted.sort((a, b) => a.position - b.position);
     code.block((unknown) => {
@@ -252,6 +269,13 @@ class RegionWriter {
       });
     });
     this.#finish(code.get(this.#target), REGION_OUTCOME.jump);
+  }
+
+  /** Where an indirect branch may lead to; a copy's return that does not go back to its call is rare. */
+  #knownTargets({ ending, returnsTo }: RegionBlock): readonly number[] {
+    if (returnsTo !== undefined) return [];
+    const { returns, targets } = this.#region;
+    return (ending === "return" ? returns : targets).filter((position) => this.#frame.registers.x87.canGoTo(position));
   }
 
   #chooseEntry(position: number): void {
@@ -283,7 +307,7 @@ class RegionWriter {
    * what was compiled.
    */
   #leaveIfMoved(position: number): void {
-    if (this.#pages.areSamePage(position, this.#flow.blockOf(this.#current).start)) return;
+    if (this.#lookedAt().has(pageOffset(position))) return;
     const rip = this.#ripOf(position);
     this.#pages.look(position, rip, (isOther) => this.code.if(isOther, () => this.#finish(rip, REGION_OUTCOME.jump)));
   }
@@ -326,13 +350,15 @@ class RegionWriter {
     const block = this.#flow.blockOf(number);
     const count = block.instructions.length;
     this.#current = number;
+    const looked = this.#flow.hasOnePredecessor(number) ? this.#looked.get(number) : undefined;
+    this.#looked.set(number, looked ?? new Set([pageOffset(block.start)]));
     this.#recorder?.begin(code.instructions, { kind: "block", block });
     if (this.#flow.isCheckpoint(number)) {
       code.set(this.#point, i32.const(block.start << POINT_SHIFT));
       code.brIf(this.#miss as Label, i32.ltS(code.get(this.#budget), i32.const(this.#flow.longestPath(number))));
     }
     code.set(this.#budget, i32.sub(code.get(this.#budget), i32.const(count)));
-    this.#frame.registers.beginBlock(block.start);
+    this.#frame.registers.beginBlock(block.id);
     let known = this.#flow.hasOnePredecessor(number) ? this.#known.get(number) : undefined;
     block.instructions.forEach((instruction, index) => {
       this.#begin(block, index);

@@ -32,6 +32,10 @@ export class Assembler {
     for (let i = 0; i < 4; i++) if (at + i < this.bytes.length) this.bytes[at + i] = (value >> (8 * i)) & 0xff;
   }
 
+  patch8(at: number, value: number): void {
+    if (at < this.bytes.length) this.bytes[at] = value & 0xff;
+  }
+
   /** A REX.W prefix in half of 64-bit code. */
   wide(): void {
     if (this.bits === 64 && this.#random.below(2) === 0) this.put(WIDTH_64);

@@ -1,6 +1,7 @@
 import { Assembler, PROGRAM, REGISTERS } from "./assembler.ts";
 import type { Random } from "./random.ts";
 import { extensionInstruction } from "./random-extension.ts";
+import { changeReturn, jumpThroughTable, patchCode, putTable, TABLE_ENTRIES } from "./random-transfers.ts";
 
 /** What two-operand arithmetic may be: ADD OR ADC SBB AND SUB XOR CMP. */
 const ARITHMETIC = 8;
@@ -129,34 +130,86 @@ export interface Mixture {
 /** ES CS SS DS FS GS. */
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 
-/** Blocks that jump among each other, call and return, in one page and across to the next. */
-export function randomProgram(random: Random, bits: 32 | 64, mixture: Mixture): Uint8Array {
-  const a = new Assembler(random, bits);
-  const blocks = 2 + random.below(9);
-  const starts: number[] = [];
-  const holes: { readonly at: number; readonly to: number }[] = [];
-  const target = (): void => {
-    holes.push({ at: a.at, to: random.below(blocks) });
-    a.put32(0);
-  };
-  for (let block = 0; block < blocks; block++) {
-    if (random.below(6) === 0) a.at = Math.max(a.at, PROGRAM.codeBytes / 2 - random.below(40));
-    starts.push(a.at);
+/** Writes a random program; what follows a call or a jump is not known before all of it is there. */
+class ProgramWriter {
+  readonly #a: Assembler;
+  readonly #random: Random;
+  readonly #mixture: Mixture;
+  readonly #blocks: number;
+  readonly #leaves: number;
+  /** Of blocks, and of leaf functions behind them. */
+  readonly #starts: number[] = [];
+  readonly #holes: { readonly at: number; readonly to: number }[] = [];
+
+  constructor(random: Random, bits: 32 | 64, mixture: Mixture) {
+    this.#a = new Assembler(random, bits);
+    this.#random = random;
+    this.#mixture = mixture;
+    this.#blocks = 2 + random.below(9);
+    this.#leaves = random.below(5);
+  }
+
+  write(): Uint8Array {
+    const a = this.#a;
+    for (let block = 0; block < this.#blocks; block++) this.#block();
+    a.put(0xe9);
+    this.#targetBlock();
+    for (let leaf = 0; leaf < this.#leaves; leaf++) this.#leaf();
+    for (const { at, to } of this.#holes) a.patch32(at, (this.#starts[to] as number) - (at + 4));
+    putTable(
+      a,
+      Array.from({ length: TABLE_ENTRIES }, () => this.#starts[this.#anywhere()] as number),
+    );
+    return a.bytes;
+  }
+
+  #anywhere(): number {
+    return this.#random.below(this.#blocks + this.#leaves);
+  }
+
+  #hole(to: number): void {
+    this.#holes.push({ at: this.#a.at, to });
+    this.#a.put32(0);
+  }
+
+  #targetBlock(): void {
+    this.#hole(this.#random.below(this.#blocks));
+  }
+
+  #begin(): void {
+    const a = this.#a;
+    if (this.#random.below(6) === 0) a.at = Math.max(a.at, PROGRAM.codeBytes / 2 - this.#random.below(40));
+    this.#starts.push(a.at);
+  }
+
+  #instruction(): void {
+    const random = this.#random;
+    const kind = random.below(8);
+    if (random.below(24) === 0) this.#a.put(random.pick(SEGMENT_PREFIXES));
+    if (kind < this.#mixture.vector) extensionInstruction(this.#a, random, "vector");
+    else if (kind < this.#mixture.vector + this.#mixture.x87) extensionInstruction(this.#a, random, "x87");
+    else instruction(this.#a, random);
+  }
+
+  #block(): void {
+    const a = this.#a;
+    const random = this.#random;
+    this.#begin();
     for (let i = random.below(9); i > 0; i--) {
-      const kind = random.below(8);
-      if (random.below(24) === 0) a.put(random.pick(SEGMENT_PREFIXES));
-      if (kind < mixture.vector) extensionInstruction(a, random, "vector");
-      else if (kind < mixture.vector + mixture.x87) extensionInstruction(a, random, "x87");
-      else instruction(a, random);
+      if (this.#leaves === 0 || random.below(6) !== 0) this.#instruction();
+      else {
+        a.put(0xe8);
+        this.#hole(this.#blocks + random.below(this.#leaves));
+      }
     }
-    switch (random.below(8)) {
+    switch (random.below(10)) {
       case 0:
         a.put(0xe9);
-        target();
+        this.#targetBlock();
         break;
       case 1:
         a.put(0xe8);
-        target();
+        this.#hole(this.#anywhere());
         break;
       case 2:
         a.put(0xc3);
@@ -165,17 +218,43 @@ export function randomProgram(random: Random, bits: 32 | 64, mixture: Mixture): 
         // A loop: counts ECX down.
         a.put(0x83, 0xe9, 1);
         a.put(0x0f, 0x85);
-        target();
+        this.#targetBlock();
         break;
       case 4:
         break;
+      case 5:
+        jumpThroughTable(a, random);
+        break;
       default:
         a.put(0x0f, 0x80 | random.below(16));
-        target();
+        this.#targetBlock();
     }
   }
-  a.put(0xe9);
-  target();
-  for (const { at, to } of holes) a.patch32(at, (starts[to] as number) - (at + 4));
-  return a.bytes;
+
+  /** A function that calls nothing; few change where they return to, or code. */
+  #leaf(): void {
+    const a = this.#a;
+    const random = this.#random;
+    this.#begin();
+    for (let i = random.below(5); i > 0; i--) this.#instruction();
+    if (random.below(3) === 0) this.#skip();
+    if (random.below(6) === 0) changeReturn(a, random);
+    if (random.below(12) === 0) patchCode(a, random, this.#starts[this.#starts.length - 1] as number);
+    if (random.below(6) === 0) a.put(0xc2, random.pick([0, 8, 0x10]), 0);
+    else a.put(0xc3);
+  }
+
+  /** A conditional jump forward, within a leaf function; sometimes it returns on both ways. */
+  #skip(): void {
+    const a = this.#a;
+    a.put(0x70 | this.#random.below(16), 0);
+    const from = a.at;
+    for (let i = 1 + this.#random.below(2); i > 0; i--) this.#instruction();
+    if (this.#random.below(2) === 0) a.put(0xc3);
+    a.patch8(from - 1, a.at - from);
+  }
 }
+
+/** Blocks that jump among each other, call and return, in one page and across to the next. */
+export const randomProgram = (random: Random, bits: 32 | 64, mixture: Mixture): Uint8Array =>
+  new ProgramWriter(random, bits, mixture).write();
