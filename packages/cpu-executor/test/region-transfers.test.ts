@@ -6,6 +6,7 @@ import { type Machine, machine, stateOf } from "./support/lockstep.ts";
 
 const EAGER = { threshold: 20, batch: 1, shortest: 1, delay: 0 } as const;
 const FUNCTION = 0x1000;
+const TABLE = 0x1800;
 const ROUNDS = 12;
 const hex = (text: string): number[] => [...Buffer.from(text.replaceAll(" ", ""), "hex")];
 
@@ -15,6 +16,8 @@ interface Program {
   /** In the next page, where `main` calls it. */
   readonly function: string;
   readonly bits?: 32;
+  /** Where the addresses at TABLE lead, from PROGRAM.code on. */
+  readonly table?: readonly number[];
 }
 
 /** loop: CALL function; ADD EAX, 1; DEC ECX; JNZ loop; UD2. */
@@ -44,6 +47,29 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   "calls a function that patches itself": inLoop("83 c0 01 fe 83 02 10 ff ff c3"),
   // ADD AL, [RBX - 0x10000 + RCX & 7]: reads code; RET
   "calls a function that reads its caller's code": inLoop("02 83 00 00 ff ff c3"),
+  // loop: INC EAX; MOV EDX, EAX; AND EDX, 3; JMP [table + RDX * 8]; cases: ADD, SUB, XOR ECX, EAX, or nothing; JMP loop
+  "jumps through a table": {
+    main: "ff c0 89 c2 83 e2 03 ff 24 d5 00 18 01 00 01 c1 eb ee 29 c1 eb ea 31 c1 eb e6 eb e4",
+    function: "",
+    table: [0xe, 0x12, 0x16, 0x1a],
+  },
+  "jumps through a table in 32-bit code": {
+    main: "ff c0 89 c2 83 e2 03 ff 24 95 00 18 01 00 01 c1 eb ee 29 c1 eb ea 31 c1 eb e6 eb e4",
+    function: "",
+    table: [0xe, 0x12, 0x16, 0x1a],
+    bits: 32,
+  },
+  "calls functions through a table": {
+    main: "ff c0 89 c2 83 e2 03 ff 14 d5 00 18 01 00 eb f0",
+    function: "01 c1 c3 29 c1 c3 31 c1 c3 90 c3",
+    table: [0x1000, 0x1003, 0x1006, 0x1009],
+  },
+  // MOV RDX, [table + RDX * 8]; CALL RDX
+  "calls functions by what it has loaded from a table": {
+    main: "ff c0 89 c2 83 e2 03 48 8b 14 d5 00 18 01 00 ff d2 eb ed",
+    function: "01 c1 c3 29 c1 c3 31 c1 c3 90 c3",
+    table: [0x1000, 0x1003, 0x1006, 0x1009],
+  },
   "calls a function in 32-bit code": { ...inLoop("8b 44 24 fc 01 d0 c3"), bits: 32 },
   // What the first call reaches is written for its depth; the second call returns from it, too.
   "returns where the x87 stack has another depth": {
@@ -63,10 +89,16 @@ function fullStack(): Uint8Array {
   return image;
 }
 
-function prepared({ main, function: code, bits }: Program, tier: Tier): Machine {
+function prepared({ main, function: code, bits, table = [] }: Program, tier: Tier): Machine {
   const bytes = new Uint8Array(PROGRAM.codeBytes).fill(0x90);
   bytes.set(hex(main));
   bytes.set(hex(code), FUNCTION);
+  const size = bits === 32 ? 4 : 8;
+  const view = new DataView(bytes.buffer);
+  for (const [i, to] of table.entries()) {
+    bytes.fill(0, TABLE + i * size, TABLE + (i + 1) * size);
+    view.setUint32(TABLE + i * size, PROGRAM.code + to, true);
+  }
   const m = machine(bits ?? 64, bytes, tier, EAGER);
   for (const [register, value] of [
     [1, 1 << 20],
@@ -137,4 +169,25 @@ describe("a compiled program that", () => {
     });
     expect(compiled.found).toEqual(interpreted.found);
   });
+
+  it.each(Object.entries(PROGRAMS).filter(([, { table }]) => table !== undefined))(
+    "%s follows the table when it changes",
+    (_name, program) => {
+      const size = program.bits === 32 ? 4 : 8;
+      const [interpreted, compiled] = states(program, BUDGETS, ({ memory, base }, round) => {
+        const at = base + PROGRAM.code + TABLE;
+        const entry = (i: number): number => memory.u32[(at + (i & 3) * size) >> 2] as number;
+        // Two entries change places, or one leads to the start.
+        if (round % 3 === 0) memory.u32[at >> 2] = PROGRAM.code;
+        else {
+          const [first, second] = [entry(round), entry(round + 1)];
+          memory.u32[(at + (round & 3) * size) >> 2] = second;
+          memory.u32[(at + ((round + 1) & 3) * size) >> 2] = first;
+        }
+        memory.noteWrite((at & ~0xfff) as HostPhysicalAddress);
+      });
+      expect(compiled.found).toEqual(interpreted.found);
+      expect(compiled.executed).toBeGreaterThan(1000);
+    },
+  );
 });

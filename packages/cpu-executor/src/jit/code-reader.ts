@@ -51,6 +51,11 @@ export class CodeReader {
     return known ?? (this.#ofLeaves.size < MOST_LEAF_PAGES ? this.#findPage(position) : undefined);
   }
 
+  isWarmLeaf(position: number): boolean {
+    const page = this.leafPageOf(position);
+    return page !== undefined && this.#code.isWarm(page, position);
+  }
+
   noteLeaf(page: RegionPage): void {
     if (this.pages.includes(page)) return;
     this.pages.push(page);
@@ -66,7 +71,8 @@ export class CodeReader {
     return Math.abs(position & ~(PAGE - 1)) < FARTHEST ? this.#code.pageOf(position) : undefined;
   }
 
-  isWarm(position: number, page: RegionPage | undefined = this.pageOf(position)): boolean {
+  isWarm(position: number): boolean {
+    const page = this.pageOf(position);
     return page !== undefined && this.#code.isWarm(page, position);
   }
 

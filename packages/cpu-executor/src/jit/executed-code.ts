@@ -1,5 +1,6 @@
 import type { HostPhysicalAddress } from "@likex/host-memory";
 import type { DecodedInstruction } from "@likex/x86-decoder";
+import { CONTEXT, TLB } from "../context.ts";
 import { BLOCK, NEVER_HOT } from "../record.ts";
 import type { JitParts } from "./jit.ts";
 import { placesOf } from "./place.ts";
@@ -7,6 +8,8 @@ import type { ExecutedCode, RegionBase, RegionPage } from "./region.ts";
 
 /** A block that has been entered so often, as part of the threshold, belongs to the regions that reach it. */
 const WARM = 32;
+/** The same for one of many targets of a branch. */
+const LUKEWARM = 512;
 const PAGE = 4096;
 
 /**
@@ -14,7 +17,7 @@ const PAGE = 4096;
  * execute code now, and only frames that are watched, because others can change and keep their version.
  */
 export function executedCode(
-  { memory, selector, code, knownBlock }: JitParts,
+  { memory, context, selector, code, knownBlock }: JitParts,
   { page, host }: { readonly page: RegionBase; readonly host: number },
   { threshold, scratch }: { readonly threshold: number; readonly scratch: DecodedInstruction },
 ): ExecutedCode {
@@ -23,20 +26,23 @@ export function executedCode(
   const version = (frame: number): number => memory.frameVersion(frame as HostPhysicalAddress);
   const blockOf = (at: RegionPage, position: number): number => code.blockAt(place(at, position));
   const heatOf = (block: number): number => i32[(block + BLOCK.heat) >> 2] as number;
-  const isWarm = (block: number): boolean => {
+  const isWarm = (block: number, part = WARM): boolean => {
     if (block === 0) return false;
     const heat = heatOf(block);
     const isAttached = i32[(block + BLOCK.original) >> 2] !== 0;
-    return heat > threshold ? isAttached : (threshold - heat) * WARM >= threshold;
+    return heat > threshold ? isAttached : (threshold - heat) * part >= threshold;
   };
   /** A block that never becomes hot by itself, because a region has left its first instruction to the interpreter. */
-  const isWarmAside = (block: number): boolean => {
+  const isWarmAside = (block: number, part: number): boolean => {
     const entries = block === 0 ? 0 : NEVER_HOT - heatOf(block);
-    return entries * WARM >= threshold && entries < NEVER_HOT >> 1;
+    return entries * part >= threshold && entries < NEVER_HOT >> 1;
   };
+  const isPart = (at: RegionPage, position: number, part: number): boolean =>
+    isWarm(blockOf(at, position), part) || isWarmAside(blockOf(at, position), part);
   return {
     ...{ u8, selector, page, scratch, read: new Map() },
-    isWarm: (at, position) => isWarm(blockOf(at, position)) || isWarmAside(blockOf(at, position)),
+    isWarm: (at, position) => isPart(at, position, WARM),
+    isLukewarm: (at, position) => isPart(at, position, LUKEWARM),
     pageOf: (position) => {
       const offset = position & ~(PAGE - 1);
       const first = { offset: 0, host, version: version(host) };
@@ -47,6 +53,15 @@ export function executedCode(
       const frame = (i32[(block + BLOCK.host) >> 2] as number) & ~(PAGE - 1);
       const isSafe = memory.isWatched(frame as HostPhysicalAddress);
       return isSafe ? { offset, host: frame, version: version(frame) } : undefined;
+    },
+    pointerAt: (linear) => {
+      const bytes = page.bits / 8;
+      const offset = Number((linear >> BigInt(TLB.shift)) & BigInt(i32[(context + CONTEXT.tlbMask) >> 2] as number));
+      const entry = (i32[(context + CONTEXT.tlb) >> 2] as number) + offset;
+      const delta = linear - (memory.u64[(entry + TLB.read) >> 3] as bigint);
+      if (delta < 0n || delta > BigInt(PAGE - bytes)) return undefined;
+      const at = (i32[(entry + TLB.host) >> 2] as number) + Number(delta);
+      return bytes === 8 ? memory.view.getBigUint64(at, true) : BigInt(memory.view.getUint32(at, true));
     },
     warmBlocks: (at) => {
       const found: number[] = [];

@@ -19,7 +19,7 @@ export interface Leaf {
 /** The function at a position, if it is one that is worth a copy. Code beyond its page, or x87's, is none. */
 export function leafAt(reader: CodeReader, start: number): Leaf | undefined {
   const page = reader.leafPageOf(start);
-  if (page === undefined || !reader.isWarm(start, page)) return undefined;
+  if (page === undefined) return undefined;
   const runs = new Map<number, Straight>();
   const open = [start];
   let instructions = 0;

@@ -65,8 +65,12 @@ export interface ExecutedCode {
   readonly page: RegionBase;
   /** Whether a block that begins there has been executed often enough to belong to a region. */
   isWarm(page: RegionPage, position: number): boolean;
+  /** Whether it has been executed a few times, as one of many targets of a branch. */
+  isLukewarm(page: RegionPage, position: number): boolean;
   /** The page of a position where a block is known, or undefined. */
   pageOf(position: number): RegionPage | undefined;
+  /** The address that guest memory has at a linear address, if it is known where that is. */
+  pointerAt(linear: bigint): bigint | undefined;
   /** Positions of the warm blocks of a page. */
   warmBlocks(page: RegionPage): readonly number[];
   /** For the decoder to fill. */

@@ -13,6 +13,7 @@ import { REGION_OUTCOME, REGION_TYPE } from "../region-type.ts";
 import type { FlagFunctions, KnownFlags } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
+import { writeDispatch } from "./dispatch.ts";
 import { canKeepCarry, FlagLocals } from "./flag-locals.ts";
 import { RegionFlow } from "./flow.ts";
 import type { RegionInstruction } from "./instruction.ts";
@@ -208,9 +209,12 @@ class RegionWriter {
   }
 
   #ripOf(position: number): I64 {
+    return i64.const(BigInt.asIntN(64, this.#wrapped(position)));
+  }
+
+  #wrapped(position: number): bigint {
     const { rip, bits } = this.#region.page;
-    const at = rip + BigInt(position);
-    return i64.const(bits === 64 ? BigInt.asIntN(64, at) : BigInt.asUintN(32, at));
+    return BigInt.asUintN(bits, rip + BigInt(position));
   }
 
   #finish(rip: I64, outcome: number): void {
@@ -251,29 +255,33 @@ class RegionWriter {
     return this.#looked.get(this.#current) as ReadonlySet<number>;
   }
 
-  /** Where an indirect branch leads to an entry of the region, in a page that has been looked at, it stays inside. */
+  /** Where an indirect branch leads to code of the region, in a page that has been looked at, it stays inside. */
   #goToRip(rip: I64): void {
     const { code } = this;
     const block = this.#flow.blockOf(this.#current);
     code.set(this.#target, rip);
+    const caseOf = (position: number, write: () => void) => ({ rip: this.#wrapped(position), write });
     const { returnsTo } = block;
-    if (returnsTo !== undefined)
-      code.if(i64.eq(code.get(this.#target), this.#ripOf(returnsTo)), () => this.#goTo(returnsTo));
-    const known = this.#knownTargets(block);
-    const sorted = known.map((position) => ({ position, rip: this.#ripOf(position) }));
-    sorted.sort((a, b) => a.position - b.position);
-    code.block((unknown) => {
-      this.#search(sorted, (position) => {
-        if (!this.#pages.areSamePage(position, block.start)) code.brIf(unknown, this.#pages.isUnseen(position));
-        this.#chooseEntry(position);
-      });
-    });
+    const follows =
+      returnsTo === undefined
+        ? block.successors.map((id) => (this.#region.blocks.get(id) as RegionBlock).start)
+        : [returnsTo];
+    const entries = follows.length > 0 ? [] : this.#knownTargets(block);
+    writeDispatch(code, this.#target, [
+      ...follows.map((position) => caseOf(position, () => this.#goTo(position))),
+      ...entries.map((position) => caseOf(position, () => this.#enter(position, block))),
+    ]);
     this.#finish(code.get(this.#target), REGION_OUTCOME.jump);
   }
 
-  /** Where an indirect branch may lead to; a copy's return that does not go back to its call is rare. */
-  #knownTargets({ ending, returnsTo }: RegionBlock): readonly number[] {
-    if (returnsTo !== undefined) return [];
+  #enter(position: number, from: RegionBlock): void {
+    const leave = (): void => this.#finish(this.#ripOf(position), REGION_OUTCOME.jump);
+    if (!this.#pages.areSamePage(position, from.start)) this.code.if(this.#pages.isUnseen(position), leave);
+    this.#chooseEntry(position);
+  }
+
+  /** Entries that an indirect branch may lead to. */
+  #knownTargets({ ending }: RegionBlock): readonly number[] {
     const { returns, targets } = this.#region;
     return (ending === "return" ? returns : targets).filter((position) => this.#frame.registers.x87.canGoTo(position));
   }
@@ -281,25 +289,6 @@ class RegionWriter {
   #chooseEntry(position: number): void {
     this.code.set(this.#entry, i32.const(this.#flow.entries.indexOf(position)));
     this.code.br(this.#choice as Label);
-  }
-
-  /** Looks the target up, in order, by halving; falls through where it is none of them. */
-  #search(
-    sorted: readonly { readonly position: number; readonly rip: I64 }[],
-    found: (position: number) => void,
-  ): void {
-    const target = this.code.get(this.#target);
-    if (sorted.length <= 3) {
-      for (const { position, rip } of sorted) this.code.if(i64.eq(target, rip), () => found(position));
-      return;
-    }
-    const half = sorted.length >> 1;
-    const isBelow = i64.ltU(target, (sorted[half] as (typeof sorted)[number]).rip);
-    this.code.if(
-      isBelow,
-      () => this.#search(sorted.slice(0, half), found),
-      () => this.#search(sorted.slice(half), found),
-    );
   }
 
   /**
