@@ -138,15 +138,16 @@ describe("a compiled program that", () => {
 
   const plain = PROGRAMS["calls a function that only computes"] as Program;
 
-  it("calls a function stops at each of its instructions, and traps there with RFLAGS.TF", () => {
-    const budgets = [3000, ...Array.from({ length: 40 }, (_, i) => 1 + (i % 7))];
-    for (const program of Object.values(PROGRAMS)) {
+  it.each(Object.entries(PROGRAMS))(
+    "%s stops at each instruction, and traps there with RFLAGS.TF",
+    (_name, program) => {
+      const budgets = [3000, ...Array.from({ length: 40 }, (_, i) => 1 + (i % 7))];
       const [interpreted, compiled] = states(program, budgets, ({ cpu }, round) => {
         if (round > 20) cpu.rflags |= BigInt(RFLAGS.tf);
       });
       expect(compiled.found).toEqual(interpreted.found);
-    }
-  });
+    },
+  );
 
   it("calls a function sees what somebody else writes there", () => {
     const [interpreted, compiled] = states(plain, BUDGETS, ({ memory, base }, round) => {

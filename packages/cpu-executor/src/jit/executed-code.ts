@@ -12,6 +12,9 @@ const WARM = 32;
 const LUKEWARM = 512;
 const PAGE = 4096;
 
+/** The most BLOCK.heat of a block that is warm. */
+export const stillWarm = (threshold: number): number => threshold - Math.ceil(threshold / WARM);
+
 /**
  * The code around a page as a processor has executed it: `host` is where the page is. Other pages are those where the guest can
  * execute code now, and only frames that are watched, because others can change and keep their version.

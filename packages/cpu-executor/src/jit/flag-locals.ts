@@ -1,9 +1,8 @@
-import { type FunctionBuilder, type I32, type I64, i32, i64, type Local, load } from "@likex/wasm-emitter";
+import { constantOf, type FunctionBuilder, type I32, type I64, i32, i64, type Local, load } from "@likex/wasm-emitter";
 import { CONTEXT } from "../context.ts";
-import { type FlagFunctions, flagOperation, type KnownFlags } from "../semantics/builder.ts";
+import { carryOf, type FlagFunctions, flagOperation, type KnownFlags } from "../semantics/builder.ts";
 import type { LocalPool } from "../semantics/memory-access.ts";
-import type { Value } from "../semantics/width.ts";
-import type { RegionInstruction } from "./instruction.ts";
+import type { Value, Width } from "../semantics/width.ts";
 
 /** Lazy flags (flags.ts) in locals. */
 interface LazyFlags {
@@ -12,17 +11,24 @@ interface LazyFlags {
   readonly source: Local<"i64">;
 }
 
-const KEEPS_CARRY: ReadonlySet<string> = new Set(["inc", "dec"]);
+const LOG2_OF_DOUBLEWORD = 2;
 
-/** Whether flags can be those of an instruction that keeps CF. */
-export function canKeepCarry(instructions: Iterable<RegionInstruction>): boolean {
-  for (const { selection } of instructions) if (KEEPS_CARRY.has(selection.shape.mnemonic)) return true;
-  return false;
+/**
+ * A result or source as the locals have it: sign-extended, but of 32 bits only the lower half counts, so that it costs nothing in
+ * a loop that does not ask for the flags.
+ */
+export function flagValue({ bits }: Width, value: Value): I64 {
+  const constant = constantOf(value);
+  if (constant !== undefined) return i64.const(BigInt.asIntN(bits, constant));
+  if (bits === 64) return value as I64;
+  const wide = i64.extendU(value as I32);
+  if (bits === 32) return wide;
+  return bits === 16 ? i64.extend16S(wide) : i64.extend8S(wide);
 }
 
 /**
- * The lazy flags of a region, from its entry to its exit. INC and DEC leave CF as it is: where a region has them, the flags that
- * CF follows from are in locals of their own, so that it is not computed unless somebody asks for it. What the context calls the
+ * The lazy flags of a region, from its entry to its exit. INC and DEC leave CF as it is: where a region has them behind flags that
+ * are not known (kept-carry.ts), the flags that CF follows from are in locals of their own, so that it is not computed unless somebody asks for it. What the context calls the
  * source of INC and DEC, the carry, is then computed where the flags go to the context.
  */
 export class FlagLocals implements LazyFlags {
@@ -38,6 +44,7 @@ export class FlagLocals implements LazyFlags {
   readonly #pool: LocalPool;
   readonly #inContext: FlagFunctions;
   readonly #before: LazyFlags | undefined;
+  readonly #shift: Local<"i64">;
 
   /** `inContext` are the functions of flags that are in the context. */
   constructor(
@@ -60,6 +67,7 @@ export class FlagLocals implements LazyFlags {
     });
     ({ operation: this.operation, result: this.result, source: this.source } = lazy());
     this.first = code.local("i64");
+    this.#shift = code.local("i64");
     this.#before = keepsCarry ? lazy() : undefined;
     this.functions = {
       carry: () => this.#carry(),
@@ -110,13 +118,14 @@ export class FlagLocals implements LazyFlags {
     this.#code.set(this.result, result);
   }
 
-  /** What is known of the flags that CF follows from, when it is this of all flags, and INC or DEC comes next. */
-  before(known: KnownFlags | undefined): KnownFlags | undefined {
-    if (known === undefined || known.kind === "ordered" || this.#before === undefined) return known;
-    if (known.kind === "inc" || known.kind === "dec") return known.before;
-    const { result, source } = this.#before;
+  /** CF behind flags of which this is known, where it follows easily: also when INC or DEC has come after them. */
+  carryBehind(known: KnownFlags | undefined): I32 | undefined {
+    const before = this.#before;
+    if (known === undefined) return undefined;
+    if (before === undefined || known.kind === "ordered" || known.kind === "inc" || known.kind === "dec")
+      return carryOf(known);
     const kept = (local: Local<"i64">): Value => known.width.from64(this.#code.get(local));
-    return { ...known, result: kept(result), source: kept(source) };
+    return carryOf({ ...known, result: kept(before.result), source: kept(before.source) });
   }
 
   #carry(): I32 {
@@ -138,8 +147,13 @@ export class FlagLocals implements LazyFlags {
   #put({ operation, result, source }: LazyFlags): void {
     const code = this.#code;
     const at = code.get(this.#context);
+    const log2Bytes = i32.and(code.get(operation), i32.const(3));
+    const shift = this.#shift;
+    const isDoubleword = i32.eq(log2Bytes, i32.const(LOG2_OF_DOUBLEWORD));
+    code.set(shift, i64.shl(i64.extendU(isDoubleword), i64.const(5)));
+    const whole = (local: Local<"i64">): I64 => i64.shrS(i64.shl(code.get(local), code.get(shift)), code.get(shift));
     code.store("i32", at, code.get(operation), CONTEXT.flagOperation);
-    code.store("i64", at, code.get(result), CONTEXT.flagResult);
-    code.store("i64", at, code.get(source), CONTEXT.flagSource);
+    code.store("i64", at, whole(result), CONTEXT.flagResult);
+    code.store("i64", at, whole(source), CONTEXT.flagSource);
   }
 }

@@ -1,4 +1,3 @@
-import type { RegionInstruction } from "./instruction.ts";
 import type { Region, RegionBlock } from "./region.ts";
 
 /** Number of the node before all entries, which chooses among them. */
@@ -47,8 +46,8 @@ export class RegionFlow {
     return this.#order[number - 1] as RegionBlock;
   }
 
-  *instructions(): Iterable<RegionInstruction> {
-    for (const { instructions } of this.#order) yield* instructions;
+  get blocks(): readonly RegionBlock[] {
+    return this.#order;
   }
 
   isEntry(number: number): boolean {

@@ -4,7 +4,7 @@ import type { CodeCache } from "../code-cache.ts";
 import { CODE_MODE, CONTEXT } from "../context.ts";
 import type { InstructionSelector } from "../predecode.ts";
 import { BLOCK } from "../record.ts";
-import { executedCode } from "./executed-code.ts";
+import { executedCode, stillWarm } from "./executed-code.ts";
 import { InterpretedForms } from "./interpreted-forms.ts";
 import { placesOf } from "./place.ts";
 import { planRegion } from "./plan-region.ts";
@@ -49,6 +49,8 @@ export class Jit {
   readonly #thresholds: JitThresholds;
   readonly #forms: InterpretedForms;
   readonly #waiting = new Set<number>();
+  /** Blocks that have become hot inside a region once. */
+  readonly #postponed = new Set<number>();
   readonly #scratch: DecodedInstruction = createDecodedInstruction();
   /** Being compiled in the background. */
   #pending: WrittenModule | undefined;
@@ -92,9 +94,26 @@ export class Jit {
   request(block: number): boolean {
     this.#forgetDropped();
     this.#forms.noteHot(block);
-    if (this.#attachKnown(block)) return false;
+    if (this.#attachKnown(block) || this.#postpone(block)) return false;
     this.#waiting.add(block);
     return this.#waiting.size >= this.#thresholds.batch && this.#isTime();
+  }
+
+  /**
+   * A block in the middle of a region was mostly entered before that was compiled: it becomes an entry when it is executed
+   * as often again. True when it has been given this time.
+   */
+  #postpone(block: number): boolean {
+    if (this.#postponed.has(block)) return false;
+    const { base, host, position } = this.#positionOf(block);
+    const isInside = this.#store.ofPage(host, base.rip, base.bits)?.region.blocks.has(position) === true;
+    const heat = stillWarm(this.#thresholds.threshold);
+    if (!isInside || heat === 0) return false;
+    const { i32 } = this.#parts.memory;
+    i32[(block + BLOCK.heat) >> 2] = heat;
+    i32[(block + BLOCK.first) >> 2] = heat;
+    this.#postponed.add(block);
+    return true;
   }
 
   /** Where code has been compiled already, the compiler itself is warm. */
@@ -168,7 +187,10 @@ export class Jit {
 
   /** Blocks that waited are gone when the code cache has been emptied. */
   #forgetDropped(): void {
-    if (this.#codeGeneration !== this.#parts.code.generation) this.#waiting.clear();
+    if (this.#codeGeneration !== this.#parts.code.generation) {
+      this.#waiting.clear();
+      this.#postponed.clear();
+    }
     this.#codeGeneration = this.#parts.code.generation;
   }
 

@@ -32,7 +32,7 @@ import {
 import { entryOf, hostOf, LeavingAccess, type LocalPool } from "../semantics/memory-access.ts";
 import { MemoryPlace, type Place } from "../semantics/place.ts";
 import { type Bits, type Value, type Width, widthOf } from "../semantics/width.ts";
-import type { FlagLocals } from "./flag-locals.ts";
+import { type FlagLocals, flagValue } from "./flag-locals.ts";
 import type { RegionInstruction, RegisterOperand } from "./instruction.ts";
 import type { RegionBase } from "./region.ts";
 import type { RegisterLocals } from "./register-locals.ts";
@@ -68,9 +68,16 @@ export class RegionBuilder extends SemanticsBuilder {
   readonly #frame: RegionFrame;
   readonly #instruction: RegionInstruction;
   readonly #memory: LeavingAccess;
+  readonly #isCarryDead: boolean;
 
-  constructor(frame: RegionFrame, instruction: RegionInstruction, known: KnownFlags | undefined) {
+  /** `isCarryDead`: nobody sees the carry that INC or DEC keep (kept-carry.ts). */
+  constructor(
+    frame: RegionFrame,
+    instruction: RegionInstruction,
+    { known, isCarryDead }: { readonly known: KnownFlags | undefined; readonly isCarryDead: boolean },
+  ) {
     super();
+    this.#isCarryDead = isCarryDead;
     this.code = frame.code;
     this.shape = instruction.selection.shape;
     this.flagFunctions = frame.flags.functions;
@@ -119,23 +126,31 @@ export class RegionBuilder extends SemanticsBuilder {
     return this.code.get(this.#frame.tlbMask);
   }
 
-  /** What is known of the flags outlives the instruction's temporaries: it is in locals of its own. */
+  /**
+   * What is known of the flags outlives the instruction's temporaries: it is in locals of its own, where bytes and words are compared
+   * as the 64 bits to which they are sign-extended.
+   */
   override setFlags(kind: ArithmeticFlags["kind"], result: Value, source: Value, first?: Value): void {
-    const { width } = this;
     const { flags } = this.#frame;
-    const before = flags.before(this.knownFlags);
-    const keepsCarry = flags.keepsCarry && (kind === "inc" || kind === "dec");
-    if (keepsCarry) flags.setButCarry(i32.const(flagOperation(kind, width.bits)), width.signExtend64(result));
-    else super.setFlags(kind, result, source, first);
-    if (first !== undefined) this.code.set(flags.first, width.signExtend64(first));
+    const { bits } = this.width;
+    const operation = i32.const(flagOperation(kind, bits));
+    const width = bits < 32 ? widthOf(64) : this.width;
     const kept = (local: Local<"i64">): Value => width.from64(this.code.get(local));
-    const base = { kind, width, result: kept(flags.result), source: kept(flags.source) };
-    if (keepsCarry) this.knownFlags = { ...base, before };
-    else this.knownFlags = first === undefined ? base : { ...base, first: kept(flags.first) };
+    const known = { kind, width, result: kept(flags.result), source: kept(flags.source) };
+    if (kind === "inc" || kind === "dec") {
+      const carry = flags.keepsCarry ? flags.carryBehind(this.knownFlags) : i32.wrap(this.code.get(flags.source));
+      if (flags.keepsCarry) flags.setButCarry(operation, flagValue(this.width, result));
+      else flags.set(operation, flagValue(this.width, result), i64.extendU(source as I32));
+      this.knownFlags = { ...known, carry };
+      return;
+    }
+    flags.set(operation, flagValue(this.width, result), kind === "logic" ? undefined : flagValue(this.width, source));
+    if (first !== undefined) this.code.set(flags.first, flagValue(this.width, first));
+    this.knownFlags = first === undefined ? known : { ...known, first: kept(flags.first) };
   }
 
   override keptCarry(): I32 {
-    return this.#frame.flags.keepsCarry ? i32.const(0) : super.keptCarry();
+    return this.#isCarryDead || this.#frame.flags.keepsCarry ? i32.const(0) : super.keptCarry();
   }
 
   protected override storeFlags(operation: I32, result: I64 | undefined, source: I64 | undefined): void {

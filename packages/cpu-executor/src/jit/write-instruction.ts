@@ -1,8 +1,9 @@
 import type { FunctionBuilder } from "@likex/wasm-emitter";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
-import { canKeepCarry, FlagLocals } from "./flag-locals.ts";
+import { FlagLocals } from "./flag-locals.ts";
 import type { RegionInstruction } from "./instruction.ts";
+import { keepsCarry } from "./kept-carry.ts";
 import type { RegionBase } from "./region.ts";
 import { RegionBuilder } from "./region-builder.ts";
 import { RegisterLocals } from "./register-locals.ts";
@@ -22,7 +23,7 @@ export function writeInstruction(
   const { selection } = instruction;
   const registers = new RegisterLocals(code, context, selection.isX87 ? new Map() : undefined);
   const pool = new LocalPool(code);
-  const flags = new FlagLocals({ code, context, pool }, callees.flagFunctions, canKeepCarry([instruction]));
+  const flags = new FlagLocals({ code, context, pool }, callees.flagFunctions, keepsCarry(instruction));
   let count = 0;
   code.block((miss) => {
     const frame = {
@@ -35,7 +36,9 @@ export function writeInstruction(
       goToRip: () => code.br(miss),
     };
     const before = code.instructions;
-    SEMANTICS[selection.shape.mnemonic]?.write(new RegionBuilder(frame, instruction, undefined));
+    SEMANTICS[selection.shape.mnemonic]?.write(
+      new RegionBuilder(frame, instruction, { known: undefined, isCarryDead: false }),
+    );
     count = code.instructions - before;
   });
   return count;

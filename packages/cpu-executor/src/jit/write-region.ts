@@ -14,9 +14,10 @@ import type { FlagFunctions, KnownFlags } from "../semantics/builder.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
 import { writeDispatch } from "./dispatch.ts";
-import { canKeepCarry, FlagLocals } from "./flag-locals.ts";
+import { FlagLocals } from "./flag-locals.ts";
 import { RegionFlow } from "./flow.ts";
 import type { RegionInstruction } from "./instruction.ts";
+import { isCarryDead, keepsUnknownCarry } from "./kept-carry.ts";
 import { PageLooks } from "./page-looks.ts";
 import type { Region, RegionBlock } from "./region.ts";
 import { RegionBuilder, type RegionFrame } from "./region-builder.ts";
@@ -121,7 +122,7 @@ class RegionWriter {
       page: region.page,
       registers: new RegisterLocals(code, context, stackDepths(region)),
       routine,
-      flags: new FlagLocals({ code, context, pool }, flagFunctions, canKeepCarry(flow.instructions())),
+      flags: new FlagLocals({ code, context, pool }, flagFunctions, flow.blocks.some(keepsUnknownCarry)),
       tlb: code.local("i32"),
       tlbMask: code.local("i32"),
       pool,
@@ -354,7 +355,7 @@ class RegionWriter {
       this.#recorder?.begin(code.instructions, { kind: "instruction", instruction });
       this.#frame.pool.reset();
       this.#lookAcross(instruction);
-      const builder = new RegionBuilder(this.#frame, instruction, known);
+      const builder = new RegionBuilder(this.#frame, instruction, { known, isCarryDead: isCarryDead(block, index) });
       const isLast = index === count - 1;
       // What the branch does not change its targets know.
       if (isLast) for (const next of block.successors) this.#known.set(this.#flow.numberOf(next), known);

@@ -73,8 +73,8 @@ export interface ArithmeticFlags {
   readonly source: Value;
   /** First operand of add and sub, when it is still at hand. */
   readonly first?: Value;
-  /** With inc and dec, where it is known: the flags that CF follows from. */
-  readonly before?: KnownFlags | undefined;
+  /** With inc and dec: CF, where it is at hand. */
+  readonly carry?: I32 | undefined;
 }
 
 const LOG2_BYTES: Readonly<Record<Bits, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
@@ -82,12 +82,12 @@ const LOG2_BYTES: Readonly<Record<Bits, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 }
 export const flagOperation = (kind: FlagKind, bits: Bits): number => FLAG_KIND[kind] * 4 + LOG2_BYTES[bits];
 
 /** CF, where it follows easily. */
-function carryOf(known: KnownFlags): I32 | undefined {
+export function carryOf(known: KnownFlags): I32 | undefined {
   if (known.kind === "ordered") return known.below;
   if (known.kind === "logic") return i32.const(0);
   if (known.kind === "add") return known.width.ltU(known.result, known.source);
   if (known.kind === "sub" && known.first !== undefined) return known.width.ltU(known.first, known.source);
-  return known.before && carryOf(known.before);
+  return known.carry;
 }
 
 /** Functions of the flags in the context that every back end can call. */
