@@ -26,17 +26,18 @@ class Discovery {
   readonly #code: ExecutedCode;
   readonly #reader: CodeReader;
   readonly #runs = new Map<number, Straight>();
-  /** Where the branch that ends a run leads to, by the run's start: functions that are copied, or positions. */
+  /** Where calls and indirect branches lead to, by the position behind them: functions that are copied, or positions. */
   readonly #leads = new Map<number, readonly (Leaf | number)[]>();
   readonly #leaves = new Map<number, Leaf | undefined>();
   readonly #entries: number[] = [];
   readonly #returns: number[] = [];
   readonly #targets: number[] = [];
   readonly #open: number[] = [];
-  /** Starts of runs that end with an indirect branch whose targets have not been looked for. */
-  readonly #unresolved: number[] = [];
-  /** Pages with indirect calls. */
+  /** Runs that end with an indirect branch whose targets have not been looked for. */
+  readonly #unresolved: Straight[] = [];
+  /** Pages with indirect calls through no table, and those of them whose functions have been looked for. */
   readonly #calling = new Set<RegionPage>();
+  readonly #isDone = new Set<RegionPage>();
   #count = 0;
   #countCopied = 0;
 
@@ -50,22 +51,26 @@ class Discovery {
     this.#entries.push(seed);
     this.#open.push(seed);
     this.#addOpen();
-    for (let start = this.#unresolved.shift(); start !== undefined; start = this.#unresolved.shift()) {
-      this.#resolve(start, this.#runs.get(start) as Straight);
-      this.#addOpen();
-    }
-    // What a call may lead to is code that nothing else reaches.
-    for (const page of this.#calling)
-      for (const target of this.#code.warmBlocks(page)) {
-        if (this.#targets.length < MOST_TARGETS && !this.#runs.has(target)) this.#addEntry(target, this.#targets);
-        this.#addOpen();
-      }
+    for (const page of this.#calling) this.#addCalled(page);
   }
 
   #addOpen(): void {
-    for (let start = this.#open.shift(); start !== undefined; start = this.#open.shift())
-      if (!this.#runs.has(start) && this.#count < MOST_INSTRUCTIONS) this.#addRun(start);
-    this.#open.length = 0;
+    do {
+      for (let start = this.#open.shift(); start !== undefined; start = this.#open.shift())
+        if (!this.#runs.has(start) && this.#count < MOST_INSTRUCTIONS) this.#addRun(start);
+      const indirect = this.#unresolved.shift();
+      if (indirect !== undefined) this.#resolve(indirect);
+    } while (this.#open.length + this.#unresolved.length > 0);
+  }
+
+  /** What an indirect call may lead to is code of its page that nothing else reaches. */
+  #addCalled(page: RegionPage): void {
+    if (this.#isDone.has(page)) return;
+    this.#isDone.add(page);
+    for (const target of this.#code.warmBlocks(page)) {
+      if (this.#targets.length < MOST_TARGETS && !this.#runs.has(target)) this.#addEntry(target, this.#targets);
+      this.#addOpen();
+    }
   }
 
   finish(): Region | undefined {
@@ -85,12 +90,11 @@ class Discovery {
   #blocks(): ReadonlyMap<number, RegionBlock> {
     const blocks = split(this.#runs);
     const copies = new LeafCopies();
-    for (const [start, leads] of this.#leads) {
-      const block = blocks.get(start) as RegionBlock;
-      // Cut, where another run begins in its middle, which ends with the same branch.
-      if (block.ending === "next") continue;
+    for (const block of [...blocks.values()]) {
+      const leads = block.ending === "next" ? undefined : this.#leads.get(block.end);
+      if (leads === undefined) continue;
       const successors = leads.map((to) => (typeof to === "number" ? to : copies.add(blocks, to, block.end)));
-      blocks.set(start, { ...block, successors: successors.filter((id) => blocks.has(id)) });
+      blocks.set(block.id, { ...block, successors: successors.filter((id) => blocks.has(id)) });
     }
     return blocks;
   }
@@ -103,7 +107,7 @@ class Discovery {
     if (run.instructions.length === 0) return;
     this.#runs.set(start, run);
     this.#count += run.instructions.length;
-    this.#follow(start, run);
+    this.#follow(run);
   }
 
   /** Notes a position as an entry, if it is worth one. */
@@ -115,12 +119,13 @@ class Discovery {
   }
 
   /** Where a run leads, as far as its code says. */
-  #follow(start: number, { end, ending, targets }: Straight): void {
-    if (ending === "call") this.#call(start, targets[0] as number, end);
+  #follow(run: Straight): void {
+    const { end, ending, targets } = run;
+    if (ending === "call") this.#call(targets[0] as number, end);
     else if (ending === "indirectCall") {
       this.#addEntry(end, this.#returns);
-      this.#unresolved.push(start);
-    } else if (ending === "indirectJump") this.#unresolved.push(start);
+      this.#unresolved.push(run);
+    } else if (ending === "indirectJump") this.#unresolved.push(run);
     else {
       const isMiddle = (target: number): boolean => ending === "next" && (target & (PAGE - 1)) !== 0;
       this.#open.push(...targets.filter((target) => isMiddle(target) || this.#reader.isWarm(target)));
@@ -128,11 +133,12 @@ class Discovery {
   }
 
   /** A short function is copied, so that control comes back by a comparison; others are entries, and so is what is behind the call. */
-  #call(start: number, target: number, end: number): void {
+  #call(target: number, end: number): void {
+    if (this.#leads.has(end)) return;
     const isWarm = this.#reader.isWarm(end) && this.#reader.isWarmLeaf(target);
     const leaf = isWarm ? this.#copyOf(target) : undefined;
     if (leaf !== undefined) {
-      this.#leads.set(start, [leaf]);
+      this.#leads.set(end, [leaf]);
       this.#open.push(end);
       return;
     }
@@ -141,19 +147,20 @@ class Discovery {
   }
 
   /** Looks for a table that an indirect branch goes through; without one it may lead to all that is warm in its page. */
-  #resolve(start: number, { ending, instructions }: Straight): void {
+  #resolve({ ending, end, instructions }: Straight): void {
+    if (this.#leads.has(end)) return;
     const branch = instructions.at(-1) as RegionInstruction;
     const targets = tableTargets(this.#code, tableLoad(branch, this.#instructions()) ?? branch);
     const page = this.#reader.pageOf(branch.start) as RegionPage;
     if (ending === "indirectJump") {
-      this.#leads.set(start, targets);
+      this.#leads.set(end, targets);
       this.#open.push(...targets);
       if (targets.length === 0) this.#addTargets(page);
       return;
     }
     const leads = targets.map((target) => this.#copyOf(target) ?? target);
     for (const to of leads) if (typeof to === "number") this.#addEntry(to);
-    this.#leads.set(start, leads);
+    this.#leads.set(end, leads);
     if (targets.length === 0) this.#calling.add(page);
   }
 
