@@ -1,4 +1,4 @@
-import type { HostMemory } from "@likex/host-memory";
+import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { CodeCache, type CodeSource, FETCH } from "./code-cache.ts";
 import { CONTEXT, SEGMENT } from "./context.ts";
 import type { InstructionSelector } from "./predecode.ts";
@@ -22,6 +22,7 @@ export class BlockFinder {
     this.#state = state;
     this.#tlb = tlb;
     this.code = new CodeCache(memory, selector);
+    this.code.watch = (frame) => this.#watch(frame);
     this.#epoch = memory.watchEpoch;
     this.#source = new MutableSource(() => this.#fetchNextPage());
   }
@@ -45,6 +46,27 @@ export class BlockFinder {
   dropCached(): void {
     this.#tlb.flush();
     this.#epoch = this.#memory.watchEpoch;
+  }
+
+  /** The processor itself is about to write a frame that holds decoded code: that code is dropped, all else stays. */
+  codeWritten(frame: HostPhysicalAddress): void {
+    const { isCurrent } = this;
+    this.#memory.noteWrite(frame);
+    if (!isCurrent) {
+      this.dropCached();
+      return;
+    }
+    this.code.frameChanged(frame, ({ ripLow, address }) => this.#tlb.forgetBlock(ripLow, address));
+    this.#epoch = this.#memory.watchEpoch;
+  }
+
+  /** From now on it must not write the frame without a look; what it has cached of others stays. */
+  #watch(frame: HostPhysicalAddress): void {
+    if (this.#memory.isWatched(frame)) return;
+    const hasSeenAll = this.#memory.watchEpoch === this.#epoch;
+    this.#memory.watchFrame(frame);
+    this.#tlb.forgetWritable(frame);
+    if (hasSeenAll) this.#epoch = this.#memory.watchEpoch;
   }
 
   /** The block at RIP, or a FETCH code. A region that leaves an instruction to the interpreter makes it go on there ("resume"). */

@@ -42,6 +42,8 @@ interface CachedBlock {
   version: number;
   /** The same of the frame that its one instruction crosses into. */
   crossed: { readonly frame: HostPhysicalAddress; readonly version: number } | undefined;
+  /** It is among those of its frame. */
+  isListed: boolean;
   /** Another block at the same place, which the guest sees elsewhere or as code of another width. */
   readonly next: CachedBlock | undefined;
 }
@@ -67,6 +69,8 @@ export class CodeCache {
   readonly #base: HostPhysicalAddress;
   /** By the host address of their code. */
   readonly #blocks = new Map<number, CachedBlock>();
+  /** By frame, those that have been decoded since it was last said to change. */
+  readonly #ofFrame = new Map<number, CachedBlock[]>();
   readonly #decoded: DecodedInstruction = createDecodedInstruction();
   readonly #crossing: Uint8Array = new Uint8Array(16);
   #next: number;
@@ -79,6 +83,8 @@ export class CodeCache {
   #crossedInto = 0;
   /** BLOCK.heat of new blocks that can be found again, by where their code is. */
   heatOf: (place: CodePlace) => number = () => NEVER_HOT;
+  /** Has a frame watched whose code is decoded. */
+  watch: (frame: HostPhysicalAddress) => void = (frame) => this.#memory.watchFrame(frame);
   /** Called before all blocks are dropped, by flush() or for good by dispose(). */
   onDrop: (by: "flush" | "dispose") => void = () => undefined;
   /** Incremented when every block's address has become invalid. */
@@ -94,7 +100,7 @@ export class CodeCache {
 
   dispose(): void {
     this.onDrop("dispose");
-    this.#blocks.clear();
+    this.#forgetBlocks();
     this.#memory.releaseFrames(this.#base, FRAMES);
   }
 
@@ -118,17 +124,46 @@ export class CodeCache {
     this.isKept = address > 0 && !this.#crosses;
     if (address <= 0) return address;
     this.#next = this.#end;
-    this.#memory.watchFrame(frame);
+    this.watch(frame);
     const version = this.#memory.frameVersion(frame);
     const crossed = this.#crosses ? this.#watchCrossed() : undefined;
     const heat = kind === "entry" ? this.heatOf(source) : NEVER_HOT;
     this.#memory.i32[(address + BLOCK.heat) >> 2] = heat;
     this.#memory.i32[(address + BLOCK.first) >> 2] = heat;
     this.#memory.i32[(address + BLOCK.version) >> 2] = version;
-    const { host, ripLow, ripHigh, bits } = source;
-    if (known !== undefined) Object.assign(known, { address, version, crossed });
-    else this.#blocks.set(host, { ripLow, ripHigh, bits, address, version, crossed, next: this.#blocks.get(host) });
+    const block = known ?? this.#add(source);
+    block.address = address;
+    block.version = version;
+    block.crossed = crossed;
+    if (!block.isListed) this.#list(frame, block);
     return address;
+  }
+
+  /** A block for the place, which has no code yet. */
+  #add({ host, ripLow, ripHigh, bits }: CodePlace): CachedBlock {
+    const next = this.#blocks.get(host);
+    const block = { ...{ ripLow, ripHigh, bits, next }, address: 0, version: 0, crossed: undefined, isListed: false };
+    this.#blocks.set(host, block);
+    return block;
+  }
+
+  #list(frame: HostPhysicalAddress, block: CachedBlock): void {
+    const list = this.#ofFrame.get(frame);
+    if (list === undefined) this.#ofFrame.set(frame, [block]);
+    else list.push(block);
+    block.isListed = true;
+  }
+
+  /** The frame's code has changed, which its version tells: `told` is given each block that was decoded from it. */
+  frameChanged(
+    frame: HostPhysicalAddress,
+    told: (block: { readonly address: number; readonly ripLow: number }) => void,
+  ): void {
+    for (const block of this.#ofFrame.get(frame) ?? []) {
+      told(block);
+      block.isListed = false;
+    }
+    this.#ofFrame.delete(frame);
   }
 
   /** Its code is what it was. Where the guest has the page that it crosses into is asked each time. */
@@ -140,7 +175,7 @@ export class CodeCache {
 
   #watchCrossed(): CachedBlock["crossed"] {
     const frame = this.#crossedInto as HostPhysicalAddress;
-    this.#memory.watchFrame(frame);
+    this.watch(frame);
     return { frame, version: this.#memory.frameVersion(frame) };
   }
 
@@ -194,10 +229,15 @@ export class CodeCache {
     return true;
   }
 
+  #forgetBlocks(): void {
+    this.#blocks.clear();
+    this.#ofFrame.clear();
+  }
+
   /** Drops every block. */
   flush(): void {
     this.onDrop("flush");
-    this.#blocks.clear();
+    this.#forgetBlocks();
     this.#next = this.#base;
     this.generation++;
   }

@@ -7,6 +7,7 @@ import { type InterpreterExports, instantiateInterpreter } from "./interpreter/i
 import type { RegionCompiler } from "./jit/index.ts";
 import type { Jit } from "./jit/jit.ts";
 import type { Mmu } from "./mmu.ts";
+import { OwnCodeWrites } from "./own-code-writes.ts";
 import { InstructionSelector } from "./predecode.ts";
 import { BLOCK, RECORD } from "./record.ts";
 import { SegmentCheck } from "./segment-check.ts";
@@ -139,10 +140,10 @@ export class Cpu extends CpuState {
     this.#selector = parts.selector;
     this.#tlb = new SoftTlb(options.memory, options.mmu, address, this.stop);
     const segments = new SegmentCheck(options.memory, this);
-    parts.connect(this.#tlb, segments);
     const { handlers } = parts.interpreter;
     this.#tlb.onEmitted = (translate) => handlers.set(handlers.length - 1, translate);
     this.#finder = new BlockFinder(options.memory, this, this.#tlb, parts.selector);
+    parts.connect(this.#tlb, segments, new OwnCodeWrites(options.memory, address, this.#tlb, this.#finder));
     this.#breakpoints = new Breakpoints(this);
     this.#jit = options.jit?.connect({
       memory: options.memory,
@@ -186,31 +187,33 @@ export class Cpu extends CpuState {
     const address = options.memory.allocateFrames(CONTEXT_FRAMES);
     let tlb: SoftTlb | undefined;
     let segments: SegmentCheck | undefined;
+    let writes: OwnCodeWrites | undefined;
     const slow = {
       read: (_context: number, bytes: number, low: number, high: number) => {
         const status = (tlb as SoftTlb).read(bytes, low, high);
         return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
       },
       write: (_context: number, bytes: number, low: number, high: number) => {
-        const status = (tlb as SoftTlb).write(bytes, low, high);
+        const status = (writes as OwnCodeWrites).write(bytes, low, high);
         return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
       },
       probe: (_context: number, bytes: number, low: number, high: number) => {
-        const status = (tlb as SoftTlb).probe(bytes, low, high);
+        const status = (writes as OwnCodeWrites).probe(bytes, low, high);
         return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
       },
       segment: (_context: number, what: number, low: number, high: number) =>
         (segments as SegmentCheck).check(what, low, high),
-      watched: (host: number) => (options.memory.isWatched(host as HostPhysicalAddress) ? 1 : 0),
+      watched: (host: number, low: number) => ((tlb as SoftTlb).refusesWrites(host, low) ? 1 : 0),
     };
     const { exports, keys, loadExtension } = instantiateInterpreter(
       options.memory.memory,
       slow,
       options.jit?.runnerOf(options.memory),
     );
-    const connect = (connectedTlb: SoftTlb, connectedSegments: SegmentCheck): void => {
+    const connect: Parts["connect"] = (connectedTlb, connectedSegments, connectedWrites) => {
       tlb = connectedTlb;
       segments = connectedSegments;
+      writes = connectedWrites;
     };
     return new Cpu(options, address, {
       interpreter: exports,
@@ -801,9 +804,8 @@ export class Cpu extends CpuState {
   }
 
   #codeWritten(): void {
-    this.memory.noteWrite(this.#tlb.codePage as HostPhysicalAddress);
+    this.#finder.codeWritten(this.#tlb.codePage as HostPhysicalAddress);
     this.#tlb.restartDevices();
-    this.#finder.dropCached();
   }
 
   /** Sets RIP to the instruction of a record. */
@@ -860,5 +862,5 @@ const errorCodeOf = (vector: number): number => (vector === VECTOR.ss || vector 
 interface Parts {
   readonly interpreter: InterpreterExports;
   readonly selector: InstructionSelector;
-  readonly connect: (tlb: SoftTlb, segments: SegmentCheck) => void;
+  readonly connect: (tlb: SoftTlb, segments: SegmentCheck, writes: OwnCodeWrites) => void;
 }

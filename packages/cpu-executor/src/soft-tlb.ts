@@ -5,6 +5,7 @@ import { ACCESS, type EmittedMmu, MMIO_RESULT, MMU_RESULT, type Mmu } from "./mm
 import { STATUS } from "./status.ts";
 import { STOP, type StopDetails } from "./stop.ts";
 import { type TableLayout, TranslationTable } from "./translation-table.ts";
+import { WritablePages } from "./writable-pages.ts";
 
 const GENERAL_PROTECTION = 13;
 const PAGE_FAULT = 14;
@@ -20,6 +21,8 @@ const ACCESS_BITS: readonly number[] = [0, ACCESS.user, ACCESS.userAllowed, ACCE
 
 /** How many PRIVILEGE has. */
 export const PRIVILEGES = 4;
+/** No PRIVILEGE. */
+const NOBODY = -1;
 const SMALL_PAGE = 4096;
 
 /** So many translations are worth an emitted one, which takes a frame and a module. */
@@ -75,13 +78,19 @@ export class SoftTlb {
   /** From instruction pointer to block: what may be executed depends on the privilege as what may be read does. */
   readonly #jumpCache: TranslationTable;
   readonly #largePages: LargePages;
+  readonly #writable: WritablePages;
   /** Low bits of the linear page numbers that a jump cache may have blocks of: 1. */
   readonly #codePages: Uint8Array;
   /** What the instruction pointers in each privilege's jump cache mean: base and limit of CS, and the width of code. */
   readonly #codeBases: Int32Array = new Int32Array(PRIVILEGES);
   readonly #codeLimits: Int32Array = new Int32Array(PRIVILEGES);
   readonly #codeBits: Int32Array = new Int32Array(PRIVILEGES);
-  /** Bytes of the guest's page that code was fetched from last. */
+  /** The page that code was fetched from last, as long as that is known: its linear address, and for whom it was. */
+  #fetchedLow = 0;
+  #fetchedHigh = 0;
+  #fetchedBy: number = NOBODY;
+  /** Where it is, and bytes of the guest's page. */
+  #fetchedHost = 0;
   #fetchedPageSize: number = SMALL_PAGE;
   /** Set while the processor itself accesses memory for an instruction: as a supervisor. */
   #implicit = false;
@@ -108,6 +117,7 @@ export class SoftTlb {
     this.#codePages = marks(PAGE_MARKS.code, PAGE_MARKS.codePages);
     this.#entries = new TranslationTable(memory, context, TLB_LAYOUT);
     this.#jumpCache = new TranslationTable(memory, context, JUMP_CACHE_LAYOUT);
+    this.#writable = new WritablePages(memory, this.#entries);
   }
 
   /** Pages that must not be in the TLB: those with data breakpoints. */
@@ -146,6 +156,7 @@ export class SoftTlb {
     this.#jumpCache.flush();
     this.#largePages.clear();
     this.#codePages.fill(0);
+    this.#fetchedBy = NOBODY;
     this.#mmu.forget?.();
   }
 
@@ -156,8 +167,26 @@ export class SoftTlb {
       return;
     }
     this.#entries.forget(low >>> TLB.shift, low & ~0xfff, high);
+    this.#fetchedBy = NOBODY;
     // Outside 64-bit mode the high half is 0 for instruction pointers and linear addresses alike.
     if (this.#codePages[codePage(low)] !== 0) this.#jumpCache.forgetPage(low, high, this.#codeBases);
+  }
+
+  /** Whether emitted code must not write a frame, for it holds decoded code; else it is noted that it may, by the page of an address. */
+  refusesWrites(host: number, low: number): boolean {
+    if (this.#memory.isWatched(host as HostPhysicalAddress)) return true;
+    this.#writable.note(host, low);
+    return false;
+  }
+
+  /** Forgets where a frame may be written: it holds decoded code from now on. */
+  forgetWritable(host: number): void {
+    this.#writable.forget(host);
+  }
+
+  /** Forgets a known block, whose code has changed. */
+  forgetBlock(ripLow: number, block: number): void {
+    this.#jumpCache.forgetHolding(jumpCacheOffset(ripLow), JUMP_CACHE.block, block);
   }
 
   /** Where code is now: known blocks of another code segment would be at another place, or of another width. */
@@ -314,13 +343,24 @@ export class SoftTlb {
 
   /** Host address of the page that code at a linear address is fetched from, or the negative of a STATUS. */
   fetch(low: number, high: number): number {
+    const page = low & ~0xfff;
+    const isKnown = this.#fetchedLow === page && this.#fetchedHigh === high && this.#fetchedBy === this.#privilege;
+    if (isKnown) return this.#fetchedHost;
+    this.#fetchedBy = NOBODY;
     if (high >> 15 !== 0 && high >> 15 !== -1) {
       return -this.#badFetch();
     }
     const result = this.#mmu.translate(low, high, ACCESS.execute | this.#accessBits());
     if (result === MMU_RESULT.ok) {
       this.#fetchedPageSize = this.#mmu.pageSize ?? SMALL_PAGE;
-      return this.#mmu.hostPage;
+      this.#fetchedLow = page;
+      this.#fetchedHigh = high;
+      this.#fetchedBy = this.#privilege;
+      this.#fetchedHost = this.#mmu.hostPage;
+      // For an INVLPG of emitted code to be told of it.
+      this.#codePages[codePage(page)] = 1;
+      if (this.#fetchedPageSize > SMALL_PAGE) this.#largePages.note(page, high, this.#fetchedPageSize);
+      return this.#fetchedHost;
     }
     if (result === MMU_RESULT.pageFault) return -this.#pageFault(low, high, ACCESS.execute | this.#accessBits());
     if (result === MMU_RESULT.nonCanonical) return -this.#badFetch();
@@ -446,6 +486,7 @@ export class SoftTlb {
     i32[entry + 2] = kind === "writable" ? page : NO_PAGE;
     i32[entry + 3] = kind === "writable" ? high : NO_PAGE;
     i32[entry + 4] = host;
+    if (kind === "writable") this.#writable.note(host, low);
   }
 
   /** A page fault, as something that asks the Mmu for it again finds it. */

@@ -166,6 +166,25 @@ export class TranslationTable {
     }
   }
 
+  /** Forgets in every bank the entry where an offset's is, if it has a value at a place of its own. */
+  forgetHolding(offset: number, place: number, value: number): void {
+    for (let i = 0; i < this.#banks.length; i++) {
+      const bank = this.#banks[i];
+      if (bank === undefined) continue;
+      const at = bank.address + (offset & ((bank.entries - 1) * this.#layout.entryBytes));
+      if (this.#memory.i32[(at + place) >> 2] === value) this.#invalidate(at);
+    }
+  }
+
+  /** The same for every entry. */
+  forgetAllHolding(place: number, value: number): void {
+    const { entryBytes } = this.#layout;
+    for (const bank of this.#banks) {
+      const entries = bank?.entries ?? 0;
+      for (let entry = 0; entry < entries; entry++) this.forgetHolding(entry * entryBytes, place, value);
+    }
+  }
+
   /** Forgets an entry whose tag plus a base, the ignored bits apart, is the one given. */
   #forgetWithTag(entry: number, low: number, high: number, base: number, ignored: number): void {
     const { i32 } = this.#memory;

@@ -23,8 +23,8 @@ export interface SlowImports {
   readonly write: Slow;
   readonly probe: Slow;
   readonly segment: Slow;
-  /** Whether the frame of a host address holds decoded code: not 0. */
-  readonly watched: (host: number) => number;
+  /** Whether the frame of a host address holds decoded code: not 0. Else emitted code may write it from now on, by the page of an address. */
+  readonly watched: (host: number, low: number) => number;
 }
 
 export interface Interpreter {

@@ -149,6 +149,8 @@ function writeRun(
           });
           variant.store?.(frame);
           writeRegionCall(runRegions, frame, { block, record, budget }, save);
+          // Who writes decoded code asks whether that is the block's own (OwnCodeWrites).
+          code.store("i32", contextOf(), code.get(block), CONTEXT.block);
           code.set(status, callHandler(load.u16(code.get(record))));
           variant.load?.(frame);
           writeOutcome(frame, { outcome: status, budget, deliver }, advance);
@@ -315,7 +317,7 @@ export function emitInterpreter(plan: InterpreterPlan, variant: InterpreterVaria
   const module = new ModuleBuilder();
   module.importMemory("host", "memory", { minimum: 1 });
   const imported = importSlowPath(module);
-  const watched = module.importFunction("slow", "watched", { params: ["i32"], results: ["i32"] });
+  const watched = module.importFunction("slow", "watched", { params: ["i32", "i32"], results: ["i32"] });
   const runRegions = module.importFunction("regions", "run", REGION_RUN_TYPE);
   const flagFunctions = defineFlagFunctions(module);
   // Behind all handlers: the Mmu's translation is put there when there is one.

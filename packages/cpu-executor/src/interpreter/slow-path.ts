@@ -78,7 +78,7 @@ function writeRefill(module: ModuleBuilder, watched: FunctionReference, options:
   code.set(writable, i32.and(load.i32(code.get(block), EMITTED_RESULT.permissions), c(ACCESS.write)));
   // Frames with decoded code are left out of the write TLB.
   code.if(code.get(writable), () =>
-    code.if(code.call("i32", watched, code.get(host)), () => {
+    code.if(code.call("i32", watched, code.get(host), low), () => {
       decline(i32.eq(access, c(ACCESS.write)));
       code.set(writable, c(0));
     }),
@@ -200,7 +200,7 @@ function serveProbe({ code, context, host }: Access): void {
 
 /** Imports that come before every function. */
 export interface SlowImportReferences extends SlowPath {
-  /** (host address): whether its frame holds decoded code. */
+  /** (host address, low half of a linear one): whether the frame holds decoded code; else it is noted that it may be written there. */
   readonly watched: FunctionReference;
 }
 
