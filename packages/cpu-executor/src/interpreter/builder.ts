@@ -9,7 +9,7 @@ import {
   load,
   select,
 } from "@likex/wasm-emitter";
-import { CONTEXT, FPU, TLB } from "../context.ts";
+import { CONTEXT, FPU, SEGMENT_SLOT, TLB } from "../context.ts";
 import { BLOCK, RECORD } from "../record.ts";
 import type { Routines } from "../routines/compile.ts";
 import type { Typed } from "../routines/operations.ts";
@@ -21,6 +21,7 @@ import {
   type ScalarType,
   type SegmentAccess,
   SemanticsBuilder,
+  type SeveralElements,
   type Shape,
   type Slot,
 } from "../semantics/builder.ts";
@@ -55,7 +56,7 @@ export interface Exits {
  * function that calls.
  */
 export type SlowCases =
-  | { readonly kind: "call"; readonly slow: SlowPath }
+  | { readonly kind: "call"; readonly slow: SlowPath; readonly elements: "one" | "several" }
   | { readonly kind: "leave"; readonly leaveIf: (condition: I32) => void };
 
 export interface InterpreterFrame {
@@ -291,6 +292,26 @@ export class InterpreterBuilder extends SemanticsBuilder {
       const giveUpIf = (condition: I32): void => this.code.brIf(otherwise, condition);
       write({ memory: new LeavingAccess(this, giveUpIf), giveUpIf });
     });
+  }
+
+  get severalElements(): SeveralElements | undefined {
+    const { slowCases } = this.frame;
+    if (slowCases.kind === "leave" || slowCases.elements === "one") return undefined;
+    const at = this.#context();
+    const block = this.code.get(this.frame.block);
+    const segments = {
+      source: i32.add(at, load.u16(this.#record(), this.at + RECORD.segment)),
+      destination: i32.add(at, i32.const(CONTEXT.segments + SEGMENT_SLOT.destination * 16)),
+    };
+    return {
+      further: load.i32(at, CONTEXT.budget),
+      count: (further) => {
+        const kept = this.let(further);
+        this.code.store("i32", at, i32.sub(load.i32(at, CONTEXT.budget), kept), CONTEXT.budget);
+        this.code.store("i32", block, i32.add(load.i32(block, BLOCK.repeated), kept), BLOCK.repeated);
+      },
+      segment: (of) => ({ base: load.i64(segments[of]), end: load.i64(segments[of], 8) }),
+    };
   }
 
   outsideOperandSize(): I32 {

@@ -139,7 +139,11 @@ function writeRun(
               (position) => {
                 const handler = plan.hot[position] as Handler;
                 current = position;
-                writeHandler(frame, handler, variant.builder);
+                // A repetition's own function does several elements, and accounts for them.
+                if (repeats(handler)) {
+                  save();
+                  leaveIf(i32.const(1));
+                } else writeHandler(frame, handler, variant.builder);
                 if (endsBlock(handler)) code.unreachable();
                 else advance(handler.shapes.length);
               },
@@ -190,6 +194,8 @@ function writeLocation({ code, context, record, block }: InterpreterFrame): void
   );
   code.store("i64", code.get(context), code.get(rip), CONTEXT.rip);
 }
+
+const repeats = ({ shapes: [shape] }: Handler): boolean => shape !== undefined && shape.repeat !== "none";
 
 /** Counts a block's entries down; at the last one its caller is told. */
 function writeHeat({ code, context, block }: InterpreterFrame, save: () => void): void {
@@ -266,6 +272,15 @@ function writeOutcome(
     });
   });
   code.if(is(OUTCOME.enter), () => exits.enter(load.i32(at, CONTEXT.linkSite)));
+  const reload = (): void => code.set(budget, load.i32(at, CONTEXT.budget));
+  code.if(is(OUTCOME.jumpCounted), () => {
+    reload();
+    goToRip(load.i32(at, CONTEXT.linkSite));
+  });
+  code.if(is(OUTCOME.enterCounted), () => {
+    reload();
+    exits.enter(load.i32(at, CONTEXT.linkSite));
+  });
   code.if(is(OUTCOME.leave + STATUS.done), () => exits.leave(STATUS.done));
   code.if(is(OUTCOME.leave + STATUS.shadow), () => exits.leave(STATUS.shadow));
   exits.stop(i32.sub(code.get(outcome), i32.const(OUTCOME.stop)));

@@ -292,6 +292,10 @@ export class RegionBuilder extends SemanticsBuilder {
     this.#notCompiled();
   }
 
+  get severalElements(): undefined {
+    return undefined;
+  }
+
   outsideOperandSize(): I32 {
     return this.#notCompiled();
   }

@@ -103,6 +103,16 @@ export interface FlagFunctions {
  * The typed builder that instruction semantics are written against. A back end says where registers, immediates, memory
  * and control flow live; everything else, the flags above all, is here.
  */
+/** What lets one execution of a repeated string instruction do several elements. */
+export interface SeveralElements {
+  /** How many it may do besides the first. */
+  readonly further: I32;
+  /** It has done so many besides the first. */
+  readonly count: (further: I32) => void;
+  /** Linear base of the source's or the destination's segment, and the first offset that needs a look. */
+  readonly segment: (of: "source" | "destination") => { readonly base: I64; readonly end: I64 };
+}
+
 export abstract class SemanticsBuilder {
   abstract readonly code: FunctionBuilder;
   abstract readonly shape: Shape;
@@ -197,6 +207,8 @@ export abstract class SemanticsBuilder {
    * written next runs.
    */
   abstract attempt(write: (attempt: Attempt) => void): void;
+  /** undefined: an execution of a repeated string instruction does one element. */
+  abstract readonly severalElements: SeveralElements | undefined;
   /** Operand size in bits and immediate of an instruction that is carried out outside. */
   abstract outsideOperandSize(): I32;
   abstract outsideImmediate(): I32;

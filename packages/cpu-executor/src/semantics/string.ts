@@ -1,6 +1,7 @@
 import { type I32, type I64, i32, i64 } from "@likex/wasm-emitter";
 import { SEGMENT_SLOT } from "../context.ts";
 import type { SegmentAccess, SemanticsBuilder } from "./builder.ts";
+import { writePiece } from "./string-pieces.ts";
 import type { Semantics, SemanticsEntry, SemanticsTable } from "./table.ts";
 import type { Value } from "./width.ts";
 
@@ -27,11 +28,18 @@ function pointer(
   return { linear, advance: () => b.writeAddressRegister(register, i64.add(offset, b.stringStep(bytes))) };
 }
 
+interface Repeated {
+  /** Whether to go on where there are more. */
+  readonly again?: () => I32;
+  /** Does several elements with the count given, or falls through. */
+  readonly piece?: (count: I64) => void;
+}
+
 /**
- * Repetition: one element an execution. The block ends here and is entered again for the next element, so budgets and
- * interrupts fall between elements, and each element counts as one instruction.
+ * Repetition: one element an execution, or a piece of several that would give the same. The block ends here and is entered again
+ * for the next, so budgets and interrupts fall between elements, and each element counts as one instruction.
  */
-function repeated(b: SemanticsBuilder, element: () => void, again?: () => I32): void {
+function repeated(b: SemanticsBuilder, element: () => void, { again, piece }: Repeated = {}): void {
   if (b.shape.repeat === "none") {
     element();
     return;
@@ -42,6 +50,7 @@ function repeated(b: SemanticsBuilder, element: () => void, again?: () => I32): 
     b.writeAddressRegister(COUNT, count);
     b.branch(i32.const(0));
   });
+  piece?.(count);
   element();
   const left = b.let(b.addressTruncate(i64.sub(count, i64.const(1))));
   b.writeAddressRegister(COUNT, left);
@@ -57,21 +66,29 @@ const compared = (b: SemanticsBuilder, first: Value, second: Value): void => {
 const whileZero = (b: SemanticsBuilder) => (): I32 => b.condition(b.shape.repeat === "rep" ? 4 : 5);
 
 const moves: Semantics = (b) =>
-  repeated(b, () => {
-    const source = pointer(b, SOURCE_INDEX);
-    const value = b.load(b.width, source.linear);
-    const destination = pointer(b, DESTINATION_INDEX, "write");
-    b.store(b.width, destination.linear, value);
-    source.advance();
-    destination.advance();
-  });
+  repeated(
+    b,
+    () => {
+      const source = pointer(b, SOURCE_INDEX);
+      const value = b.load(b.width, source.linear);
+      const destination = pointer(b, DESTINATION_INDEX, "write");
+      b.store(b.width, destination.linear, value);
+      source.advance();
+      destination.advance();
+    },
+    { piece: (count) => writePiece(b, count, "move") },
+  );
 
 const stores: Semantics = (b) =>
-  repeated(b, () => {
-    const destination = pointer(b, DESTINATION_INDEX, "write");
-    b.store(b.width, destination.linear, b.let(b.readRegister(0, b.shape.bits)));
-    destination.advance();
-  });
+  repeated(
+    b,
+    () => {
+      const destination = pointer(b, DESTINATION_INDEX, "write");
+      b.store(b.width, destination.linear, b.let(b.readRegister(0, b.shape.bits)));
+      destination.advance();
+    },
+    { piece: (count) => writePiece(b, count, "store") },
+  );
 
 const loads: Semantics = (b) =>
   repeated(b, () => {
@@ -93,7 +110,7 @@ const compares: Semantics = (b) =>
       destination.advance();
       compared(b, first, second);
     },
-    whileZero(b),
+    { again: whileZero(b) },
   );
 
 const scans: Semantics = (b) =>
@@ -106,7 +123,7 @@ const scans: Semantics = (b) =>
       destination.advance();
       compared(b, first, second);
     },
-    whileZero(b),
+    { again: whileZero(b) },
   );
 
 const forms = (stem: string, write: Semantics): [string, SemanticsEntry][] =>
