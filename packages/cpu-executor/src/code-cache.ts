@@ -308,7 +308,6 @@ export class CodeCache {
     i32[(address + BLOCK.first) >> 2] = NEVER_HOT;
     i32[(address + BLOCK.host) >> 2] = source.host;
     i32[(address + BLOCK.original) >> 2] = 0;
-    i32[(address + BLOCK.repeated) >> 2] = 0;
     u8[address + BLOCK.bits] = source.bits;
     u16[(address + BLOCK.bytes) >> 1] = at - address;
     writePair(i32, address + BLOCK.linear, source.linearLow, source.linearHigh);

@@ -72,8 +72,6 @@ export const BLOCK = {
   entry: 52,
   /** What `heat` was when entries were last counted: since then there have been `first` - `heat`, modulo 2^32. 4 bytes. */
   first: 56,
-  /** Elements that its last instruction has repeated without another entry, since they were last counted. 4 bytes. */
-  repeated: 60,
 } as const;
 
 /** Handler number of a compiled block's first record: the block counts no instructions, its region does. */

@@ -9,22 +9,22 @@ const MEGABYTE = 1 << 20;
 const START = 0x10000;
 const DATA = 0x20000;
 const TIMES = 1000;
-const STORED = 3;
+const LOADED = 3;
 
 const int32 = (value: number): readonly number[] => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff);
 
 /**
- * loop: MOV EDI, data; MOV ECX, 3; REP STOSB; RDTSC; ADD EBX, 1; CMP EBX, times; JNE loop; HLT. Regions have all of it but
- * REP STOSB, RDTSC and HLT.
+ * loop: MOV ESI, data; MOV ECX, 3; REP LODSB; RDTSC; ADD EBX, 1; CMP EBX, times; JNE loop; HLT. Regions have all of it but
+ * REP LODSB, RDTSC and HLT.
  */
-const HEAD = [0xbf, ...int32(DATA), 0xb9, ...int32(STORED), 0xf3, 0xaa, 0x0f, 0x31, 0x83, 0xc3, 1];
+const HEAD = [0xbe, ...int32(DATA), 0xb9, ...int32(LOADED), 0xf3, 0xac, 0x0f, 0x31, 0x83, 0xc3, 1];
 const TEST = [0x81, 0xfb, ...int32(TIMES)];
 const CODE = [...HEAD, ...TEST, 0x75, 0x100 - (HEAD.length + TEST.length + 2), 0xf4];
-const INSTRUCTIONS = TIMES * (2 + STORED + 4);
+const INSTRUCTIONS = TIMES * (2 + LOADED + 4);
 
 /** What so many runs of it interpret of what regions do not have. */
 const interpreted = (runs: number): readonly { form: string; executed: number }[] => [
-  { form: "stosb.rep 8", executed: runs * TIMES * STORED },
+  { form: "lodsb.rep 8", executed: runs * TIMES * LOADED },
   { form: "rdtsc 32", executed: runs * TIMES },
   { form: "hlt 32", executed: runs },
 ];

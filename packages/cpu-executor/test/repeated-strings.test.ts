@@ -63,7 +63,9 @@ const outcome = (m: RealModeMachine, stop: number) => ({
   state: m.cpu.saveState(),
   retired: m.cpu.instructionsRetired,
   device: m.mmu.deviceWrites,
-  memory: createHash("sha256").update(m.memory.u8.subarray(m.base, m.base + 0x20000)).digest("hex"),
+  memory: createHash("sha256")
+    .update(m.memory.u8.subarray(m.base, m.base + 0x20000))
+    .digest("hex"),
 });
 
 describe.each(FORMS)("repetition %s", (form) => {

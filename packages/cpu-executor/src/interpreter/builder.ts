@@ -298,18 +298,14 @@ export class InterpreterBuilder extends SemanticsBuilder {
     const { slowCases } = this.frame;
     if (slowCases.kind === "leave" || slowCases.elements === "one") return undefined;
     const at = this.#context();
-    const block = this.code.get(this.frame.block);
     const segments = {
       source: i32.add(at, load.u16(this.#record(), this.at + RECORD.segment)),
       destination: i32.add(at, i32.const(CONTEXT.segments + SEGMENT_SLOT.destination * 16)),
     };
     return {
+      rest: "again",
       further: load.i32(at, CONTEXT.budget),
-      count: (further) => {
-        const kept = this.let(further);
-        this.code.store("i32", at, i32.sub(load.i32(at, CONTEXT.budget), kept), CONTEXT.budget);
-        this.code.store("i32", block, i32.add(load.i32(block, BLOCK.repeated), kept), BLOCK.repeated);
-      },
+      count: (further) => this.code.store("i32", at, i32.sub(load.i32(at, CONTEXT.budget), further), CONTEXT.budget),
       segment: (of) => ({ base: load.i64(segments[of]), end: load.i64(segments[of], 8) }),
     };
   }

@@ -88,6 +88,11 @@ export class RegionFlow {
     return this.#paths[number] as number;
   }
 
+  /** The same behind a block. */
+  longestPathBehind(number: number): number {
+    return this.longestPath(number) - this.blockOf(number).instructions.length;
+  }
+
   #arrange(blocks: Region["blocks"], entries: readonly number[]): void {
     const seen = new Set<number>();
     const post: RegionBlock[] = [];

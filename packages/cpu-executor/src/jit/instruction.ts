@@ -51,12 +51,15 @@ const X87: ReadonlySet<string> = new Set([
   ...["fldcw", "fnstcw", "fnstsw", "fwait"],
 ]);
 
+/** Repeated string instructions that regions have. */
+const MOVES = /^(movs|stos)[bwdq]$/;
+
 /** Why regions leave an instruction to the interpreter, or undefined. */
 export function refusalOf({ shape, endsBlock, branches, isX87 }: Selection): string | undefined {
   const entry = SEMANTICS[shape.mnemonic];
   if (entry === undefined) return "unknown";
   if (entry.isOutside === true) return "carried out outside emitted code";
-  if (shape.repeat !== "none") return "repeats";
+  if (shape.repeat !== "none") return MOVES.test(shape.mnemonic) ? undefined : "repeats";
   if (isX87 && !X87.has(shape.mnemonic)) return "rare x87 operation";
   const reason = NOT_COMPILED[shape.mnemonic];
   if (reason !== undefined || !endsBlock) return reason;
@@ -71,7 +74,8 @@ const BRANCHES: ReadonlySet<string> = new Set(["call", "jmp", "ret"]);
 export function endingOf(selection: Selection): Ending | undefined {
   const { shape, endsBlock, branches } = selection;
   if (refusalOf(selection) !== undefined) return undefined;
-  if (!endsBlock) return "next";
+  // A repetition is all done, or left to the interpreter.
+  if (!endsBlock || shape.repeat !== "none") return "next";
   if (CONDITIONAL.test(shape.mnemonic)) return "conditional";
   if (shape.mnemonic === "call") return branches ? "call" : "indirectCall";
   if (shape.mnemonic === "jmp") return branches ? "jump" : "indirectJump";

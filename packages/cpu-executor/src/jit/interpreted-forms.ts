@@ -47,18 +47,7 @@ export class InterpretedForms {
       const entries = ((i32[(block + BLOCK.first) >> 2] as number) - heat) >>> 0;
       i32[(block + BLOCK.first) >> 2] = heat;
       if (entries > 0) this.#add(block, entries);
-      const repeated = i32[(block + BLOCK.repeated) >> 2] as number;
-      if (repeated !== 0) this.#addRepeated(block, repeated >>> 0);
     }
-  }
-
-  /** Elements beside those that entries stand for, of the block's last instruction. */
-  #addRepeated(block: number, elements: number): void {
-    const { i32, u16 } = this.#memory;
-    i32[(block + BLOCK.repeated) >> 2] = 0;
-    const last = block + (u16[(block + BLOCK.bytes) >> 1] as number) - RECORD.size;
-    const key = this.#selector.keyOf(last, this.#memory);
-    this.#executed.set(key, (this.#executed.get(key) ?? 0) + elements);
   }
 
   /** Adds the sums of the forms that regions do not have. */

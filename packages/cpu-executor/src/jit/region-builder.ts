@@ -26,6 +26,7 @@ import {
   type ScalarType,
   type SegmentAccess,
   SemanticsBuilder,
+  type SeveralElements,
   type Shape,
   type Slot,
 } from "../semantics/builder.ts";
@@ -48,6 +49,8 @@ export interface RegionFrame {
   readonly tlb: Local<"i32">;
   readonly tlbMask: Local<"i32">;
   readonly pool: LocalPool;
+  /** What the budget allows a repetition to do besides what it counts for, and its accounting. */
+  readonly furtherElements: Pick<SeveralElements, "further" | "count">;
   /** A function of the second module. */
   readonly routine: (name: string) => FunctionReference;
   /** Leaves the region where the condition holds, for the interpreter to carry out the instruction. */
@@ -59,6 +62,8 @@ export interface RegionFrame {
 }
 
 const LOCAL_GET = 0x20;
+
+const isCheckedSegment = (segment: number): boolean => segment >= SEGMENT.fs || segment === SEGMENT.cs;
 
 /** The compiler's back end: one instruction of a region. Operands are constants of the code, registers and flags are locals. */
 export class RegionBuilder extends SemanticsBuilder {
@@ -292,8 +297,20 @@ export class RegionBuilder extends SemanticsBuilder {
     this.#notCompiled();
   }
 
-  get severalElements(): undefined {
-    return undefined;
+  get severalElements(): SeveralElements {
+    const { segment: source } = this.#instruction.decoded;
+    return {
+      rest: "elsewhere",
+      ...this.#frame.furtherElements,
+      segment: (of) => this.#segmentOf(of === "source" ? source : SEGMENT.es),
+    };
+  }
+
+  /** As #linear says of accesses, segments but CS, FS and GS are flat. */
+  #segmentOf(segment: number): { readonly base: I64; readonly end: I64 } {
+    if (!isCheckedSegment(segment)) return { base: i64.const(0), end: i64.const(-1) };
+    const at = segmentOffset(segment, this.#frame.page.bits);
+    return { base: load.i64(this.contextAddress(), at), end: load.i64(this.contextAddress(), at + 8) };
   }
 
   outsideOperandSize(): I32 {
@@ -359,8 +376,7 @@ export class RegionBuilder extends SemanticsBuilder {
 
   operandLinear(offset: I64, bytes: number, _access?: SegmentAccess): I64 {
     const { segment } = this.#instruction.decoded;
-    const isChecked = segment >= SEGMENT.fs || segment === SEGMENT.cs;
-    return this.#linear(segmentOffset(segment, this.#frame.page.bits), isChecked, offset, bytes);
+    return this.#linear(segmentOffset(segment, this.#frame.page.bits), isCheckedSegment(segment), offset, bytes);
   }
 
   segmentLinear(slot: number, offset: I64, bytes: number): I64 {

@@ -1,4 +1,4 @@
-import type { FunctionBuilder } from "@likex/wasm-emitter";
+import { type FunctionBuilder, i32 } from "@likex/wasm-emitter";
 import { SEMANTICS } from "../semantics/index.ts";
 import { LocalPool } from "../semantics/memory-access.ts";
 import { FlagLocals } from "./flag-locals.ts";
@@ -30,6 +30,7 @@ export function writeInstruction(
       ...{ code, context, page, registers, flags, pool, routine: callees.routine },
       tlb: code.local("i32"),
       tlbMask: code.local("i32"),
+      furtherElements: { further: i32.const(0), count: () => undefined },
       leaveIf: (condition: Parameters<FunctionBuilder["brIf"]>[1]) => code.brIf(miss, condition),
       leave: () => code.br(miss),
       goTo: () => code.br(miss),

@@ -126,6 +126,7 @@ class RegionWriter {
       tlb: code.local("i32"),
       tlbMask: code.local("i32"),
       pool,
+      furtherElements: this.#furtherElements(),
       leaveIf: (condition) => {
         this.#setPoint();
         code.brIf(this.#miss as Label, condition);
@@ -196,6 +197,18 @@ class RegionWriter {
   #choose(): void {
     const labels = this.#flow.entries.map((start) => this.#labels.get(this.#flow.numberOf(start)) as Label);
     this.code.brTable(labels, labels[0] as Label, this.code.get(this.#entry));
+  }
+
+  /** A repetition counts as one instruction of its block; the way to the next checkpoint keeps what it may need. */
+  #furtherElements(): RegionFrame["furtherElements"] {
+    const { code } = this;
+    const region = this;
+    return {
+      get further() {
+        return i32.sub(code.get(region.#budget), i32.const(region.#flow.longestPathBehind(region.#current)));
+      },
+      count: (further) => code.set(this.#budget, i32.sub(code.get(this.#budget), further)),
+    };
   }
 
   #setPoint(): void {

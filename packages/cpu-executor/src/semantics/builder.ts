@@ -99,12 +99,10 @@ export interface FlagFunctions {
   readonly condition: (code: FunctionBuilder, condition: number) => I32;
 }
 
-/**
- * The typed builder that instruction semantics are written against. A back end says where registers, immediates, memory
- * and control flow live; everything else, the flags above all, is here.
- */
 /** What lets one execution of a repeated string instruction do several elements. */
 export interface SeveralElements {
+  /** What is left is done in further executions, or the whole instruction elsewhere when one cannot do it all. */
+  readonly rest: "again" | "elsewhere";
   /** How many it may do besides the first. */
   readonly further: I32;
   /** It has done so many besides the first. */
@@ -113,6 +111,10 @@ export interface SeveralElements {
   readonly segment: (of: "source" | "destination") => { readonly base: I64; readonly end: I64 };
 }
 
+/**
+ * The typed builder that instruction semantics are written against. A back end says where registers, immediates, memory
+ * and control flow live; everything else, the flags above all, is here.
+ */
 export abstract class SemanticsBuilder {
   abstract readonly code: FunctionBuilder;
   abstract readonly shape: Shape;

@@ -1,7 +1,7 @@
 import { type I32, type I64, i32, i64 } from "@likex/wasm-emitter";
 import { SEGMENT_SLOT } from "../context.ts";
 import type { SegmentAccess, SemanticsBuilder } from "./builder.ts";
-import { writePiece } from "./string-pieces.ts";
+import { repeatAll, repeatPiece, type StringMove } from "./string-pieces.ts";
 import type { Semantics, SemanticsEntry, SemanticsTable } from "./table.ts";
 import type { Value } from "./width.ts";
 
@@ -31,26 +31,31 @@ function pointer(
 interface Repeated {
   /** Whether to go on where there are more. */
   readonly again?: () => I32;
-  /** Does several elements with the count given, or falls through. */
-  readonly piece?: (count: I64) => void;
+  /** Several elements may be done as one. */
+  readonly kind?: StringMove;
 }
 
 /**
  * Repetition: one element an execution, or a piece of several that would give the same. The block ends here and is entered again
  * for the next, so budgets and interrupts fall between elements, and each element counts as one instruction.
  */
-function repeated(b: SemanticsBuilder, element: () => void, { again, piece }: Repeated = {}): void {
+function repeated(b: SemanticsBuilder, element: () => void, { again, kind }: Repeated = {}): void {
   if (b.shape.repeat === "none") {
     element();
     return;
   }
   const count = b.let(b.addressTruncate(b.readRegister(COUNT, 64) as I64));
+  const several = kind === undefined ? undefined : b.severalElements;
+  if (kind !== undefined && several?.rest === "elsewhere") {
+    repeatAll(b, count, kind, several);
+    return;
+  }
   b.code.if(i64.eqz(count), () => {
     // A count of 32 bits becomes one of 64 even if there is nothing to repeat.
     b.writeAddressRegister(COUNT, count);
     b.branch(i32.const(0));
   });
-  piece?.(count);
+  if (kind !== undefined && several !== undefined) repeatPiece(b, count, kind, several);
   element();
   const left = b.let(b.addressTruncate(i64.sub(count, i64.const(1))));
   b.writeAddressRegister(COUNT, left);
@@ -76,7 +81,7 @@ const moves: Semantics = (b) =>
       source.advance();
       destination.advance();
     },
-    { piece: (count) => writePiece(b, count, "move") },
+    { kind: "move" },
   );
 
 const stores: Semantics = (b) =>
@@ -87,7 +92,7 @@ const stores: Semantics = (b) =>
       b.store(b.width, destination.linear, b.let(b.readRegister(0, b.shape.bits)));
       destination.advance();
     },
-    { piece: (count) => writePiece(b, count, "store") },
+    { kind: "store" },
   );
 
 const loads: Semantics = (b) =>

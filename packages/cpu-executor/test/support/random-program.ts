@@ -6,6 +6,27 @@ import { changeReturn, jumpThroughTable, patchCode, putTable, TABLE_ENTRIES } fr
 /** What two-operand arithmetic may be: ADD OR ADC SBB AND SUB XOR CMP. */
 const ARITHMETIC = 8;
 
+/** Mostly over few elements of the data, which may overlap; else where the registers happen to lead. */
+function repetition(a: Assembler, random: Random): void {
+  if (random.below(8) === 0) a.put(random.pick([0xfc, 0xfd]));
+  for (const modrm of [0xb3, 0xbb]) {
+    if (random.below(6) === 0) continue;
+    // LEA ESI or EDI, [EBX + n].
+    if (a.bits === 64) a.put(0x48);
+    a.put(0x8d, modrm);
+    a.put32(random.below(3) === 0 ? random.below(100) : random.below(0x2000));
+  }
+  if (random.below(6) !== 0) {
+    a.put(0xb9);
+    a.put32(random.pick([random.below(4), random.below(60), random.below(1500)]));
+  }
+  if (random.below(12) === 0) a.put(0x67);
+  a.put(random.pick([0xf3, 0xf3, 0xf3, 0xf2]));
+  if (random.below(4) === 0) a.put(0x66);
+  else a.wide();
+  a.put(random.pick([0xa4, 0xa5, 0xa5, 0xaa, 0xab, 0xab, 0xac]));
+}
+
 function instruction(a: Assembler, random: Random): void {
   const register = random.pick(REGISTERS);
   switch (random.below(24)) {
@@ -93,7 +114,8 @@ function instruction(a: Assembler, random: Random): void {
       a.put(random.pick([0xf8, 0xf9, 0xf5, 0x9e, 0x9f, 0x98, 0x99, 0x90, 0xfc]));
       return;
     case 20:
-      a.put(random.pick([0xa4, 0xa5, 0xaa, 0xab, 0xac]));
+      if (random.below(2) === 0) repetition(a, random);
+      else a.put(random.pick([0xa4, 0xa5, 0xaa, 0xab, 0xac]));
       return;
     case 21:
       // MOV to the program's own code, rarely: 0x40 bytes behind its start.
