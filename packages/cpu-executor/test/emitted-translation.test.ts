@@ -15,6 +15,8 @@ const CODE = 0x1000;
 /** Data, in pages of its own. */
 const DATA = 0x10000;
 const PAGES = 0x60;
+/** A page of data that nobody has touched when emitted code is asked. */
+const CALLED = DATA + (PAGES - 1) * 4096;
 
 /** FlatMmu's translation as WebAssembly: the first megabyte one to one but for a page that faults. */
 class EmittedFlatMmu extends FlatMmu {
@@ -186,6 +188,19 @@ describe("an Mmu that emitted code asks", () => {
     const machine = new EmittedMachine("c605 07100000 42 40 c605 0f100000 42 40 f4");
     machine.cpu.run(4);
     expect([machine.cpu.getRegister(0), machine.cpu.getRegister(2)]).toEqual([0n, 2n]);
+  });
+
+  it("lets no write go unseen into a page that holds decoded code since it was written last", () => {
+    // mov byte [CALLED+1],5; call CALLED; mov byte [CALLED+1],7; call CALLED; hlt
+    const write = (value: number): string => `c605${address(CALLED + 1)}0${value}`;
+    const call = (next: number): string => `e8${address(CALLED - next)}`;
+    const machine = new EmittedMachine(`${write(5)}${call(0x100c)}${write(7)}${call(0x1018)}f4`);
+    machine.cpu.setRegister(4, 0x9000n);
+    // add al,n; ret
+    machine.memory.u8.set([0x04, 0, 0xc3], machine.base + CALLED);
+    machine.cpu.setRegister(0, 0n);
+    expect(machine.cpu.run(100)).toBe(STOP.halt);
+    expect(machine.cpu.getRegister(0)).toBe(12n);
   });
 
   it("has the soft TLB grow as it does without", () => {
