@@ -1,8 +1,8 @@
-import { HostMemory, type HostPhysicalAddress } from "@likex/host-memory";
+import { HostMemory } from "@likex/host-memory";
 import { CodeCache } from "../../src/code-cache.ts";
 import { CONTEXT, CONTEXT_FRAMES, SEGMENT } from "../../src/context.ts";
 import { createStopDetails, MMU_RESULT } from "../../src/index.ts";
-import { instantiateInterpreter } from "../../src/interpreter/instance.ts";
+import { instantiateInterpreter, type SlowImports } from "../../src/interpreter/instance.ts";
 import { InstructionSelector } from "../../src/predecode.ts";
 import { BLOCK, RECORD } from "../../src/record.ts";
 import { SegmentCheck } from "../../src/segment-check.ts";
@@ -31,7 +31,7 @@ export class Machine {
   readonly tlb: SoftTlb;
   readonly state: CpuState;
   readonly selector: InstructionSelector;
-  readonly slow: { readonly read: Slow; readonly write: Slow; readonly probe: Slow; readonly segment: Slow };
+  readonly slow: SlowImports;
   readonly #run: (context: number, block: number) => number;
   output = "";
   exited = false;
@@ -46,7 +46,7 @@ export class Machine {
       write: (_context, bytes, low, high) => this.tlb.write(bytes, low, high),
       probe: (_context, bytes, low, high) => this.tlb.probe(bytes, low, high),
       segment: (_context, what, low, high) => segments.check(what, low, high),
-      watched: (host) => (this.memory.isWatched(host as HostPhysicalAddress) ? 1 : 0),
+      watched: (host, low) => (this.tlb.refusesWrites(host, low) ? 1 : 0),
     };
     const { exports, loadExtension } = instantiateInterpreter(
       this.memory.memory,
@@ -137,8 +137,6 @@ export class Machine {
     state.ripNumber = guest.entry;
   }
 }
-
-type Slow = (context: number, bytes: number, low: number, high: number) => number;
 
 class IdentityMmu {
   readonly #base: number;
