@@ -1,33 +1,31 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { BlockFinder } from "./block-finder.ts";
-import { FETCH } from "./code-cache.ts";
 import { CONTEXT, CONTEXT_FRAMES, NOT_RESUMED, RFLAGS, SEGMENT } from "./context.ts";
+import type { CpuEvent, CpuOptions, TaskSwitchRequest } from "./cpu-types.ts";
 import { DELIVERED, Deliveries } from "./deliveries.ts";
+import { Handover } from "./handover.ts";
 import { type InterpreterExports, instantiateInterpreter } from "./interpreter/instance.ts";
-import type { RegionCompiler } from "./jit/index.ts";
 import type { Jit } from "./jit/jit.ts";
-import type { Mmu } from "./mmu.ts";
 import { OwnCodeWrites } from "./own-code-writes.ts";
 import { InstructionSelector } from "./predecode.ts";
+import { createRandom } from "./random.ts";
 import { BLOCK, RECORD } from "./record.ts";
 import { SegmentCheck } from "./segment-check.ts";
+import { SHADOW } from "./shadow.ts";
 import { type CpuSnapshot, restoreRegisters, saveRegisters } from "./snapshot.ts";
 import { PRIVILEGE, SoftTlb } from "./soft-tlb.ts";
 import { CpuState } from "./state.ts";
-import { HELPER, PORT_DETAIL, STATUS } from "./status.ts";
-import { createStopDetails, INTERCEPT, STOP, type StopDetails, TASK_SOURCE } from "./stop.ts";
+import { PORT_DETAIL, STATUS } from "./status.ts";
+import { createStopDetails, STOP, type StopDetails, TASK_SOURCE } from "./stop.ts";
 import { DONE, VECTOR } from "./system/access.ts";
 import { CONTROL_WRITE, CR0, CR4 } from "./system/control-registers.ts";
-import { CPU_MODELS, type CpuModel } from "./system/cpuid.ts";
+import { CPU_MODELS } from "./system/cpuid.ts";
 import { Breakpoints, DR6 } from "./system/debug-registers.ts";
 import { EVENT_TYPE } from "./system/event-type.ts";
-import { mayAccessPorts } from "./system/io-permission.ts";
 import type { MsrState } from "./system/msr-state.ts";
 import type { Msrs } from "./system/msrs.ts";
 import { createSystem, type System } from "./system/system.ts";
-import { undoBranch } from "./undo-branch.ts";
 
-const SHADOW = { sti: 1, movSs: 2 } as const;
 // Copies for the way of each port access: compilers load a field of an imported object anew, and know a constant of the file.
 const { port: PORT_STATUS } = STATUS;
 const { port: PORT_STOP } = STOP;
@@ -42,42 +40,6 @@ const STOPPED_BLOCK = CONTEXT.block >> 2;
 const BLOCK_END = BLOCK.end >> 2;
 const RECORD_LENGTH_SHIFT = 8 * RECORD.length;
 const ALL_EXCEPTIONS = 0xffffffff;
-
-export interface CpuOptions {
-  readonly memory: HostMemory;
-  readonly mmu: Mmu;
-  /** What CPUID answers where it is not intercepted. Default CPU_MODELS.likex. */
-  readonly model?: CpuModel;
-  /** Clock of the time-stamp counter: 64 bits. Default: counts retired instructions. */
-  readonly clock?: () => bigint;
-  /** Compiles hot code (createJit of "@likex/cpu-executor/jit"). Absent: everything is interpreted. */
-  readonly jit?: RegionCompiler;
-  /** 64 random bits for RDRAND and RDSEED. Default: a generator that starts alike in every Cpu. */
-  readonly random?: () => bigint;
-}
-
-/** An event to deliver to the guest. */
-export interface CpuEvent {
-  readonly vector: number;
-  /** VMX interruption type: 0 external, 2 NMI, 3 hardware exception, 4 software interrupt, 5 privileged software exception, 6 software exception. */
-  readonly type: number;
-  /** -1 when the event has none; real mode pushes none in any case. */
-  readonly errorCode: number;
-  /** Of the instruction that caused a software event, in bytes. */
-  readonly instructionLength: number;
-}
-
-/** A task switch that was stopped at. */
-export interface TaskSwitchRequest {
-  /** Of the TSS. */
-  readonly selector: number;
-  /** TASK_SOURCE.*. */
-  readonly source: number;
-  /** Of the instruction that asked for it, in bytes; 0 for an exception or interrupt. */
-  readonly instructionLength: number;
-  /** Of the event that goes through the task gate, -1 for none. */
-  readonly errorCode: number;
-}
 
 /** Bits of Cpu.windowRequest. */
 export const WINDOW = { interrupt: 1, nmi: 2 } as const;
@@ -118,6 +80,7 @@ export class Cpu extends CpuState {
   readonly #selector: InstructionSelector;
   readonly #system: System;
   readonly #deliveries: Deliveries;
+  readonly #handover: Handover;
   readonly #breakpoints: Breakpoints;
   readonly #jit: Jit | undefined;
   /** What the next block is looked for as: a region can leave an instruction to the interpreter. */
@@ -125,7 +88,6 @@ export class Cpu extends CpuState {
   #retired = 0;
   /** Where the budget stood when run() began. */
   #started = 0;
-  #randomState = 0x9e3779b97f4a7c15n;
 
   private constructor(options: CpuOptions, address: number, parts: Parts) {
     super(options.memory, address, () => parts.interpreter.flags(address));
@@ -161,7 +123,7 @@ export class Cpu extends CpuState {
       memory: options.memory,
       model: options.model ?? CPU_MODELS.likex,
       clock: options.clock ?? (() => BigInt(this.instructionsRetired)),
-      random: options.random ?? (() => this.#nextRandom()),
+      random: options.random ?? createRandom(),
       translationChanged: () => {
         this.onTranslationChange?.();
         this.#tlb.flush();
@@ -171,7 +133,7 @@ export class Cpu extends CpuState {
       },
     });
     const { access, events, commonDelivery: common } = this.#system;
-    const codeWritten = (): void => this.#codeWritten();
+    const codeWritten = (): void => this.#handover.codeWritten();
     this.#deliveries = new Deliveries({
       cpu: this,
       tlb: this.#tlb,
@@ -180,6 +142,18 @@ export class Cpu extends CpuState {
       common,
       i32: this.memory.i32,
       codeWritten,
+    });
+    this.#handover = new Handover({
+      cpu: this,
+      memory: this.memory,
+      tlb: this.#tlb,
+      finder: this.#finder,
+      selector: this.#selector,
+      system: this.#system,
+      deliveries: this.#deliveries,
+      breakpoints: this.#breakpoints,
+      runOne: (block) => this.#runOne(block),
+      watchBreakpoints: () => this.#watchBreakpoints(),
     });
   }
 
@@ -352,7 +326,7 @@ export class Cpu extends CpuState {
       if (type === EVENT_TYPE.nmi) this.nmiBlocked = true;
       return STOP.budget;
     }
-    const returnRip = isSoftware ? this.#advanced(event.instructionLength) : this.rip;
+    const returnRip = isSoftware ? this.#handover.advanced(event.instructionLength) : this.rip;
     const stop = this.#deliveries.deliver({ vector, type, errorCode, returnRip }, "report");
     if (stop === RUNNING && type === EVENT_TYPE.nmi) this.nmiBlocked = true;
     return stop === RUNNING ? STOP.budget : stop;
@@ -366,25 +340,17 @@ export class Cpu extends CpuState {
   switchTask(task: TaskSwitchRequest): number {
     this.#tlb.setPrivilege(this.#privilege());
     const { access, tasks } = this.#system;
-    const next = this.#advanced(task.instructionLength);
+    const next = this.#handover.advanced(task.instructionLength);
     const external = task.source === TASK_SOURCE.gate && task.instructionLength === 0 ? 1 : 0;
     for (;;) {
       access.begin();
       const status = tasks.resume(task.selector, task.source, next, external, task.errorCode);
-      if (status === STATUS.codeWrite) this.#codeWritten();
+      if (status === STATUS.codeWrite) this.#handover.codeWritten();
       else {
-        this.stop.kind = status === DONE ? STOP.budget : this.#stopOf(status);
+        this.stop.kind = status === DONE ? STOP.budget : this.#handover.stopOf(status);
         return this.stop.kind;
       }
     }
-  }
-
-  /** What stopped an operation: a STOP, with the exception's details. */
-  #stopOf(status: number): number {
-    if (status !== STATUS.stopped) return this.#deliveries.stopAt(this.#detail(), this.#system.access.errorCode);
-    if (this.stop.kind !== STOP.exception) return this.stop.kind;
-    if (this.stop.vector === VECTOR.pf) this.#deliveries.setFaultAddress();
-    return STOP.exception;
   }
 
   /**
@@ -392,33 +358,12 @@ export class Cpu extends CpuState {
    * instruction): RIP, the end of an interrupt shadow, and the debug traps that the next run() begins with.
    */
   completeInstruction(): void {
-    this.#advance(this.stop.instructionLength);
+    this.#handover.advance(this.stop.instructionLength);
     this.interruptShadow = 0;
     const stepped = (this.flagRest & RFLAGS.tf) !== 0 ? DR6.bs : 0;
     const isPort = this.stop.kind === STOP.port && this.#breakpoints.isArmed;
     this.pendingDebug |= stepped | (isPort ? this.#breakpoints.atPort(this.stop.port, this.stop.portSize) : 0);
     if ((this.flagRest & RFLAGS.rf) !== 0) this.changeFlagRest(RFLAGS.rf, 0);
-  }
-
-  /** A SplitMix64 step: the same sequence in every run. */
-  #nextRandom(): bigint {
-    const mix = (value: bigint, shift: bigint, factor: bigint): bigint =>
-      BigInt.asUintN(64, (value ^ (value >> shift)) * factor);
-    this.#randomState = BigInt.asUintN(64, this.#randomState + 0x9e3779b97f4a7c15n);
-    const mixed = mix(mix(this.#randomState, 30n, 0xbf58476d1ce4e5b9n), 27n, 0x94d049bb133111ebn);
-    return mixed ^ (mixed >> 31n);
-  }
-
-  /** Moves RIP `bytes` on, in its width. */
-  #advance(bytes: number): void {
-    const low = (this.ripLow >>> 0) + bytes;
-    const carry = low >= TWO_32 && this.codeBits === 64 ? 1 : 0;
-    this.setRipPair(low | 0, this.ripHigh + carry);
-  }
-
-  /** RIP `bytes` on, in the width of the instruction pointer. */
-  #advanced(bytes: number): bigint {
-    return BigInt.asUintN(this.codeBits === 64 ? 64 : 32, this.rip + BigInt(bytes));
   }
 
   #privilege(): number {
@@ -452,7 +397,7 @@ export class Cpu extends CpuState {
     const isPlain = (flags & RFLAGS.tf) === 0 && this.interruptShadow === 0 && !this.#breakpoints.isArmed;
     if (!isPlain) return this.#step(flags);
     const block = this.#findBlock();
-    if (block <= 0) return this.#fetchFailed(block);
+    if (block <= 0) return this.#handover.fetchFailed(block);
     return flags === 0 ? this.#runBlocks(block) : this.#runResumed(block);
   }
 
@@ -501,7 +446,7 @@ export class Cpu extends CpuState {
     if (held > 0) return RUNNING;
     if (this.budgetLeft === 0) return STOP.budget;
     const rest = this.#finder.temporary(this.budgetLeft);
-    if (rest <= 0) return this.#fetchFailed(rest);
+    if (rest <= 0) return this.#handover.fetchFailed(rest);
     const last = this.#interpreter.run(this.contextAddress, rest);
     return this.#endsBehindIret() ? this.#leftBehindIret(last) : this.#leave(last);
   }
@@ -517,8 +462,8 @@ export class Cpu extends CpuState {
     let stop: number;
     if (status === STATUS.lookup) {
       if (this.windowRequest !== 0) this.#finder.refresh();
-      stop = this.#jumped();
-    } else stop = this.#handle(status);
+      stop = this.#handover.jumped();
+    } else stop = this.#handover.handle(status);
     // A guest that needs the processor often never comes to the end of a slice.
     if (stop < 0 && this.#jit?.hasWaitedLong() === true) this.#compile();
     return stop;
@@ -545,14 +490,6 @@ export class Cpu extends CpuState {
   /** What has been taken from the budget since run() began, for instructions and deliveries. */
   #consumed(): number {
     return this.#started - this.budgetLeft;
-  }
-
-  /** Goes on where a branch has led, unless none may lead there: then it has not happened, and raises #GP(0). */
-  #jumped(): number {
-    if (this.#finder.isInCode() || !undoBranch(this, this.memory, this.#selector, this.#system.access)) return RUNNING;
-    this.budgetLeft++;
-    this.stop.instructionLength = 0;
-    return this.#deliveries.raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 
   /**
@@ -613,16 +550,21 @@ export class Cpu extends CpuState {
     const shadow = this.interruptShadow;
     const rip = this.rip;
     this.#breakpoints.met = 0;
-    this.#loadsRf = false;
+    this.#handover.loadsRf = false;
     this.#system.instructions.suppressesTrap = false;
     const block = this.#finder.temporary(1);
-    if (block <= 0) return this.#fetchFailed(block);
+    if (block <= 0) return this.#handover.fetchFailed(block);
     const status = this.#runOne(block);
-    const stop = status === STATUS.lookup ? this.#jumped() : status === STATUS.budget ? RUNNING : this.#handle(status);
+    const stop =
+      status === STATUS.lookup
+        ? this.#handover.jumped()
+        : status === STATUS.budget
+          ? RUNNING
+          : this.#handover.handle(status);
     if (this.instructionsRetired === before) return stop;
     if (this.interruptShadow === shadow) this.interruptShadow = 0;
     // A repetition goes on at the same place: it is not complete, and RF keeps its breakpoint quiet.
-    if ((flags & RFLAGS.rf) !== 0 && !this.#loadsRf && this.rip !== rip) this.changeFlagRest(RFLAGS.rf, 0);
+    if ((flags & RFLAGS.rf) !== 0 && !this.#handover.loadsRf && this.rip !== rip) this.changeFlagRest(RFLAGS.rf, 0);
     const isStepped = (flags & RFLAGS.tf) !== 0 && !this.#system.instructions.suppressesTrap;
     if (stop === RUNNING) this.pendingDebug |= this.#breakpoints.met | (isStepped ? DR6.bs : 0);
     // Where the budget ends here, a delivery is the next run's, but a stop belongs to the instruction that has just happened.
@@ -635,205 +577,9 @@ export class Cpu extends CpuState {
     return BigInt.asUintN(32, this.segmentBase(SEGMENT.cs) + this.rip);
   }
 
-  /** The instruction that ran last was IRET, which may have set RF. */
-  #loadsRf = false;
-
   /** A fault whose RF in the pushed flags stays as it is: the handler sets it. */
   #raiseInstructionBreakpoint(): number {
     return this.#deliveries.raise(VECTOR.db, -1);
-  }
-
-  /** What a status other than lookup means: RUNNING to go on, or a STOP. */
-  #handle(status: number): number {
-    const { i32 } = this.memory;
-    if (status === STATUS.shadow) {
-      this.interruptShadow = SHADOW.sti;
-      return RUNNING;
-    }
-    if (status === STATUS.done) return RUNNING;
-    this.stop.unblockedNmi = false;
-    // What is left may be less than the next block.
-    if (status === STATUS.budget) return this.budgetLeft > 0 ? RUNNING : STOP.budget;
-    const record = i32[(this.contextAddress + CONTEXT.stopRecord) >> 2] as number;
-    this.#locate(record);
-    this.stop.instructionLength = this.memory.u8[record + RECORD.length] as number;
-    switch (status) {
-      case STATUS.stopped:
-        return this.#stopped();
-      case STATUS.pageFault:
-        this.#tlb.stopAtPageFault();
-        return this.#stopped();
-      case STATUS.exception:
-        return this.#deliveries.raise(this.#detail(), this.isRealMode ? -1 : errorCodeOf(this.#detail()));
-      case STATUS.nonCanonical:
-        return this.#deliveries.raise(this.#isStackAccess(record) ? VECTOR.ss : VECTOR.gp, 0);
-      case STATUS.instruction:
-        return this.#intercepted(record);
-      case STATUS.port:
-        return this.#port(record);
-      case STATUS.helper:
-        return this.#help(record);
-      case STATUS.codeWrite:
-        return this.#repeatUnwatched();
-      default:
-        throw new Error(`interpreter returned an unknown status ${status}`);
-    }
-  }
-
-  /** The slow memory path has stopped the instruction: a page fault, an alignment check, or the Mmu's stop. */
-  #stopped(): number {
-    return this.stop.kind === STOP.exception
-      ? this.#deliveries.raise(this.stop.vector, this.stop.errorCode)
-      : this.stop.kind;
-  }
-
-  /** In 64-bit mode an address is not canonical: #SS for the stack, #GP for all else (SDM Vol 1, 3.3.7.1). */
-  #isStackAccess(record: number): boolean {
-    if (this.#system.access.segmentOf(record) === SEGMENT.ss) return true;
-    const distance = (this.#tlb.faultLow - this.registerLow(RSP)) | 0;
-    const [mnemonic] = this.#selector.keyOf(record, this.memory).split(" ");
-    return IMPLICIT_STACK.has(mnemonic ?? "") && Math.abs(distance) <= LARGEST_STACK_ACCESS;
-  }
-
-  /** INT n and IRET in their common cases. */
-  #helpCommon(helper: number, record: number): boolean {
-    const { commonDelivery, commonReturn, instructions, access } = this.#system;
-    if (helper === HELPER.interruptReturn) {
-      if (!commonReturn.execute(access.operandBytes(record))) return false;
-      this.#loadsRf = true;
-      this.nmiBlocked = false;
-      return true;
-    }
-    if (helper !== HELPER.interrupt) return false;
-    const low = this.ripLow + this.stop.instructionLength;
-    // Where the instruction pointer wraps the other path decides.
-    if (low > LARGEST_INT32 || (low >= 0 && this.ripLow < 0)) return false;
-    const vector = access.immediate(record) & 0xff;
-    if (!commonDelivery.deliver(vector, EVENT_TYPE.softwareInterrupt, -1, low, this.ripHigh)) return false;
-    instructions.suppressesTrap = true;
-    return true;
-  }
-
-  #help(record: number): number {
-    const helper = this.#detail();
-    if (this.#helpCommon(helper, record)) return this.#happened();
-    const next = this.#advanced(this.stop.instructionLength);
-    const { instructions, access } = this.#system;
-    if (helper === HELPER.breakpoint) return this.#software(VECTOR.bp, EVENT_TYPE.softwareException, next);
-    if (helper === HELPER.debugTrap) return this.#software(VECTOR.db, EVENT_TYPE.privilegedSoftwareException, next);
-    if (helper === HELPER.interruptOnOverflow) {
-      if ((this.rflagsNumber & RFLAGS.of) !== 0) return this.#software(VECTOR.of, EVENT_TYPE.softwareException, next);
-      this.rip = next;
-      return this.#happened();
-    }
-    access.begin();
-    const status = instructions.execute(helper, record, next);
-    if (status === DONE) {
-      this.#loadsRf = helper === HELPER.interruptReturn;
-      if (helper === HELPER.interruptReturn) this.nmiBlocked = false;
-      // Unlike IRET's, SYSRET's TF traps at once, as if behind the SYSCALL.
-      if (helper === HELPER.sysret && (this.flagRest & RFLAGS.tf) !== 0) this.pendingDebug |= DR6.bs;
-      return this.#happened();
-    }
-    if (helper === HELPER.interruptReturn && status !== STATUS.codeWrite && this.nmiBlocked) {
-      this.nmiBlocked = false;
-      this.stop.unblockedNmi = true;
-    }
-    const { delivering } = instructions;
-    if (delivering >= 0 && status !== STATUS.codeWrite && this.#deliveries.isIntercepted(VECTOR.df))
-      return this.#deliveries.stopAt(delivering, -1, EVENT_TYPE.softwareInterrupt);
-    return this.#failed(status);
-  }
-
-  #happened(): number {
-    this.budgetLeft--;
-    return RUNNING;
-  }
-
-  /** An operation outside emitted code did not happen. */
-  #failed(status: number): number {
-    if (status === STATUS.codeWrite) return this.#repeatUnwatched();
-    if (status === STATUS.stopped) return this.#stopped();
-    return this.#deliveries.raise(this.#detail(), this.#system.access.errorCode);
-  }
-
-  /** INT3, INTO and INT1: intercepted like exceptions, delivered like software interrupts. */
-  #software(vector: number, type: number, next: bigint): number {
-    this.#system.instructions.suppressesTrap = true;
-    if (this.#deliveries.isIntercepted(vector)) return this.#deliveries.stopAt(vector, -1, type);
-    return this.#deliveries.deliver({ vector, type, errorCode: -1, returnRip: next }, "instruction");
-  }
-
-  #intercepted(record: number): number {
-    const instruction = this.#detail();
-    const { access, intercepted } = this.#system;
-    access.begin();
-    const allowed = intercepted.checkPrivilege(instruction, record);
-    if (allowed !== DONE) return this.#failed(allowed);
-    if (this.intercepts[instruction] !== 0 && !intercepted.isAlwaysCarriedOut(instruction, record)) {
-      this.#describeIntercept(record);
-      return STOP.instruction;
-    }
-    const status = intercepted.execute(instruction, record);
-    if (status !== DONE) return this.#failed(status);
-    this.#advance(this.stop.instructionLength);
-    if (instruction === INTERCEPT.movToDr && this.#breakpoints.update()) this.#watchBreakpoints();
-    return this.#happened();
-  }
-
-  #port(record: number): number {
-    const { access } = this.#system;
-    this.stop.portQualification = this.#detail();
-    this.stop.portAddressSize = 64 - (this.memory.u8[record + RECORD.addressShift] as number);
-    this.stop.portSegment = access.segmentOf(record);
-    access.begin();
-    if (!mayAccessPorts(access, this.stop.port, this.stop.portSize)) {
-      access.generalProtection(0);
-      return this.#failed(access.failure);
-    }
-    return STOP.port;
-  }
-
-  /** Runs the instruction that writes decoded code once more, from a block that is not itself watched. */
-  #repeatUnwatched(): number {
-    this.#codeWritten();
-    const block = this.#finder.temporary(1);
-    if (block <= 0) return this.#fetchFailed(block);
-    const status = this.#runOne(block);
-    return status === STATUS.lookup ? this.#jumped() : this.#handle(status);
-  }
-
-  #codeWritten(): void {
-    this.#finder.codeWritten(this.#tlb.codePage as HostPhysicalAddress);
-    this.#tlb.restartDevices();
-  }
-
-  /** Sets RIP to the instruction of a record. */
-  #locate(record: number): void {
-    const { u8, u32 } = this.memory;
-    const block = u32[(this.contextAddress + CONTEXT.block) >> 2] as number;
-    let low = u32[(block + BLOCK.rip) >> 2] as number;
-    let high = u32[(block + BLOCK.rip + 4) >> 2] as number;
-    for (let at = block + BLOCK.size; at < record; at += RECORD.size) low += u8[at + RECORD.length] as number;
-    if (low >= TWO_32) high++;
-    this.setRipPair(low | 0, high | 0);
-  }
-
-  #detail(): number {
-    return this.memory.i32[(this.contextAddress + CONTEXT.stopDetail) >> 2] as number;
-  }
-
-  #describeIntercept(record: number): void {
-    this.stop.instruction = this.#detail();
-    this.stop.operandReg = this.#system.access.reg(record);
-    this.stop.operandRm = this.#system.access.rm(record);
-    this.stop.operandSize = this.#system.access.operandBytes(record) * 8;
-  }
-
-  #fetchFailed(code: number): number {
-    this.stop.instructionLength = 0;
-    this.stop.unblockedNmi = false;
-    return code === FETCH.failed ? this.#stopped() : this.#deliveries.raise(VECTOR.gp, this.isRealMode ? -1 : 0);
   }
 }
 
@@ -849,15 +595,6 @@ const AGAIN = -3;
  * is called again, and a guest that computes without an exit would stay in the first, slow code for ever.
  */
 const SLICE = 1 << 16;
-
-const RSP = 4;
-const TWO_32 = 2 ** 32;
-const LARGEST_INT32 = 0x7fffffff;
-/** Instructions that push or pop beside their operand. */
-const IMPLICIT_STACK: ReadonlySet<string> = new Set(["push", "pop", "call", "ret", "leave", "pushf", "popf", "enter"]);
-const LARGEST_STACK_ACCESS = 64;
-
-const errorCodeOf = (vector: number): number => (vector === VECTOR.ss || vector === VECTOR.gp ? 0 : -1);
 
 interface Parts {
   readonly interpreter: InterpreterExports;

@@ -1,5 +1,6 @@
 export { CONTEXT, RFLAGS, SEGMENT } from "./context.ts";
-export { Cpu, type CpuEvent, type CpuOptions, type TaskSwitchRequest, WINDOW } from "./cpu.ts";
+export { Cpu, WINDOW } from "./cpu.ts";
+export type { CpuEvent, CpuOptions, TaskSwitchRequest } from "./cpu-types.ts";
 export { CpuError, InvalidCpuOptionError } from "./errors.ts";
 export { createFpuImage, FpuState, XSAVE_BYTES, XSTATE } from "./fpu-state.ts";
 export {

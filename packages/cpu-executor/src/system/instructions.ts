@@ -1,4 +1,5 @@
 import { RFLAGS, SEGMENT } from "../context.ts";
+import { SHADOW } from "../shadow.ts";
 import { HELPER } from "../status.ts";
 import { DONE, type SystemAccess, VECTOR } from "./access.ts";
 import { CR4 } from "./control-registers.ts";
@@ -14,7 +15,6 @@ import type { Translations } from "./translations.ts";
 
 const RSP = 4;
 const RBP = 5;
-const SHADOW_MOV_SS = 2;
 const IOPL_3 = 3;
 const CR4_VME = 1;
 const RAX = 0;
@@ -169,7 +169,7 @@ export class SystemInstructions {
     const selector = access.readWord(record);
     if (access.failed) return access.failure;
     const status = loads.load(register, selector);
-    if (status === DONE && register === SEGMENT.ss) access.state.interruptShadow = SHADOW_MOV_SS;
+    if (status === DONE && register === SEGMENT.ss) access.state.interruptShadow = SHADOW.movSs;
     return this.#then(status, next);
   }
 
@@ -183,7 +183,7 @@ export class SystemInstructions {
     const status = loads.load(register, selector);
     if (status !== DONE) return status;
     access.setStackPointer(pointer, bits);
-    if (register === SEGMENT.ss) access.state.interruptShadow = SHADOW_MOV_SS;
+    if (register === SEGMENT.ss) access.state.interruptShadow = SHADOW.movSs;
     return this.#then(DONE, next);
   }
 
