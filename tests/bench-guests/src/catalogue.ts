@@ -24,8 +24,11 @@ export interface GuestSpec extends GuestSource {
 export interface Amounts {
   /** What an interpreter does in about a second. */
   readonly interpreted: Work;
-  /** A smaller and a larger amount: the slope between them is the steady state, which has no start in it. */
-  readonly compiled: readonly [Work, Work];
+  /**
+   * Amounts from small to large, of which the smallest is the one whole run that counts. The slope between the last two is the steady
+   * state, which has no start in it: a third one stands where the smallest run is over before hot code is compiled.
+   */
+  readonly compiled: readonly [Work, Work] | readonly [Work, Work, Work];
 }
 
 /** `n` of the command line, and the checksum that the guest prints for it. */
@@ -40,6 +43,10 @@ const INTEGER = ["-mgeneral-regs-only"];
 const integer = (...more: readonly string[]): GuestSpec["options"] => ({ both: [...INTEGER, ...more], 32: [], 64: [] });
 
 const work = (n: number, sum: string): Work => ({ n, sum });
+
+/** Between which the slope is the steady state. */
+export const steadyWorks = ({ compiled }: Amounts): readonly [Work, Work] =>
+  compiled.length === 2 ? compiled : [compiled[1], compiled[2]];
 
 const CALLS: GuestSpec = {
   name: "calls",
@@ -119,7 +126,7 @@ export const GUESTS: readonly GuestSpec[] = [
     least: work(1000, "0000afc8"),
     measured: {
       interpreted: work(1_000_000, "02aea540"),
-      compiled: [work(1_000_000, "02aea540"), work(4_000_000, "0aba9500")],
+      compiled: [work(1_000_000, "02aea540"), work(4_000_000, "0aba9500"), work(16_000_000, "2aea5400")],
     },
     quick: {
       interpreted: work(1000, "0000afc8"),
@@ -133,7 +140,7 @@ export const GUESTS: readonly GuestSpec[] = [
     least: work(1000, "000003e8"),
     measured: {
       interpreted: work(1_000_000, "000f4240"),
-      compiled: [work(1_000_000, "000f4240"), work(4_000_000, "003d0900")],
+      compiled: [work(1_000_000, "000f4240"), work(4_000_000, "003d0900"), work(16_000_000, "00f42400")],
     },
     quick: {
       interpreted: work(1000, "000003e8"),
@@ -147,7 +154,7 @@ export const GUESTS: readonly GuestSpec[] = [
     least: work(100, "78252da1"),
     measured: {
       interpreted: work(200_000, "dd305bd6"),
-      compiled: [work(200_000, "dd305bd6"), work(800_000, "17cee92f")],
+      compiled: [work(200_000, "dd305bd6"), work(800_000, "17cee92f"), work(3_200_000, "942ad1c4")],
     },
     quick: {
       interpreted: work(100, "78252da1"),

@@ -5,7 +5,7 @@ import { meansOf, resultsOf } from "../bench/guests/results.ts";
 import { ImageRuns } from "../bench/guests/runs.ts";
 import { select } from "../bench/guests/selection.ts";
 import { meanLine, resultLine } from "../bench/guests/table.ts";
-import { type Amounts, GUESTS, type GuestSpec } from "../src/catalogue.ts";
+import { type Amounts, GUESTS, type GuestSpec, type Work } from "../src/catalogue.ts";
 
 const [FIRST] = GUESTS as readonly [GuestSpec];
 const AMOUNTS: Amounts = {
@@ -15,7 +15,7 @@ const AMOUNTS: Amounts = {
     { n: 30, sum: "0000001e" },
   ],
 };
-const [SMALL, LARGE] = AMOUNTS.compiled;
+const [SMALL, LARGE] = AMOUNTS.compiled as readonly [Work, Work];
 
 const run = (sum: string, cpu: number, instructions?: number): Run => ({
   sum,
@@ -87,6 +87,17 @@ describe("a steady state", () => {
       times: { seconds: 0.625, mips: 16 },
       peers: [{ ratio: 4 }, { times: undefined, ratio: undefined }],
     });
+  });
+
+  it("is the slope between the last two of three amounts", () => {
+    const most = { n: 130, sum: "00000082" };
+    const runs = someRuns();
+    for (const cpu of [3, 11, 3.75]) runs.add("likex", most, run(most.sum, cpu));
+    const amounts: Amounts = { ...AMOUNTS, compiled: [SMALL, LARGE, most] };
+    const [total, steady] = resultsOf(FIRST, 32, amounts, runs);
+    expect(total).toMatchObject({ n: [10], times: { seconds: 1.5 } });
+    // A second more for a hundred, of which thirty count.
+    expect(steady).toMatchObject({ n: [30, 130], times: { seconds: 0.3 } });
   });
 
   it("is absent where more work took no more time", () => {

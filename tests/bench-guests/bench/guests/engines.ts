@@ -56,8 +56,8 @@ export const ENGINES: readonly Engine[] = [
     isPeer: true,
     bits: [32, 64],
     missing: qemuMissing,
-    works: ({ interpreted: small, compiled: [first, second] }) =>
-      small.n === first.n || small.n === second.n ? [first, second] : [small, first, second],
+    works: ({ interpreted: small, compiled: works }) =>
+      works.some(({ n }) => n === small.n) ? works : [small, ...works],
     run: runQemu,
   },
   {

@@ -1,4 +1,4 @@
-import type { Amounts, Bits, GuestSpec, Work } from "../../src/catalogue.ts";
+import { type Amounts, type Bits, type GuestSpec, steadyWorks, type Work } from "../../src/catalogue.ts";
 import type { Engine, EngineName } from "./engines.ts";
 import type { ImageRuns, Times } from "./runs.ts";
 
@@ -53,7 +53,7 @@ export function resultsOf(guest: GuestSpec, bits: Bits, amounts: Amounts, runs: 
     result(
       name("steady"),
       "likex",
-      compiled.map(({ n }) => n),
+      steadyWorks(amounts).map(({ n }) => n),
       (of) => runs.steady(of, amounts),
     ),
     total("likex-interpreter", interpreted),

@@ -1,4 +1,4 @@
-import type { Amounts, Work } from "../../src/catalogue.ts";
+import { type Amounts, steadyWorks, type Work } from "../../src/catalogue.ts";
 import type { Engine, EngineName } from "./engines.ts";
 import { median, type Run } from "./measurement.ts";
 
@@ -46,7 +46,8 @@ export class ImageRuns {
   }
 
   /** Medians of the slopes between the two amounts in each round, for the smaller one; undefined where there is no slope. */
-  steady(engine: EngineName, { compiled: [small, large] }: Amounts): Times | undefined {
+  steady(engine: EngineName, amounts: Amounts): Times | undefined {
+    const [small, large] = steadyWorks(amounts);
     if (this.total(engine, small) === undefined || this.total(engine, large) === undefined) return undefined;
     const lesser = this.#of(engine, small);
     const share = small.n / (large.n - small.n);
