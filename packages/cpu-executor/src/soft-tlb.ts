@@ -35,6 +35,7 @@ const TLB_LAYOUT: TableLayout = {
   banks: CONTEXT.tlbBanks,
   entryBytes: TLB.entryBytes,
   spare: TLB.spare,
+  placesOf: (low) => [low >>> TLB.shift, (low + (SMALL_PAGE - 1)) >>> TLB.shift],
   fewest: 256,
   most: 4096,
 };
@@ -44,6 +45,7 @@ const JUMP_CACHE_LAYOUT: TableLayout = {
   mask: CONTEXT.jumpCacheMask,
   entryBytes: JUMP_CACHE.entryBytes,
   spare: JUMP_CACHE.spare,
+  placesOf: (low) => [jumpCacheOffset(low), jumpCacheOffset(low)],
   fewest: 256,
   most: 16384,
 };
@@ -483,8 +485,9 @@ export class SoftTlb {
     const page = low & ~0xfff;
     i32[entry] = page;
     i32[entry + 1] = high;
-    i32[entry + 2] = kind === "writable" ? page : NO_PAGE;
-    i32[entry + 3] = kind === "writable" ? high : NO_PAGE;
+    // A tag that is looked for in another entry: that of the page with all bits of its number turned round.
+    i32[entry + 2] = kind === "writable" ? page : ~page & -SMALL_PAGE;
+    i32[entry + 3] = kind === "writable" ? high : ~high;
     i32[entry + 4] = host;
     if (kind === "writable") this.#writable.note(host, low);
   }
@@ -538,9 +541,6 @@ export class SoftTlb {
 const jumpCacheOffset = (ripLow: number): number => Math.imul(ripLow, JUMP_CACHE.factor) >>> JUMP_CACHE.shift;
 
 const codePage = (linearLow: number): number => (linearLow >>> 12) & (PAGE_MARKS.codePages - 1);
-
-/** Half of a tag that no canonical address matches. */
-const NO_PAGE = 0x7f7f7f7f;
 
 /** Distinguishes device memory from host pages (>= 0) and statuses (<= -2). */
 const DEVICE = -1;

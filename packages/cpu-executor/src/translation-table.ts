@@ -11,6 +11,8 @@ export interface TableLayout {
   readonly entryBytes: number;
   /** Offset of four bytes of each entry for TABLE_NOTES. */
   readonly spare: number;
+  /** Offsets, not masked, of the entries in which addresses are looked for that a tag with this low half matches: one or two. */
+  readonly placesOf: (tagLow: number) => readonly [number, number];
   readonly fewest: number;
   readonly most: number;
 }
@@ -23,8 +25,15 @@ interface Bank {
 }
 
 const FRAME = 4096;
+/**
+ * What fills entries without a translation. No canonical address has it for a tag, but a guest may use any other; so where such an
+ * address is looked for, the tag is OTHER_TAG, which is looked for elsewhere.
+ */
 const INVALID_WORD = TLB.invalidByte * 0x01010101;
+const OTHER_TAG = TLB.invalidByte << 24;
 const GROWTH = 4;
+/** Where an entry of the soft TLB has another tag, and one of the jump cache its block. */
+const SECOND_TAG = TLB.write;
 const { written: WRITTEN, displaced: DISPLACED, list: LIST, listed: LISTED, many: MANY } = TABLE_NOTES;
 
 /**
@@ -37,12 +46,16 @@ export class TranslationTable {
   readonly #context: number;
   readonly #layout: TableLayout;
   readonly #banks: (Bank | undefined)[] = [];
+  /** Where INVALID_WORD's addresses are looked for. */
+  readonly #firstPlace: number;
+  readonly #lastPlace: number;
   #current: Bank;
 
   constructor(memory: HostMemory, context: number, layout: TableLayout) {
     this.#memory = memory;
     this.#context = context;
     this.#layout = layout;
+    [this.#firstPlace, this.#lastPlace] = layout.placesOf(INVALID_WORD);
     this.#current = this.#create(0);
     this.#banks[0] = this.#current;
     this.#publish();
@@ -143,8 +156,8 @@ export class TranslationTable {
     for (let i = 0; i < this.#banks.length; i++) {
       const bank = this.#banks[i];
       if (bank === undefined) continue;
-      const at = bank.address + (offset & ((bank.entries - 1) * this.#layout.entryBytes));
-      this.#forgetWithTag(at, low, high, 0, 0);
+      const at = offset & ((bank.entries - 1) * this.#layout.entryBytes);
+      this.#forgetWithTag(bank, at, low, high, 0, 0);
     }
   }
 
@@ -161,7 +174,7 @@ export class TranslationTable {
       const count = written === MANY ? bank.entries : written;
       for (let entry = 0; entry < count; entry++) {
         const at = written === MANY ? entry * entryBytes : (i32[this.#noteAt(bank, LIST + entry)] as number);
-        this.#forgetWithTag(bank.address + at, low & ~(FRAME - 1), high, base, FRAME - 1);
+        this.#forgetWithTag(bank, at, low & ~(FRAME - 1), high, base, FRAME - 1);
       }
     }
   }
@@ -171,8 +184,8 @@ export class TranslationTable {
     for (let i = 0; i < this.#banks.length; i++) {
       const bank = this.#banks[i];
       if (bank === undefined) continue;
-      const at = bank.address + (offset & ((bank.entries - 1) * this.#layout.entryBytes));
-      if (this.#memory.i32[(at + place) >> 2] === value) this.#invalidate(at);
+      const at = offset & ((bank.entries - 1) * this.#layout.entryBytes);
+      if (this.#memory.i32[(bank.address + at + place) >> 2] === value) this.#invalidate(bank, at);
     }
   }
 
@@ -186,18 +199,28 @@ export class TranslationTable {
   }
 
   /** Forgets an entry whose tag plus a base, the ignored bits apart, is the one given. */
-  #forgetWithTag(entry: number, low: number, high: number, base: number, ignored: number): void {
+  #forgetWithTag(bank: Bank, at: number, low: number, high: number, base: number, ignored: number): void {
     const { i32 } = this.#memory;
-    const at = entry >> 2;
-    if ((((i32[at] as number) + base) & ~ignored) !== low || i32[at + 1] !== high) return;
-    this.#invalidate(entry);
+    const entry = (bank.address + at) >> 2;
+    if ((((i32[entry] as number) + base) & ~ignored) !== low || i32[entry + 1] !== high) return;
+    this.#invalidate(bank, at);
   }
 
   /** Word by word: a call of fill takes as long as all the rest of an INVLPG. */
-  #invalidate(entry: number): void {
+  #invalidate(bank: Bank, at: number): void {
     const { i32 } = this.#memory;
-    const end = (entry + this.#layout.spare) >> 2;
-    for (let at = entry >> 2; at < end; at++) i32[at] = INVALID_WORD;
+    const first = (bank.address + at) >> 2;
+    const end = (bank.address + at + this.#layout.spare) >> 2;
+    for (let word = first; word < end; word++) i32[word] = INVALID_WORD;
+    const mask = (bank.entries - 1) * this.#layout.entryBytes;
+    if ((this.#firstPlace & mask) === at || (this.#lastPlace & mask) === at) this.#setOtherTag(bank, at);
+  }
+
+  /** In both tags that an entry may have. */
+  #setOtherTag(bank: Bank, at: number): void {
+    const { i32 } = this.#memory;
+    i32[(bank.address + at) >> 2] = OTHER_TAG;
+    i32[(bank.address + at + SECOND_TAG) >> 2] = OTHER_TAG;
   }
 
   #create(owner: number): Bank {
@@ -218,7 +241,7 @@ export class TranslationTable {
       this.#clearAll(bank);
       return;
     }
-    for (let i = 0; i < written; i++) this.#invalidate(bank.address + (i32[this.#noteAt(bank, LIST + i)] as number));
+    for (let i = 0; i < written; i++) this.#invalidate(bank, i32[this.#noteAt(bank, LIST + i)] as number);
     i32[this.#noteAt(bank, WRITTEN)] = 0;
     i32[this.#noteAt(bank, DISPLACED)] = 0;
   }
@@ -226,6 +249,9 @@ export class TranslationTable {
   #clearAll(bank: Bank): void {
     const { u8, i32 } = this.#memory;
     u8.fill(TLB.invalidByte, bank.address, bank.address + bank.entries * this.#layout.entryBytes);
+    const mask = (bank.entries - 1) * this.#layout.entryBytes;
+    this.#setOtherTag(bank, this.#firstPlace & mask);
+    this.#setOtherTag(bank, this.#lastPlace & mask);
     i32[this.#noteAt(bank, WRITTEN)] = 0;
     i32[this.#noteAt(bank, DISPLACED)] = 0;
   }

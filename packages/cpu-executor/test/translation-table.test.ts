@@ -8,6 +8,7 @@ const LAYOUT = {
   mask: CONTEXT.tlbMask,
   entryBytes: TLB.entryBytes,
   spare: TLB.spare,
+  placesOf: (low: number) => [low >>> TLB.shift, (low + 4095) >>> TLB.shift] as const,
   fewest: 256,
   most: 4096,
 } as const;

@@ -20,8 +20,6 @@ const PAGE = 4096;
 /** What `refill` returns for "ask the processor's slow path". */
 const DECLINED = -1;
 const ENTRY_SHIFT = Math.log2(TLB.entryBytes);
-/** Two halves of a tag that no canonical address matches. */
-const NO_TAG = BigInt(TLB.invalidByte) * 0x0101010101010101n;
 /** Sizes that the widths of general registers have. */
 const WIDTHS = [1, 2, 4, 8] as const;
 
@@ -123,7 +121,9 @@ function writeEntry(
   });
   code.set(page, i64.or(i64.shl(i64.extendU(high), i64.const(32)), i64.extendU(i32.and(low, c(~(PAGE - 1))))));
   code.store("i64", code.get(entry), code.get(page), TLB.read);
-  code.store("i64", code.get(entry), i64.const(NO_TAG), TLB.write);
+  // As SoftTlb's: a tag that is looked for in another entry.
+  const other = i64.and(i64.xor(code.get(page), i64.const(-1)), i64.const(-PAGE));
+  code.store("i64", code.get(entry), other, TLB.write);
   code.if(writable, () => code.store("i64", code.get(entry), code.get(page), TLB.write));
   code.store("i32", code.get(entry), host, TLB.host);
 }

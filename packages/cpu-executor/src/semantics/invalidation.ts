@@ -29,7 +29,9 @@ function forget(b: SemanticsBuilder, linear: I64, privilege: number): void {
     const entry = b.let(i32.add(bank, offset));
     const page = i64.and(linear, i64.const(~PAGE_BITS));
     b.code.if(i64.eq(load.i64(entry, TLB.read), page), () => {
-      const invalid = i64.const(BigInt(TLB.invalidByte) * 0x0101010101010101n);
+      // Tags as TranslationTable's, but of a page that is looked for in another entry.
+      const turned = i64.and(i64.xor(page, i64.const(-1)), i64.const(~PAGE_BITS & 0xffff_ffff));
+      const invalid = i64.or(turned, i64.const(BigInt(TLB.invalidByte * 0x0101_0101) << 32n));
       b.code.store("i64", entry, invalid, TLB.read);
       b.code.store("i64", entry, invalid, TLB.write);
     });
