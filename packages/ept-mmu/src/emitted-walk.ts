@@ -20,7 +20,8 @@ export class EmittedWalk {
   readonly kept: Int32Array;
   readonly #memory: HostMemory;
 
-  private constructor(memory: HostMemory, block: HostPhysicalAddress) {
+  /** `block`: a frame of the arena, all zeros. */
+  constructor(memory: HostMemory, block: HostPhysicalAddress) {
     this.#memory = memory;
     this.block = block;
     const kept = (block + BLOCK.kept) >> 2;
@@ -30,20 +31,6 @@ export class EmittedWalk {
       host: { memory: memory.memory, noteWrite },
     });
     this.translate = instance.exports.translate as EmittedTranslate;
-  }
-
-  /** Undefined where the arena has no frame left. */
-  static create(memory: HostMemory): EmittedWalk | undefined {
-    try {
-      return new EmittedWalk(memory, memory.allocateFrame());
-    } catch (error) {
-      if (error instanceof OutOfHostMemoryError) return undefined;
-      throw error;
-    }
-  }
-
-  dispose(): void {
-    this.#memory.releaseFrame(this.block as HostPhysicalAddress);
   }
 
   /** `entryAccess`: what reading an entry asks of the EPT. */
@@ -64,6 +51,16 @@ export class EmittedWalk {
 
   #set(field: number, value: number): void {
     this.#memory.i32[(this.block + field) >> 2] = value;
+  }
+}
+
+/** A frame for the block; undefined where the arena has none left. */
+export function reserveBlock(memory: HostMemory): HostPhysicalAddress | undefined {
+  try {
+    return memory.allocateFrame();
+  } catch (error) {
+    if (error instanceof OutOfHostMemoryError) return undefined;
+    throw error;
   }
 }
 

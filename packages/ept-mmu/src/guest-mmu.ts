@@ -1,7 +1,7 @@
-import type { HostMemory } from "@likex/host-memory";
+import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ACCESS, AccessRights, kindsOf, PTE } from "./access-rights.ts";
 import { isCanonical } from "./address.ts";
-import { EmittedWalk } from "./emitted-walk.ts";
+import { EmittedWalk, reserveBlock } from "./emitted-walk.ts";
 import { EPT_CAPABILITY, EPT_VIOLATION } from "./ept-entry.ts";
 import { ALL_EPT_PAGES } from "./ept-walk.ts";
 import { AT_PAGE, AT_PAGING_STRUCTURE, GuestPhysical } from "./guest-physical.ts";
@@ -59,7 +59,8 @@ export class GuestMmu {
   #mode: number = PAGING_MODE.none;
   #cr4 = 0;
   readonly #memory: HostMemory;
-  readonly #keepsPhysical: boolean;
+  /** For the emitted walk, from the start: what a processor does must not change how many frames it has. */
+  #emittedBlock: HostPhysicalAddress | undefined;
   readonly #width: number;
   #configuration: GuestMmuConfiguration | undefined;
   #emitted: EmittedWalk | undefined;
@@ -86,7 +87,7 @@ export class GuestMmu {
     const capabilities = options.eptCapabilities ?? ALL_EPT_PAGES;
     this.#memory = memory;
     this.#width = width;
-    this.#keepsPhysical = options.guestPhysical === "kept";
+    if (options.guestPhysical === "kept") this.#emittedBlock = reserveBlock(memory);
     this.#hasAdvancedInformation = (capabilities & EPT_CAPABILITY.advancedInformation) !== 0;
     this.#physical = new GuestPhysical(memory, width, capabilities, options.guestPhysical ?? "walked");
     this.#pdptes = new PdpteRegisters(memory, this.#physical, width);
@@ -135,12 +136,11 @@ export class GuestMmu {
 
   /**
    * `translate` as WebAssembly, for emitted code to call, in an instance of its own; made when it is first asked for. Undefined
-   * without translations that are kept, and where the arena has no frame for it.
+   * without translations that are kept, and where the arena had no frame for it.
    */
   emitted(): EmittedWalk | undefined {
-    if (this.#emitted !== undefined || !this.#keepsPhysical) return this.#emitted;
-    const emitted = EmittedWalk.create(this.#memory);
-    if (emitted === undefined) return undefined;
+    if (this.#emitted !== undefined || this.#emittedBlock === undefined) return this.#emitted;
+    const emitted = new EmittedWalk(this.#memory, this.#emittedBlock);
     this.#physical.keepIn(emitted.kept);
     if (this.#configuration !== undefined)
       emitted.configure(this.#configuration, this.#width, this.#physical.entryAccess);
@@ -150,10 +150,10 @@ export class GuestMmu {
 
   /** Gives back the frame of the emitted walk, which must not be called any more. */
   dispose(): void {
-    if (this.#emitted === undefined) return;
-    this.#physical.keepIn(new Int32Array(this.#emitted.kept.length));
-    this.#emitted.dispose();
+    if (this.#emitted !== undefined) this.#physical.keepIn(new Int32Array(this.#emitted.kept.length));
+    if (this.#emittedBlock !== undefined) this.#memory.releaseFrame(this.#emittedBlock);
     this.#emitted = undefined;
+    this.#emittedBlock = undefined;
   }
 
   /** Drops what is kept of guest-physical translations. */

@@ -51,6 +51,7 @@ export class Processor {
   /** What a guest's CPUID may say. */
   readonly supportedCpuid: readonly CpuidTableEntry[];
   readonly #initialVmcs: readonly VmcsWrite[];
+  readonly #guestMmu: GuestMmu;
   #vms = 0;
   #vmxonRegion: HostPhysicalAddress | undefined;
   #loaded: LoadedVcpu | undefined;
@@ -61,6 +62,7 @@ export class Processor {
       guestPhysical: "kept",
       eptCapabilities: Number((personality.profile.msrs.IA32_VMX_EPT_VPID_CAP ?? 0n) & 0xffff_ffffn),
     });
+    this.#guestMmu = guestMmu;
     this.memory = memory;
     this.personality = personality;
     this.trace = trace;
@@ -167,6 +169,7 @@ export class Processor {
 
   dispose(): void {
     this.cpu.dispose();
+    this.#guestMmu.dispose();
   }
 
   #allocateRegion(use: "vmxon" | "vmcs"): HostPhysicalAddress {

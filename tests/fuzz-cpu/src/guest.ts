@@ -57,7 +57,12 @@ export class Guest {
       memory.u8.set(scenario.ram.subarray(page * PAGE, (page + 1) * PAGE), frame);
     // Without EPT the guest's addresses are the arena's: for the MMU it ends behind the RAM.
     const guestPhysical = jit === undefined ? "walked" : "kept";
-    this.mmu = new GuestMmu(isDirect ? endingAt(memory, RAM_BYTES) : memory, { guestPhysical });
+    // The frame that it may have is the processor's.
+    const { made: mmu, range: mmuFrames } = arena.between(
+      () => new GuestMmu(isDirect ? endingAt(memory, RAM_BYTES) : memory, { guestPhysical }),
+    );
+    arena.open(mmuFrames);
+    this.mmu = mmu;
     this.devices = new DeviceMmu(this.mmu);
     if (!isDirect) {
       const { made, range } = arena.between(() => this.#buildEpt());

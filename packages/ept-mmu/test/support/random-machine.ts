@@ -42,6 +42,8 @@ const PRIVILEGE: Record<Accessor, number> = {
 export class RandomMachine {
   readonly memory: HostMemory = HostMemory.create({ bytes: Number(ARENA) });
   readonly reference: ReferenceMemory = new ReferenceMemory(new Uint8Array(Number(ARENA)));
+  /** What the tables under test are written to. */
+  readonly tested: number = this.memory.allocateFrames(Number(BLOCKS >> 12n) - 1);
   readonly #mmus = new Map(
     WIDTHS.map((width) => [width, new GuestMmu(this.memory, { physicalAddressWidth: width, ...kept(width) })] as const),
   );
@@ -50,7 +52,6 @@ export class RandomMachine {
   readonly emitted: { declined: number; page: number; fault: number } = { declined: 0, page: 0, fault: 0 };
 
   constructor() {
-    this.memory.allocateFrames(Number(BLOCKS >> 12n) - 1);
     for (const mmu of this.#mmus.values()) mmu.emitted();
   }
 
