@@ -163,18 +163,12 @@ export class Cpu extends CpuState {
     let segments: SegmentCheck | undefined;
     let writes: OwnCodeWrites | undefined;
     const slow = {
-      read: (_context: number, bytes: number, low: number, high: number) => {
-        const status = (tlb as SoftTlb).read(bytes, low, high);
-        return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
-      },
-      write: (_context: number, bytes: number, low: number, high: number) => {
-        const status = (writes as OwnCodeWrites).write(bytes, low, high);
-        return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
-      },
-      probe: (_context: number, bytes: number, low: number, high: number) => {
-        const status = (writes as OwnCodeWrites).probe(bytes, low, high);
-        return status === 0 ? 0 : (tlb as SoftTlb).tell(status);
-      },
+      read: (_context: number, bytes: number, low: number, high: number) =>
+        (tlb as SoftTlb).tell((tlb as SoftTlb).read(bytes, low, high)),
+      write: (_context: number, bytes: number, low: number, high: number) =>
+        (tlb as SoftTlb).tell((writes as OwnCodeWrites).write(bytes, low, high)),
+      probe: (_context: number, bytes: number, low: number, high: number) =>
+        (tlb as SoftTlb).tell((writes as OwnCodeWrites).probe(bytes, low, high)),
       segment: (_context: number, what: number, low: number, high: number) =>
         (segments as SegmentCheck).check(what, low, high),
       watched: (host: number, low: number) => ((tlb as SoftTlb).refusesWrites(host, low) ? 1 : 0),

@@ -4,7 +4,7 @@ export { type KvmCall, KvmClientError, KvmError, KvmUsageError } from "./errors.
 export type * from "./exits.ts";
 export { Kvm, type KvmDevice } from "./kvm.ts";
 export type { MemoryRegion } from "./memory-region.ts";
-export type { Regs } from "./registers.ts";
+export { REGS_NAMES, type Regs } from "./registers.ts";
 export { RustKvm } from "./rust-kvm.ts";
 export type { DescriptorTable, Segment, Sregs } from "./special-registers.ts";
 export { Vcpu } from "./vcpu.ts";

@@ -25,8 +25,8 @@ export interface Regs {
 /** `sizeof(struct kvm_regs)`. */
 export const REGS_BYTES: number = sizeOf(kvm_regs);
 
-/** In the order of `struct kvm_regs`. */
-const NAMES = [
+/** Names of the general registers, in the order of `struct kvm_regs`. */
+export const REGS_NAMES = [
   "rax",
   "rbx",
   "rcx",
@@ -45,7 +45,7 @@ const NAMES = [
   "r15",
   "rip",
   "rflags",
-] as const satisfies readonly (keyof Regs)[];
+] as const;
 
 /** Reads a `struct kvm_regs`. */
 export function decodeRegs(bytes: Uint8Array): Regs {
@@ -76,7 +76,7 @@ export function decodeRegs(bytes: Uint8Array): Regs {
 /** Writes a `struct kvm_regs` over `bytes`; each value is taken modulo 2^64. */
 export function encodeRegs(regs: Regs, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let index = 0; index < NAMES.length; index++) {
-    view.setBigUint64(8 * index, regs[NAMES[index]!], true);
+  for (let index = 0; index < REGS_NAMES.length; index++) {
+    view.setBigUint64(8 * index, regs[REGS_NAMES[index]!], true);
   }
 }

@@ -1,25 +1,7 @@
+import { REGS_NAMES } from "@likex/kvm-client";
 import { InvalidRegisterValueError, UnknownRegisterError } from "./errors.ts";
 
-export const GENERAL_REGISTERS = [
-  "rax",
-  "rbx",
-  "rcx",
-  "rdx",
-  "rsi",
-  "rdi",
-  "rsp",
-  "rbp",
-  "r8",
-  "r9",
-  "r10",
-  "r11",
-  "r12",
-  "r13",
-  "r14",
-  "r15",
-  "rip",
-  "rflags",
-] as const;
+export const GENERAL_REGISTERS: typeof REGS_NAMES = REGS_NAMES;
 export const CONTROL_REGISTERS = ["cr0", "cr2", "cr3", "cr4", "cr8", "efer"] as const;
 export const SEGMENT_REGISTERS = ["cs", "ds", "es", "fs", "gs", "ss"] as const;
 

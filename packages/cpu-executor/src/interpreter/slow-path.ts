@@ -2,15 +2,17 @@ import {
   type FunctionBuilder,
   type FunctionReference,
   type I32,
+  type I64,
   i32,
   i64,
   type Label,
   load,
   type ModuleBuilder,
 } from "@likex/wasm-emitter";
-import { CONTEXT, PAGE_MARKS, TABLE_NOTES, TLB } from "../context.ts";
+import { CONTEXT, TABLE_NOTES, TLB } from "../context.ts";
 import { LARGE_PAGE_SHIFTS } from "../large-pages.ts";
 import { ACCESS, EMITTED_RESULT, MMU_RESULT } from "../mmu.ts";
+import { largePageMark } from "../semantics/large-page-mark.ts";
 import { SLOW_PATH_TYPE, type SlowPath } from "../semantics/memory-access.ts";
 import { STATUS } from "../status.ts";
 
@@ -33,17 +35,14 @@ export interface SlowPathOptions {
 /** Where in its table one of TABLE_NOTES is. */
 const noteAt = (note: number): number => note * TLB.entryBytes + TLB.spare;
 
+const linearOf = (low: I32, high: I32): I64 => i64.or(i64.shl(i64.extendU(high), i64.const(32)), i64.extendU(low));
+
 /** Whether the mark of a large page is there already (LargePages.note); of 2 and 4 MiB alone. */
-function largePageMark(context: I32, low: I32, high: I32, pageSize: I32): I32 {
-  const address = i64.or(i64.shl(i64.extendU(high), i64.const(32)), i64.extendU(low));
-  const marks = [0, 1].map((size) => {
-    const shift = LARGE_PAGE_SHIFTS[size] as number;
-    const region = i32.xor(i32.wrap(i64.shrU(address, i64.const(shift))), i32.shrU(high, c(3)));
-    const mark = i32.and(region, c(PAGE_MARKS.largeOfSize - 1));
-    const isSet = load.u8(i32.add(context, mark), PAGE_MARKS.large + size * PAGE_MARKS.largeOfSize);
-    return i32.and(isSet, i32.eq(pageSize, c(2 ** shift)));
-  });
-  return i32.or(marks[0] as I32, marks[1] as I32);
+function hasMark(context: I32, linear: I64, pageSize: I32): I32 {
+  const [first, second] = [0, 1].map((size) =>
+    i32.and(largePageMark(context, linear, size), i32.eq(pageSize, c(2 ** (LARGE_PAGE_SHIFTS[size] as number)))),
+  );
+  return i32.or(first as I32, second as I32);
 }
 
 /**
@@ -70,7 +69,7 @@ function writeRefill(module: ModuleBuilder, watched: FunctionReference, options:
   });
   decline(code.get(result));
   const pageSize = load.i32(code.get(block), EMITTED_RESULT.pageSize);
-  code.if(i32.ne(pageSize, c(PAGE)), () => decline(i32.eqz(largePageMark(context, low, high, pageSize))));
+  code.if(i32.ne(pageSize, c(PAGE)), () => decline(i32.eqz(hasMark(context, linearOf(low, high), pageSize))));
   code.set(host, load.i32(code.get(block), EMITTED_RESULT.hostPage));
   decline(i32.eqz(code.get(host)));
   code.set(writable, i32.and(load.i32(code.get(block), EMITTED_RESULT.permissions), c(ACCESS.write)));
@@ -119,7 +118,7 @@ function writeEntry(
       },
     );
   });
-  code.set(page, i64.or(i64.shl(i64.extendU(high), i64.const(32)), i64.extendU(i32.and(low, c(~(PAGE - 1))))));
+  code.set(page, linearOf(i32.and(low, c(~(PAGE - 1))), high));
   code.store("i64", code.get(entry), code.get(page), TLB.read);
   // As SoftTlb's: a tag that is looked for in another entry.
   const other = i64.and(i64.xor(code.get(page), i64.const(-1)), i64.const(-PAGE));

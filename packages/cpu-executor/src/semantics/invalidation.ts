@@ -7,18 +7,10 @@ import { INTERCEPT } from "../stop.ts";
 import type { SemanticsBuilder } from "./builder.ts";
 import { privilegeLevel } from "./flag-instructions.ts";
 import { isNotCanonical } from "./interrupts.ts";
+import { largePageMark } from "./large-page-mark.ts";
 import type { SemanticsTable } from "./table.ts";
 
 const PAGE_BITS = 0xfff;
-
-/** Where the mark of a linear address is for a size of large pages, as LargePages has it. */
-function largePageMark(b: SemanticsBuilder, linear: I64, size: number): I32 {
-  const shift = LARGE_PAGE_SHIFTS[size] as number;
-  const high = i32.wrap(i64.shrU(linear, i64.const(32)));
-  const region = i32.xor(i32.wrap(i64.shrU(linear, i64.const(shift))), i32.shrU(high, i32.const(3)));
-  const mark = i32.and(region, i32.const(PAGE_MARKS.largeOfSize - 1));
-  return load.u8(i32.add(b.contextAddress(), mark), PAGE_MARKS.large + size * PAGE_MARKS.largeOfSize);
-}
 
 /** Drops the page of a linear address from the soft TLB of one privilege. */
 function forget(b: SemanticsBuilder, linear: I64, privilege: number): void {
@@ -56,7 +48,8 @@ export const invalidation: SemanticsTable = {
         const isLong = i32.eq(mode, i32.const(CODE_MODE.long));
         const linear = b.let(select(isLong, sum, i64.extendU(i32.wrap(sum))));
         giveUpIf(isNotCanonical(linear));
-        for (let size = 0; size < LARGE_PAGE_SHIFTS.length; size++) giveUpIf(largePageMark(b, linear, size));
+        for (let size = 0; size < LARGE_PAGE_SHIFTS.length; size++)
+          giveUpIf(largePageMark(b.contextAddress(), linear, size));
         const codePage = i32.and(i32.wrap(i64.shrU(linear, i64.const(12))), i32.const(PAGE_MARKS.codePages - 1));
         giveUpIf(load.u8(i32.add(b.contextAddress(), codePage), PAGE_MARKS.code));
         for (let privilege = 0; privilege < PRIVILEGES; privilege++) forget(b, linear, privilege);
