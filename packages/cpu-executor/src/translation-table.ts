@@ -184,8 +184,7 @@ export class TranslationTable {
     for (let i = 0; i < this.#banks.length; i++) {
       const bank = this.#banks[i];
       if (bank === undefined) continue;
-      const at = offset & ((bank.entries - 1) * this.#layout.entryBytes);
-      if (this.#memory.i32[(bank.address + at + place) >> 2] === value) this.#invalidate(bank, at);
+      this.#forgetIfHolding(bank, offset & ((bank.entries - 1) * this.#layout.entryBytes), place, value);
     }
   }
 
@@ -193,9 +192,13 @@ export class TranslationTable {
   forgetAllHolding(place: number, value: number): void {
     const { entryBytes } = this.#layout;
     for (const bank of this.#banks) {
-      const entries = bank?.entries ?? 0;
-      for (let entry = 0; entry < entries; entry++) this.forgetHolding(entry * entryBytes, place, value);
+      if (bank === undefined) continue;
+      for (let entry = 0; entry < bank.entries; entry++) this.#forgetIfHolding(bank, entry * entryBytes, place, value);
     }
+  }
+
+  #forgetIfHolding(bank: Bank, at: number, place: number, value: number): void {
+    if (this.#memory.i32[(bank.address + at + place) >> 2] === value) this.#invalidate(bank, at);
   }
 
   /** Forgets an entry whose tag plus a base, the ignored bits apart, is the one given. */
