@@ -1,5 +1,6 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { CodeCache, type CodeSource, FETCH } from "./code-cache.ts";
+import type { CodePatches } from "./code-patches.ts";
 import { CONTEXT, SEGMENT } from "./context.ts";
 import type { InstructionSelector } from "./predecode.ts";
 import { BLOCK } from "./record.ts";
@@ -13,6 +14,8 @@ export class BlockFinder {
   readonly #tlb: SoftTlb;
   /** The decoded blocks. */
   readonly code: CodeCache;
+  /** Where there is compiled code, which it is worth to keep when its fields change. */
+  patches: CodePatches | undefined;
   readonly #source: MutableSource;
   #epoch: number;
   #codeGeneration = 0;
@@ -58,6 +61,13 @@ export class BlockFinder {
     }
     this.code.frameChanged(frame, ({ ripLow, address }) => this.#tlb.forgetBlock(ripLow, address));
     this.#epoch = this.#memory.watchEpoch;
+  }
+
+  /** The processor itself writes four bytes of such a frame: true where they are a field that code is patched at, and written. */
+  patch(at: number, value: number): boolean {
+    if (!this.isCurrent || this.patches?.write(at, value) !== true) return false;
+    this.#epoch = this.#memory.watchEpoch;
+    return true;
   }
 
   /** From now on it must not write the frame without a look; what it has cached of others stays. */

@@ -38,10 +38,11 @@ interface CachedBlock {
   readonly ripHigh: number;
   readonly bits: number;
   address: number;
-  /** Of the frame that holds its code, when it was decoded. */
+  /** Of the frame that holds its code, when it was decoded, and patches of it that its records have followed. */
   version: number;
+  patches: number;
   /** The same of the frame that its one instruction crosses into. */
-  crossed: { readonly frame: HostPhysicalAddress; readonly version: number } | undefined;
+  crossed: { readonly frame: HostPhysicalAddress; readonly version: number; readonly patches: number } | undefined;
   /** It is among those of its frame. */
   isListed: boolean;
   /** Another block at the same place, which the guest sees elsewhere or as code of another width. */
@@ -134,6 +135,7 @@ export class CodeCache {
     const block = known ?? this.#add(source);
     block.address = address;
     block.version = version;
+    block.patches = this.#memory.framePatches(frame);
     block.crossed = crossed;
     if (!block.isListed) this.#list(frame, block);
     return address;
@@ -142,7 +144,10 @@ export class CodeCache {
   /** A block for the place, which has no code yet. */
   #add({ host, ripLow, ripHigh, bits }: CodePlace): CachedBlock {
     const next = this.#blocks.get(host);
-    const block = { ...{ ripLow, ripHigh, bits, next }, address: 0, version: 0, crossed: undefined, isListed: false };
+    const block: CachedBlock = {
+      ...{ ripLow, ripHigh, bits, next },
+      ...{ address: 0, version: 0, patches: 0, crossed: undefined, isListed: false },
+    };
     this.#blocks.set(host, block);
     return block;
   }
@@ -166,17 +171,37 @@ export class CodeCache {
     this.#ofFrame.delete(frame);
   }
 
+  /** Addresses of the blocks that were decoded from a frame as it is now. */
+  decodedFrom(frame: HostPhysicalAddress): readonly number[] {
+    return this.#currentOf(frame).map(({ address }) => address);
+  }
+
+  /** The frame has been patched, and the records of all those blocks have followed. */
+  followed(frame: HostPhysicalAddress, patch: () => void): void {
+    const blocks = this.#currentOf(frame);
+    patch();
+    for (const block of blocks) block.patches = this.#memory.framePatches(frame);
+  }
+
+  #currentOf(frame: HostPhysicalAddress): readonly CachedBlock[] {
+    return (this.#ofFrame.get(frame) ?? []).filter((block) => this.#isAsDecoded(block, frame));
+  }
+
   /** Its code is what it was. Where the guest has the page that it crosses into is asked each time. */
-  #isCurrent({ version, crossed }: CachedBlock, source: CodeSource): boolean {
-    if (version !== this.#memory.frameVersion((source.host & ~0xfff) as HostPhysicalAddress)) return false;
-    if (crossed === undefined) return true;
-    return crossed.version === this.#memory.frameVersion(crossed.frame) && crossed.frame === source.nextPage();
+  #isCurrent(block: CachedBlock, source: CodeSource): boolean {
+    if (!this.#isAsDecoded(block, (source.host & ~0xfff) as HostPhysicalAddress)) return false;
+    const { crossed } = block;
+    return crossed === undefined || (this.#isAsDecoded(crossed, crossed.frame) && crossed.frame === source.nextPage());
+  }
+
+  #isAsDecoded(of: { readonly version: number; readonly patches: number }, frame: HostPhysicalAddress): boolean {
+    return of.version === this.#memory.frameVersion(frame) && of.patches === this.#memory.framePatches(frame);
   }
 
   #watchCrossed(): CachedBlock["crossed"] {
     const frame = this.#crossedInto as HostPhysicalAddress;
     this.watch(frame);
-    return { frame, version: this.#memory.frameVersion(frame) };
+    return { frame, version: this.#memory.frameVersion(frame), patches: this.#memory.framePatches(frame) };
   }
 
   #known(source: CodePlace): CachedBlock | undefined {
@@ -194,8 +219,8 @@ export class CodeCache {
   /** The block that was decoded from a place in host memory as it is now, or 0. */
   blockAt(place: CodePlace): number {
     const block = this.#known(place);
-    const isCurrent = block?.version === this.#memory.frameVersion((place.host & ~0xfff) as HostPhysicalAddress);
-    return block !== undefined && isCurrent ? block.address : 0;
+    const isCurrent = block !== undefined && this.#isAsDecoded(block, (place.host & ~0xfff) as HostPhysicalAddress);
+    return isCurrent ? block.address : 0;
   }
 
   /** All blocks since the last flush: also those whose code has changed, and the copies that attach() makes; no temporary ones. */

@@ -1,5 +1,6 @@
 import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { BlockFinder } from "./block-finder.ts";
+import { CodePatches } from "./code-patches.ts";
 import { CONTEXT, CONTEXT_FRAMES, NOT_RESUMED, RFLAGS, SEGMENT } from "./context.ts";
 import type { CpuEvent, CpuOptions, TaskSwitchRequest } from "./cpu-types.ts";
 import { DELIVERED, Deliveries } from "./deliveries.ts";
@@ -115,6 +116,13 @@ export class Cpu extends CpuState {
       knownBlock: (low, high) => this.#tlb.knownBlock(low, high),
       retired: () => this.instructionsRetired,
     });
+    if (this.#jit !== undefined)
+      this.#finder.patches = new CodePatches(
+        options.memory,
+        this.#finder.code,
+        parts.selector,
+        this.#jit.patchedFields,
+      );
     this.#system = createSystem({
       state: this,
       tlb: this.#tlb,

@@ -32,6 +32,8 @@ export class HostMemory {
   readonly #noteFreed = (address: HostPhysicalAddress): void => this.noteWrite(address);
   /** For each frame: bit 0 watched, the bits above its version. */
   readonly #code: Uint32Array;
+  /** By frame number: how often its code was patched in place. */
+  readonly #patches = new Map<number, number>();
   #zero: HostPhysicalAddress | undefined;
   #watchEpoch = 0;
 
@@ -162,6 +164,21 @@ export class HostMemory {
     if ((state & 1) === 0) return;
     this.#code[frame] = (state & ~1) + 2;
     this.#watchEpoch++;
+  }
+
+  /**
+   * Tells that a few bytes of a watched frame were or are about to be written by who has what it decoded from them follow. The
+   * frame stays watched and keeps its version; whoever else has decoded code from it decodes it again.
+   */
+  notePatch(address: HostPhysicalAddress): void {
+    const frame = address >>> PAGE_SHIFT;
+    this.#patches.set(frame, (this.#patches.get(frame) ?? 0) + 1);
+    this.#watchEpoch++;
+  }
+
+  /** Incremented by each noted patch of the frame. */
+  framePatches(address: HostPhysicalAddress): number {
+    return this.#patches.get(address >>> PAGE_SHIFT) ?? 0;
   }
 
   createAddressSpace(): AddressSpace {

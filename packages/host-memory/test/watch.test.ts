@@ -69,3 +69,25 @@ describe("a frame that is not watched", () => {
     expect(memory.readU32(hpa(frame + 4))).toBe(0x11223344);
   });
 });
+
+describe("a patch of a watched frame", () => {
+  it("keeps the frame watched and its version, and changes the epoch", () => {
+    const { memory, frame } = setUp();
+    memory.watchFrame(frame);
+    const before = { version: memory.frameVersion(frame), epoch: memory.watchEpoch };
+    memory.notePatch(hpa(frame + 0x123));
+    expect(memory.isWatched(frame)).toBe(true);
+    expect(memory.frameVersion(frame)).toBe(before.version);
+    expect(memory.watchEpoch).not.toBe(before.epoch);
+  });
+
+  it("is counted for the frame alone", () => {
+    const { memory, frame } = setUp();
+    const other = memory.allocateFrame();
+    expect(memory.framePatches(frame)).toBe(0);
+    memory.notePatch(frame);
+    memory.notePatch(hpa(frame + 0xffc));
+    expect(memory.framePatches(hpa(frame + 8))).toBe(2);
+    expect(memory.framePatches(other)).toBe(0);
+  });
+});

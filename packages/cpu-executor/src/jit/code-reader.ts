@@ -98,7 +98,7 @@ export class CodeReader {
   #instructionAt(page: RegionPage, at: number): Read {
     const known = this.#code.read.get(at);
     if (known !== undefined) return known;
-    const { u8, selector, page: base, scratch } = this.#code;
+    const { u8, selector, page: base, scratch, patchedFields } = this.#code;
     const host = page.host - page.offset;
     let status = decodeInto(u8, host + at, host + page.offset + PAGE, base.bits, scratch);
     const crosses = status === DECODE_STATUS.truncated;
@@ -107,9 +107,11 @@ export class CodeReader {
     // Making one for each instruction would take longer than all else here.
     const decoded = { ...scratch };
     const selection = selector.select(decoded);
+    const { length } = decoded;
+    const patched = patchedFields.ofInstruction({ start: host + at, length, bits: base.bits }, selector);
     const read = {
-      length: decoded.length,
-      instruction: selection && describe(decoded, selection, at),
+      length,
+      instruction: selection && describe(decoded, selection, at, patched),
       ending: selection && endingOf(selection),
     };
     // What the next page has there is asked anew.
@@ -131,6 +133,7 @@ export class CodeReader {
       const next = this.pageOf(pageEnd + inNext);
       if (next === undefined) continue;
       bytes.set(u8.subarray(next.host, next.host + LONGEST - here), here);
+      this.#code.patchedFields.forget(next.host, LONGEST - here);
       return decodeInto(bytes, 0, LONGEST, base.bits, decoded);
     }
     return DECODE_STATUS.truncated;

@@ -1,6 +1,6 @@
 import { CodeReader, type Straight } from "./code-reader.ts";
 import type { RegionInstruction } from "./instruction.ts";
-import { tableLoad, tableTargets } from "./jump-table.ts";
+import { branchTargetNow, tableLoad, tableTargets } from "./jump-table.ts";
 import { type Leaf, LeafCopies, leafAt } from "./leaf.ts";
 import type { ExecutedCode, Region, RegionBlock, RegionPage } from "./region.ts";
 import { split } from "./split.ts";
@@ -158,10 +158,20 @@ class Discovery {
       if (targets.length === 0) this.#addTargets(page);
       return;
     }
-    const leads = targets.map((target) => this.#copyOf(target) ?? target);
+    const guess = targets.length === 0 ? this.#calledNow(branch) : undefined;
+    const leads = (guess === undefined ? targets : [guess]).map((target) => this.#copyOf(target) ?? target);
     for (const to of leads) if (typeof to === "number") this.#addEntry(to);
     this.#leads.set(end, leads);
     if (targets.length === 0) this.#calling.add(page);
+  }
+
+  /** The warm function that an indirect call would lead to with the registers and pointers that there are now: a guess. */
+  #calledNow(branch: RegionInstruction): number | undefined {
+    const { bits, rip } = this.#code.page;
+    const target = branchTargetNow(this.#code, branch);
+    if (target === undefined) return undefined;
+    const position = Number(BigInt.asIntN(bits, target - rip));
+    return Number.isSafeInteger(position) && this.#reader.isWarmLeaf(position) ? position : undefined;
   }
 
   *#instructions(): Iterable<RegionInstruction> {

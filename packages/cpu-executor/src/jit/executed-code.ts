@@ -1,6 +1,7 @@
 import type { HostPhysicalAddress } from "@likex/host-memory";
 import type { DecodedInstruction } from "@likex/x86-decoder";
 import { CONTEXT, TLB } from "../context.ts";
+import type { PatchedFields } from "../patched-fields.ts";
 import { BLOCK, NEVER_HOT } from "../record.ts";
 import type { JitParts } from "./jit.ts";
 import { placesOf } from "./place.ts";
@@ -22,7 +23,11 @@ export const stillWarm = (threshold: number): number => threshold - Math.ceil(th
 export function executedCode(
   { memory, context, selector, code, knownBlock }: JitParts,
   { page, host }: { readonly page: RegionBase; readonly host: number },
-  { threshold, scratch }: { readonly threshold: number; readonly scratch: DecodedInstruction },
+  {
+    threshold,
+    scratch,
+    patchedFields,
+  }: { readonly threshold: number; readonly scratch: DecodedInstruction; readonly patchedFields: PatchedFields },
 ): ExecutedCode {
   const { i32, u8 } = memory;
   const place = placesOf(page);
@@ -43,7 +48,7 @@ export function executedCode(
   const isPart = (at: RegionPage, position: number, part: number): boolean =>
     isWarm(blockOf(at, position), part) || isWarmAside(blockOf(at, position), part);
   return {
-    ...{ u8, selector, page, scratch, read: new Map() },
+    ...{ u8, selector, page, scratch, patchedFields, read: new Map() },
     isWarm: (at, position) => isPart(at, position, WARM),
     isLukewarm: (at, position) => isPart(at, position, LUKEWARM),
     pageOf: (position) => {
@@ -66,6 +71,7 @@ export function executedCode(
       const at = (i32[(entry + TLB.host) >> 2] as number) + Number(delta);
       return bytes === 8 ? memory.view.getBigUint64(at, true) : BigInt(memory.view.getUint32(at, true));
     },
+    registerNow: (number) => BigInt.asUintN(page.bits, memory.u64[((context + CONTEXT.gpr) >> 3) + number] as bigint),
     warmBlocks: (at) => {
       const found: number[] = [];
       for (let position = at.offset; position < at.offset + PAGE; position++)

@@ -1,4 +1,5 @@
 import type { DecodedInstruction } from "@likex/x86-decoder";
+import type { PatchedField } from "../patched-fields.ts";
 import { registerNumber, type Selection } from "../predecode.ts";
 import { SEMANTICS } from "../semantics/index.ts";
 
@@ -17,6 +18,8 @@ export interface RegionInstruction {
   readonly end: number;
   /** By register field of a record. */
   readonly registers: readonly RegisterOperand[];
+  /** A field that the guest patches. */
+  readonly patched?: PatchedField | undefined;
 }
 
 export type Ending = "next" | "jump" | "conditional" | "call" | "indirectJump" | "indirectCall" | "return";
@@ -87,6 +90,7 @@ export function describe(
   decoded: DecodedInstruction,
   selection: Selection,
   start: number,
+  patched?: PatchedField,
 ): RegionInstruction | undefined {
   const registers: RegisterOperand[] = [];
   for (const source of selection.registers) {
@@ -94,5 +98,5 @@ export function describe(
     if (register === undefined) return undefined;
     registers.push(register);
   }
-  return { selection, decoded, start, end: start + decoded.length, registers };
+  return { selection, decoded, start, end: start + decoded.length, registers, patched };
 }

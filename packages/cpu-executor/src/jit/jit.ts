@@ -2,6 +2,7 @@ import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { createDecodedInstruction, type DecodedInstruction } from "@likex/x86-decoder";
 import type { CodeCache } from "../code-cache.ts";
 import { CODE_MODE, CONTEXT } from "../context.ts";
+import type { PatchedFields } from "../patched-fields.ts";
 import type { InstructionSelector } from "../predecode.ts";
 import { BLOCK } from "../record.ts";
 import { executedCode, stillWarm } from "./executed-code.ts";
@@ -74,6 +75,11 @@ export class Jit {
     // Code that is compiled already, for another processor perhaps, is used at once.
     parts.code.heatOf = (place) =>
       store.find(place) === undefined ? store.thresholdAt(place.host, thresholds.threshold) : 1;
+  }
+
+  /** Fields of instructions that compiled code loads. */
+  get patchedFields(): PatchedFields {
+    return this.#store.patchedFields;
   }
 
   /** Called before the processor runs: what was dropped meanwhile is dropped here, too. */
@@ -243,7 +249,8 @@ export class Jit {
     if (!this.#isCompilable(block)) return undefined;
     const { base, host, position } = this.#positionOf(block);
     const { threshold, shortest } = this.#thresholds;
-    const code = executedCode(this.#parts, { page: base, host }, { threshold, scratch: this.#scratch });
+    const { patchedFields } = this.#store;
+    const code = executedCode(this.#parts, { page: base, host }, { threshold, scratch: this.#scratch, patchedFields });
     return planRegion(code, this.#store.ofPage(host, base.rip, base.bits), position, shortest);
   }
 

@@ -1,5 +1,6 @@
+import { BASE_RIP } from "@likex/x86-decoder";
 import { SEGMENT } from "../context.ts";
-import type { RegionInstruction } from "./instruction.ts";
+import type { RegionInstruction, RegisterOperand } from "./instruction.ts";
 import type { ExecutedCode } from "./region.ts";
 
 /** Entries of a table that are looked at, and targets of one branch. */
@@ -44,4 +45,21 @@ export function tableTargets(code: ExecutedCode, { decoded, selection }: RegionI
     if (page !== undefined && code.isLukewarm(page, position)) found.add(position);
   }
   return [...found];
+}
+
+/** Where an indirect branch leads with the registers and the memory that there are now, if that is known. */
+export function branchTargetNow(
+  code: ExecutedCode,
+  { decoded, selection, registers, end }: RegionInstruction,
+): bigint | undefined {
+  const { bits, rip } = code.page;
+  if (selection.shape.operands[0]?.kind === "register")
+    return code.registerNow((registers[0] as RegisterOperand).number);
+  const { base, index, scaleShift, segment, displacement, addressSize } = decoded;
+  if (addressSize !== bits || segment === SEGMENT.cs || segment >= SEGMENT.fs) return undefined;
+  let address = BigInt(displacement);
+  if (base === BASE_RIP) address += rip + BigInt(end);
+  else if (base >= 0) address += code.registerNow(base);
+  if (index >= 0) address += code.registerNow(index) << BigInt(scaleShift);
+  return code.pointerAt(BigInt.asUintN(bits, address));
 }

@@ -14,6 +14,7 @@ import {
 } from "@likex/wasm-emitter";
 import { BASE_RIP } from "@likex/x86-decoder";
 import { CONTEXT, FPU, SEGMENT, SEGMENT_SLOT, TLB } from "../context.ts";
+import type { PatchedField } from "../patched-fields.ts";
 import { segmentOffset } from "../predecode.ts";
 import type { Typed } from "../routines/operations.ts";
 import {
@@ -198,8 +199,17 @@ export class RegionBuilder extends SemanticsBuilder {
 
   protected readImmediate(bits: Bits, wide: boolean): Value {
     const { immediate, immediateHigh } = this.#instruction.decoded;
+    const loaded = this.#patched("immediate");
+    if (loaded !== undefined)
+      return bits === 64 ? this.let(i64.extendS(loaded)) : this.let(widthOf(bits).from32(loaded));
     if (wide) return i64.const((BigInt(immediateHigh) << 32n) | BigInt(immediate >>> 0));
     return bits === 64 ? i64.const(immediate) : widthOf(bits).from32(i32.const(immediate));
+  }
+
+  /** A field that the guest patches, as it is now: whatever writes it does so outside regions. */
+  #patched(kind: PatchedField["kind"]): I32 | undefined {
+    const { patched } = this.#instruction;
+    return patched?.kind === kind ? load.i32(i32.const(0), patched.at) : undefined;
   }
 
   /** The comparison's operands stay in locals of their own, so that a branch behind it compares them again. */
@@ -352,11 +362,13 @@ export class RegionBuilder extends SemanticsBuilder {
 
   effectiveAddress(): I64 {
     const d = this.#instruction.decoded;
-    let displacement = (BigInt(d.displacementHigh) << 32n) | BigInt(d.displacement >>> 0);
-    if (d.base === BASE_RIP) displacement = this.#frame.page.rip + BigInt(this.#instruction.end + d.displacement);
+    const loaded = this.#patched("displacement");
+    let displacement = loaded === undefined ? (BigInt(d.displacementHigh) << 32n) | BigInt(d.displacement >>> 0) : 0n;
+    if (d.base === BASE_RIP) displacement += this.#frame.page.rip + BigInt(this.#instruction.end);
     // POP computes its address after the stack pointer has moved (SDM Vol 2, POP).
     if (this.#instruction.selection.popsToMemory && d.base === 4) displacement += BigInt(this.shape.bits / 8);
     let sum: I64 = i64.const(BigInt.asIntN(64, displacement));
+    if (loaded !== undefined) sum = i64.add(i64.extendS(loaded), sum);
     if (d.base >= 0 && d.base < 16) sum = i64.add(this.readRegister(d.base, 64) as I64, sum);
     if (d.index >= 0) sum = i64.add(sum, i64.shl(this.readRegister(d.index, 64) as I64, i64.const(d.scaleShift)));
     return this.let(this.addressTruncate(sum));

@@ -2,6 +2,7 @@ import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
 import { ModuleBuilder } from "@likex/wasm-emitter";
 import { type CodePlace, isSameView } from "../code-cache.ts";
 import { importFlagFunctions } from "../interpreter/flag-functions.ts";
+import { PatchedFields } from "../patched-fields.ts";
 import { type InterpretedForms, sortedForms, type UncompiledForm } from "./interpreted-forms.ts";
 import { placesOf } from "./place.ts";
 import { instructionsIn, pageAt, type Region } from "./region.ts";
@@ -76,6 +77,8 @@ export class RegionStore {
   };
   /** Incremented when everything has been dropped: blocks that run regions must be, too. */
   generation = 0;
+  /** Fields of instructions that regions load. */
+  readonly patchedFields: PatchedFields;
   readonly #memory: HostMemory;
   readonly #limits: RegionLimits;
   readonly #runner: RegionRunner;
@@ -99,6 +102,7 @@ export class RegionStore {
   constructor(memory: HostMemory, limits: RegionLimits) {
     this.#memory = memory;
     this.#limits = limits;
+    this.patchedFields = new PatchedFields(memory);
     this.#counters = memory.allocateFrames(Math.ceil(((limits.mostRegions + 1) * COUNTER_BYTES) / FRAME));
     memory.u8.fill(0, this.#counters, this.#counters + (limits.mostRegions + 1) * COUNTER_BYTES);
     this.#runner = createRunner(memory.memory, this.#counters);

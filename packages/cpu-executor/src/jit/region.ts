@@ -1,4 +1,5 @@
 import type { DecodedInstruction } from "@likex/x86-decoder";
+import type { PatchedFields } from "../patched-fields.ts";
 import type { InstructionSelector } from "../predecode.ts";
 import type { Ending, RegionInstruction } from "./instruction.ts";
 
@@ -71,8 +72,12 @@ export interface ExecutedCode {
   pageOf(position: number): RegionPage | undefined;
   /** The address that guest memory has at a linear address, if it is known where that is. */
   pointerAt(linear: bigint): bigint | undefined;
+  /** What a general register holds while the region is planned, unsigned and as wide as the code. */
+  registerNow(number: number): bigint;
   /** Positions of the warm blocks of a page. */
   warmBlocks(page: RegionPage): readonly number[];
+  /** Fields of instructions that are loaded instead of being constants. */
+  readonly patchedFields: Pick<PatchedFields, "ofInstruction" | "forget">;
   /** For the decoder to fill. */
   readonly scratch: DecodedInstruction;
   /** Instructions that have been read, by position. */

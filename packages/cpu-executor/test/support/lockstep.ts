@@ -5,6 +5,7 @@ import { POINTERS, PROGRAM } from "./assembler.ts";
 import { useFlatSegments } from "./flat-segments.ts";
 import { borderState, fillWithBorders } from "./float-borders.ts";
 import { prepareEvents, randomEvent } from "./lockstep-events.ts";
+import { patchingProgram } from "./patching-program.ts";
 import type { Random } from "./random.ts";
 import { type Mixture, randomProgram } from "./random-program.ts";
 import { FlatMmu } from "./real-mode.ts";
@@ -101,7 +102,7 @@ export function setNumbers(random: Random, machines: readonly Machine[]): void {
 export function runLockstep(random: Random): LockstepResult {
   const bits = random.pick([32, 64] as const);
   const mixture = random.pick(MIXTURES);
-  const code = randomProgram(random, bits, mixture);
+  const code = random.below(4) === 0 ? patchingProgram(random, bits) : randomProgram(random, bits, mixture);
   const options = { threshold: random.pick([1, 2, 5, 20]), batch: random.pick([1, 2, 4]), shortest: 1, delay: 0 };
   const machines = (["interpreter", "jit"] as const).map((tier) => machine(bits, code, tier, options)) as [
     Machine,
