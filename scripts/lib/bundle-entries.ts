@@ -11,18 +11,22 @@ export interface BundledManifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   /** Packages of `dependencies` that the bundles take in all the same: they are installed for their types. */
   readonly inlinedDependencies?: readonly string[];
+  /** Names of bundles that are also written as scripts for Node's vm: NAME.cjs. */
+  readonly bundleScripts?: readonly string[];
   readonly publishConfig?: Pick<BundledManifest, "exports" | "bin">;
 }
 
 interface Target {
   readonly types?: string;
+  /** Of an entry point for Node alone. */
+  readonly node?: string;
   readonly default?: string;
 }
 
 const BUNDLE = /^\.\/dist\/bundle\/(.*)\.js$/;
 
 const targetOf = (entry: string | Target | undefined): string | undefined =>
-  typeof entry === "string" ? entry : entry?.default;
+  typeof entry === "string" ? entry : (entry?.default ?? entry?.node);
 
 const typesOf = (entry: string | Target | undefined): string | undefined =>
   typeof entry === "string" ? undefined : entry?.types;

@@ -1,9 +1,13 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import { build, type Plugin } from "vite";
 import { type BundledManifest, bundleEntries, externalModules } from "./bundle-entries.ts";
 import { withStructureConstants } from "./structure-constants.ts";
+
+/** With the comment's delimiters a multiple of 8 bytes, as V8 wants what stands behind it in a file. */
+const SCRIPT_ID_DIGITS = 12;
 
 /**
  * Takes white space and the names of variables out of bundles. V8 parses short names faster, and ordinary strings faster than the
@@ -24,6 +28,29 @@ async function shorten(directory: string): Promise<void> {
     sourcemap: true,
     logLevel: "warning",
   });
+}
+
+/**
+ * Writes a bundle as a script as well, for Node's vm: a function of `exports`, `module` and `require`, as modules of CommonJS are,
+ * that asks `require` for other bundles with scripts. A hash of itself stands in front. All of it is ASCII.
+ */
+async function writeScript(directory: string, name: string, scripts: readonly string[]): Promise<void> {
+  const { outputFiles } = await esbuild({
+    entryPoints: [join(directory, `${name}.js`)],
+    bundle: true,
+    external: scripts.filter((other) => other !== name).map((other) => `./${other}.js`),
+    write: false,
+    format: "cjs",
+    platform: "node",
+    target: "es2022",
+    minifyWhitespace: true,
+    legalComments: "none",
+    tsconfigRaw: {},
+    logLevel: "warning",
+  });
+  const script = `(function(exports,module,require){"use strict";${outputFiles[0]?.text}})`;
+  const id = createHash("sha256").update(script).digest("hex").slice(0, SCRIPT_ID_DIGITS);
+  writeFileSync(join(directory, `${name}.cjs`), `/*${id}*/${script}`);
 }
 
 const structureConstants: Plugin = {
@@ -79,4 +106,6 @@ export async function bundle(directory: string, outDir: string = join(directory,
     },
   });
   await shorten(outDir);
+  const { bundleScripts: scripts = [] } = manifest;
+  for (const name of scripts) await writeScript(outDir, name, scripts);
 }

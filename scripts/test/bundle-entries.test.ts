@@ -29,6 +29,14 @@ describe("bundles of a package", () => {
     expect(bundleEntries(LIBRARY)).toEqual({ index: "src/index.ts", more: "src/more/index.ts" });
   });
 
+  it("may be for Node alone", () => {
+    const exports = { "./node": { types: "./dist/node.d.ts", node: "./dist/node.js" } };
+    const published = { "./node": { types: "./dist/node.d.ts", node: "./dist/bundle/node.js" } };
+    expect(bundleEntries({ name: "node", exports, publishConfig: { exports: published } })).toEqual({
+      node: "src/node.ts",
+    });
+  });
+
   it("may be programs", () => {
     const program = { bin: { run: "./dist/main.js" }, publishConfig: { bin: { run: "./dist/bundle/main.js" } } };
     expect(bundleEntries({ name: "program", ...program })).toEqual({ main: "src/main.ts" });

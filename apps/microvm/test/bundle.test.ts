@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -49,5 +49,74 @@ describe("the bundle", () => {
       const vm = MicroVm.create(kvm, { image: { format: "multiboot", bytes }, memory: [MEMORY] });
       console.log(vm.run().reason, jit.statistics(kvm.hostMemory).executed > 900_000);`;
     expect(run(program)).toBe("hlt true\n");
+  });
+});
+
+describe("the bundle's scripts with V8's code caches", () => {
+  const caches = join(directory, "caches");
+  const index = join(caches, "index.cache");
+  const START = `
+    import { CachedMicrovm } from ${url("cached.js")};
+    const cached = new CachedMicrovm({ directory: ${JSON.stringify(caches)} });
+    const { EmulatedKvm, MicroVm } = cached.api;
+    const image = { bytes: Uint8Array.of(0xb0, 0x21, 0xba, 0xf8, 0x03, 0xee, 0xf4) };
+    const { reason, output } = MicroVm.create(EmulatedKvm.create({ memoryBytes: 4 << 20 }), { image }).run();
+    console.log(reason, ...output, cached.isCached);`;
+  const JIT = `
+    ${KERNEL}
+    const jit = cached.jit.createJit({ threshold: 100, delay: 0, shortest: 1 });
+    const kvm = EmulatedKvm.create({ memoryBytes: 16 << 20, jit });
+    const vm = MicroVm.create(kvm, { image: { format: "multiboot", bytes }, memory: [MEMORY] });
+    console.log(vm.run().reason, jit.statistics(kvm.hostMemory).executed > 900_000, cached.isCached);
+    console.log((await jit.dump(kvm.hostMemory, jit.regions(kvm.hostMemory)[0])).includes("local.get"));`;
+
+  beforeAll(async () => {
+    await bundle(fileURLToPath(new URL("..", import.meta.url)), directory);
+    mkdirSync(caches);
+  }, 60_000);
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it("run guests before there is a cache", () => {
+    expect(run(START)).toBe("hlt 33 false\n");
+    expect(readdirSync(caches)).toEqual([]);
+  });
+
+  it("use the cache that an earlier process has written", () => {
+    run(`${START} cached.writeCaches();`);
+    expect(readdirSync(caches)).toEqual(["index.cache"]);
+    expect(run(START)).toBe("hlt 33 true\n");
+  });
+
+  it("have the compiler of hot code when it is asked for", () => {
+    expect(run(`${START}${JIT} cached.writeCaches();`)).toBe("hlt 33 true\nhlt true false\ntrue\n");
+    expect(run(`${START}${JIT}`)).toBe("hlt 33 true\nhlt true true\ntrue\n");
+  });
+
+  it.each([
+    ["is not whole", (bytes: Buffer) => bytes.subarray(0, 1000)],
+    [
+      "belongs to another script",
+      (bytes: Buffer) => Buffer.concat([Buffer.from("/*000000000000*/"), bytes.subarray(16)]),
+    ],
+    ["is none", () => Buffer.from("no cache")],
+    [
+      "is of another V8",
+      (bytes: Buffer) => Buffer.concat([bytes.subarray(0, 16), Buffer.alloc(64), bytes.subarray(80)]),
+    ],
+  ])("do without a cache that %s", (_name, spoil) => {
+    run(`${START} cached.writeCaches();`);
+    writeFileSync(index, spoil(readFileSync(index)));
+    expect(run(START)).toBe("hlt 33 false\n");
+  });
+
+  it("say where a cache cannot be written", () => {
+    const program = `
+      import { CachedMicrovm } from ${url("cached.js")};
+      const cached = new CachedMicrovm({ directory: "/nowhere" });
+      cached.api;
+      try { cached.writeCaches(); } catch (error) { console.log(error.name, error.message); }`;
+    expect(run(program)).toMatch(
+      /^CodeCacheError the code cache cannot be written to .*nowhere.*: give another directory\n$/,
+    );
   });
 });

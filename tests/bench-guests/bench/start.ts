@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { repositoryRoot } from "../../../scripts/check/workspace.ts";
 import {
   AGAIN_PROGRAM,
+  CACHED_PROGRAM,
   type Costs,
   MICROVM_PROGRAM,
   NODE_PROGRAM,
@@ -20,6 +21,7 @@ const USAGE = `Cold start: from the import of the packages to the first instruct
   pnpm bench start [--rounds N] [--json]
 
   microvm    @likex/microvm as npm gets it: hypervisor and VMM, with all packages below, in one file
+  cached     @likex/microvm/cached: the same from a script and V8's code cache, which an earlier process has written
   snapshot   a process that starts from a snapshot (node --build-snapshot) in which @likex/microvm has been imported
   packages   @likex/kvm and @likex/vmm-runner as npm gets them: each package one file
   workspace  the same as the workspace has them: some two hundred modules of dist/
@@ -106,9 +108,12 @@ function main(): number {
   const here = fileURLToPath(new URL("..", import.meta.url));
   const published = new PublishedPackages(["@likex/microvm", "@likex/kvm", "@likex/vmm-runner"]);
   try {
+    const cached = subject("cached", CACHED_PROGRAM, published.directory);
+    runOnce({ ...cached, args: [...cached.args, "write"] });
     const measured = measure(
       [
         subject("microvm", MICROVM_PROGRAM, published.directory),
+        cached,
         { name: "snapshot", args: buildSnapshot(SNAPSHOT_PROGRAM, published.directory), directory: here },
         subject("packages", PACKAGES_PROGRAM, published.directory),
         subject("workspace", PACKAGES_PROGRAM, here),

@@ -48,6 +48,14 @@ const { MicroVm } = await import("@likex/vmm-runner");`);
 
 export const MICROVM_PROGRAM: string = startOf(`const { EmulatedKvm, MicroVm } = await import("@likex/microvm");`);
 
+/** The same from scripts and V8's code caches, which an earlier run of it writes when it is given an argument. */
+export const CACHED_PROGRAM: string = `${startOf(`const { CachedMicrovm } = await import("@likex/microvm/cached");
+const cached = new CachedMicrovm();
+const { EmulatedKvm, MicroVm } = cached.api;`)}
+if (process.argv.length > 1) cached.writeCaches();
+else if (!cached.isCached) throw new Error("there is no code cache");
+`;
+
 /** For `node --build-snapshot`: a program that has imported all it needs when the process begins. */
 export const SNAPSHOT_PROGRAM = `
 import { startupSnapshot } from "node:v8";
