@@ -4,7 +4,7 @@ import { ALL_ENVIRONMENTS, MODES, type Mode } from "./native/cases.ts";
 import { coverage, coverageLines } from "./native/coverage.ts";
 import { foreignProcessor, NativeOracle, nativeOracleMissing } from "./native/native-oracle.ts";
 import { recordVectors } from "./native/record.ts";
-import { runInWorkers, selectVariants } from "./native/run.ts";
+import { runExecutions, selectVariants } from "./native/run.ts";
 
 const USAGE = `Compares the processor with this machine's own, instruction by instruction, in 64-, 32- and 16-bit code.
 
@@ -92,7 +92,7 @@ async function compare(wanted: readonly Mode[], refused: ReadonlyMap<number, str
     console.error(`\nverify:cpu: stopped; ${stopped(complete)}`);
     process.exit(EXIT.interrupted);
   });
-  const result = await runInWorkers({ environments, only: values.only, first, count, workers }, (done) => {
+  const result = await runExecutions({ environments, only: values.only, first, count, workers }, (done) => {
     // The processes take turns, so all is done before what the slowest one has come to.
     complete = first + Math.min(...done) * workers;
     if (!process.stderr.isTTY) return;
@@ -123,7 +123,7 @@ async function compare(wanted: readonly Mode[], refused: ReadonlyMap<number, str
     console.log(`DIFFERS ${times} times, ${name}: ${example}`);
   for (const line of coverageLines(covered, refused)) console.log(line);
   console.log(
-    `${executions} executions, ${differences.length} operand shapes differ, ${seconds().toFixed(0)} s, ${rate} thousand a second; seeds ${first} to ${first + count - 1}, go on with --seed ${first + count}`,
+    `${executions} executions, ${differences.length} operand shapes differ, ${seconds().toFixed(0)} s, ${rate} thousand a second; seeds ${first} to ${result.next - 1}, go on with --seed ${result.next}`,
   );
   return ok ? EXIT.same : EXIT.different;
 }

@@ -153,8 +153,32 @@ function add(a: PartResult, b: PartResult): PartResult {
   };
 }
 
-/** Compares everything, with several processes if asked to, and adds up. `progress` gets each process's executions. */
-export async function runInWorkers(
+/** Executions of all variants. */
+export const executionsIn = ({ executed }: PartResult): number => executed.reduce((a, b) => a + b, 0);
+
+/**
+ * Compares until there are `count` executions: a few numbers make none, and others take their places. `progress` gets each process's
+ * executions. Returns also the number after the last one.
+ */
+export async function runExecutions(
+  options: Omit<Part, "worker">,
+  progress: (executions: readonly number[]) => void,
+): Promise<PartResult & { readonly next: number }> {
+  let result = await runInWorkers(options, progress);
+  let next = options.first + options.count;
+  for (let missing = options.count - executionsIn(result); missing > 0; ) {
+    const more = await runInWorkers({ ...options, first: next, count: missing, workers: 1 }, () => undefined);
+    next += missing;
+    // Variants that this processor lacks make none.
+    if (executionsIn(more) === 0) break;
+    result = add(result, more);
+    missing = options.count - executionsIn(result);
+  }
+  return { ...result, next };
+}
+
+/** Compares everything, with several processes if asked to, and adds up. */
+async function runInWorkers(
   options: Omit<Part, "worker">,
   progress: (executions: readonly number[]) => void,
 ): Promise<PartResult> {
