@@ -45,3 +45,9 @@ export const BIG: {
   readonly arcTangent: (n: bigint, d: bigint) => bigint;
   readonly over: (n: bigint) => bigint;
 } = { ln2: LN2, log2e: (ONE * ONE) / LN2, pi: PI, arcTangent, over };
+
+/** Declares a number as a pair NAMEHi, NAMELo. */
+export const letPair = (name: string, value: bigint, bits: bigint): string => {
+  const [high, low] = halves(value, bits).split(", ");
+  return `let ${name}Hi = ${high}; let ${name}Lo = ${low};`;
+};
