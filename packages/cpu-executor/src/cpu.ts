@@ -10,13 +10,12 @@ import type { Jit } from "./jit/jit.ts";
 import { OwnCodeWrites } from "./own-code-writes.ts";
 import { InstructionSelector } from "./predecode.ts";
 import { createRandom } from "./random.ts";
-import { BLOCK, RECORD } from "./record.ts";
 import { SegmentCheck } from "./segment-check.ts";
 import { SHADOW } from "./shadow.ts";
 import { type CpuSnapshot, restoreRegisters, saveRegisters } from "./snapshot.ts";
 import { PRIVILEGE, SoftTlb } from "./soft-tlb.ts";
 import { CpuState } from "./state.ts";
-import { PORT_DETAIL, STATUS } from "./status.ts";
+import { ENTER, STATUS } from "./status.ts";
 import { createStopDetails, STOP, type StopDetails, TASK_SOURCE } from "./stop.ts";
 import { DONE, VECTOR } from "./system/access.ts";
 import { CONTROL_WRITE, CR0, CR4 } from "./system/control-registers.ts";
@@ -28,18 +27,11 @@ import type { Msrs } from "./system/msrs.ts";
 import { createSystem, type System } from "./system/system.ts";
 
 // Copies for the way of each port access: compilers load a field of an imported object anew, and know a constant of the file.
-const { port: PORT_STATUS } = STATUS;
+const { port: PORT_STATUS, notEntered: NOT_ENTERED } = ENTER;
 const { port: PORT_STOP } = STOP;
-const { string: STRING } = PORT_DETAIL;
-const { vm: VM, rf: RF } = RFLAGS;
+const { rf: RF } = RFLAGS;
 /** Flags with which a run does not begin at once: traps, and who accesses memory. */
 const LOOKED_AT = RFLAGS.tf | RFLAGS.ac;
-const IOPL_SHIFT = 12;
-const STOP_DETAIL = CONTEXT.stopDetail >> 2;
-const STOP_RECORD = CONTEXT.stopRecord >> 2;
-const STOPPED_BLOCK = CONTEXT.block >> 2;
-const BLOCK_END = BLOCK.end >> 2;
-const RECORD_LENGTH_SHIFT = 8 * RECORD.length;
 const ALL_EXCEPTIONS = 0xffffffff;
 
 /** Bits of Cpu.windowRequest. */
@@ -68,13 +60,30 @@ export class Cpu extends CpuState {
   }
 
   /** WINDOW bits: run() stops with STOP.window before the first instruction at which the guest would take such an event. */
-  windowRequest = 0;
+  get windowRequest(): number {
+    return this.#windowRequest;
+  }
+
+  set windowRequest(value: number) {
+    this.#windowRequest = value;
+    if (value !== 0) this.needsLook = true;
+  }
+
   /** DR6 bits of debug traps that wait for the next instruction border; a MOV SS keeps them waiting. */
-  pendingDebug = 0;
+  get pendingDebug(): number {
+    return this.#pendingDebug;
+  }
+
+  set pendingDebug(value: number) {
+    this.#pendingDebug = value;
+    if (value !== 0) this.needsLook = true;
+  }
+
   /** Called after the processor itself has changed CR0, CR3, CR4 or EFER, for the Mmu to follow; the soft TLB is flushed. */
   onTranslationChange: (() => void) | undefined;
   readonly #outsideExceptionsAt: number;
   readonly #resumedAt: number;
+  readonly #stopDetailAt: number;
   readonly #tlb: SoftTlb;
   readonly #finder: BlockFinder;
   readonly #interpreter: InterpreterExports;
@@ -84,17 +93,22 @@ export class Cpu extends CpuState {
   readonly #handover: Handover;
   readonly #breakpoints: Breakpoints;
   readonly #jit: Jit | undefined;
+  #windowRequest = 0;
+  #pendingDebug = 0;
   /** What the next block is looked for as: a region can leave an instruction to the interpreter. */
   #fetchKind: "entry" | "resume" = "entry";
-  #retired = 0;
-  /** Where the budget stood when run() began. */
-  #started = 0;
+  /** Instructions that will have been retired when the budget is used up, deliveries among them. */
+  #limit = 0;
+  /** Something waits to be compiled: a run that begins after so many instructions asks whether it is time. */
+  #isCompilerAsked = false;
+  #lookAt = 0;
 
   private constructor(options: CpuOptions, address: number, parts: Parts) {
     super(options.memory, address, () => parts.interpreter.flags(address));
     this.memory = options.memory;
     this.#outsideExceptionsAt = (address + CONTEXT.outsideExceptions) >> 2;
     this.#resumedAt = (address + CONTEXT.resumed) >> 2;
+    this.#stopDetailAt = (address + CONTEXT.stopDetail) >> 2;
     this.exceptionBitmap = ALL_EXCEPTIONS;
     const interceptsAt = address + CONTEXT.intercepts;
     this.intercepts = this.memory.u8.subarray(interceptsAt, interceptsAt + 64).fill(1);
@@ -200,7 +214,7 @@ export class Cpu extends CpuState {
 
   /** Instructions retired since creation; each element of a repeated string instruction counts as one. */
   get instructionsRetired(): number {
-    return this.#retired + this.#started - this.budgetLeft - this.#deliveries.count;
+    return this.#limit - this.budgetLeft - this.#deliveries.count;
   }
 
   /** MSRs that the processor's own operations read, as plain values. */
@@ -251,28 +265,47 @@ export class Cpu extends CpuState {
 
   /** Runs at most `budget` instructions (1..2^31-1), of which each delivery of an event takes one, and returns why it stopped (STOP.*). */
   run(budget: number): number {
-    this.#jit?.refresh();
-    const block = this.#knownBlock();
-    if (block === 0 || (this.flagRest & RF) !== 0) {
-      this.#started = budget;
-      this.budgetLeft = budget;
-      if (this.#breakpoints.update()) this.#watchBreakpoints();
-      return this.#ended(this.#runLoop());
-    }
-    const slice = Math.min(budget, SLICE);
-    this.#started = slice;
-    this.budgetLeft = slice;
-    const status = this.#interpreter.run(this.contextAddress, block);
-    if (status === PORT_STATUS && this.memory.i32[this.#resumedAt] === NOT_RESUMED && this.#stopsAtPort()) {
-      const left = this.budgetLeft;
-      this.#retired += slice - left;
-      this.#started = left + (budget - slice);
-      this.budgetLeft = this.#started;
-      return PORT_STOP;
-    }
-    const held = budget - slice;
+    const retired = this.#limit - this.budgetLeft;
+    if (!this.#isReady() || (this.#isCompilerAsked === true && retired >= this.#lookAt))
+      return this.#runFromLook(retired, budget);
+    const held = budget > SLICE ? budget - SLICE : 0;
+    this.#limit = retired + budget - held;
+    const status = this.#interpreter.enter(this.contextAddress, budget - held, held);
+    if (status <= PORT_STATUS) return this.#entered(status, retired, budget, held);
+    this.#limit = retired + budget;
+    const { stop } = this;
+    stop.kind = PORT_STOP;
+    stop.instructionLength = status - PORT_STATUS;
+    stop.portQualification = this.memory.i32[this.#stopDetailAt] as number;
+    stop.unblockedNmi = false;
+    return PORT_STOP;
+  }
+
+  /** Goes on where the emitted `enter` has not come to a port access that is described by what it returns. */
+  #entered(status: number, retired: number, budget: number, held: number): number {
+    if (status === NOT_ENTERED) return this.#runFromLook(retired, budget);
     const stop = this.#left(status, held);
     return this.#ended(stop < 0 ? this.#runLoop() : stop);
+  }
+
+  #runFromLook(retired: number, budget: number): number {
+    if (this.#jit !== undefined) {
+      this.#jit.refresh();
+      this.#isCompilerAsked = this.#jit.isWaiting();
+      this.#lookAt = retired + ASKED_AFTER;
+    }
+    this.#limit = retired + budget;
+    this.budgetLeft = budget;
+    if (this.#breakpoints.update()) this.#watchBreakpoints();
+    return this.#ended(this.#runLoop());
+  }
+
+  /** Nothing has happened since the last run that must be looked at before the next instruction; flags are not asked. */
+  #isReady(): boolean {
+    // Comparisons with a constant: for the truth of a value that may be of any type engines write more.
+    return (
+      this.needsLook === false && this.#finder.isCurrent === true && (this.#jit === undefined || this.#jit.isCurrent)
+    );
   }
 
   /**
@@ -280,35 +313,12 @@ export class Cpu extends CpuState {
    * the jump cache has the block. Else 0.
    */
   #knownBlock(): number {
-    const waits = this.interruptShadow | this.windowRequest | this.pendingDebug | (this.flagRest & LOOKED_AT);
-    if (waits !== 0 || this.needsLook || this.halted || !this.#finder.isCurrent) return 0;
+    if (this.needsLook || (this.flagRest & LOOKED_AT) !== 0 || !this.#finder.isCurrent) return 0;
     return this.#tlb.knownBlock(this.ripLow, this.ripHigh);
   }
 
-  /** The instruction at the end of CONTEXT.block is IN or OUT, which IOPL allows: fills in the stop. False where that is not so simple. */
-  #stopsAtPort(): boolean {
-    const { i32 } = this.memory;
-    const at = this.contextAddress >> 2;
-    const qualification = i32[at + STOP_DETAIL] as number;
-    const rest = this.flagRest;
-    if ((qualification & STRING) !== 0 || (rest & VM) !== 0 || this.cpl > ((rest >> IOPL_SHIFT) & 3)) return false;
-    const block = (i32[at + STOPPED_BLOCK] as number) >> 2;
-    // Handler, length and position share a word.
-    const length = ((i32[(i32[at + STOP_RECORD] as number) >> 2] as number) >> RECORD_LENGTH_SHIFT) & 0xff;
-    const end = i32[block + BLOCK_END] as number;
-    const borrow = end >>> 0 < length ? 1 : 0;
-    this.setRipPair(end - length, (i32[block + BLOCK_END + 1] as number) - borrow);
-    const { stop } = this;
-    stop.kind = PORT_STOP;
-    stop.instructionLength = length;
-    stop.portQualification = qualification;
-    stop.unblockedNmi = false;
-    return true;
-  }
-
   #ended(stop: number): number {
-    this.#retired = this.instructionsRetired;
-    this.#started = this.budgetLeft;
+    this.#limit -= this.#deliveries.count;
     this.#deliveries.count = 0;
     this.stop.kind = stop;
     return stop;
@@ -425,7 +435,7 @@ export class Cpu extends CpuState {
     const kind = this.#fetchKind;
     this.#fetchKind = "entry";
     // The privilege in use is chosen again where AC decides about it, and so is what to run.
-    this.needsLook = (this.flagRest & RFLAGS.ac) !== 0;
+    this.needsLook = (this.flagRest & RFLAGS.ac) !== 0 || this.windowRequest !== 0;
     return this.#finder.find(kind);
   }
 
@@ -433,7 +443,7 @@ export class Cpu extends CpuState {
     // Only the slice's part of the budget is in the context: instructionsRetired stays right for whoever asks meanwhile.
     const held = Math.max(0, this.budgetLeft - SLICE);
     this.budgetLeft -= held;
-    this.#started -= held;
+    this.#limit -= held;
     return this.#left(this.#interpreter.run(this.contextAddress, block), held);
   }
 
@@ -441,7 +451,7 @@ export class Cpu extends CpuState {
   #left(status: number, held: number): number {
     const isResumed = this.#endsBehindIret();
     this.budgetLeft += held;
-    this.#started += held;
+    this.#limit += held;
     if (isResumed) return this.#leftBehindIret(status);
     if (status !== STATUS.budget) return this.#leave(status);
     if (this.#jit?.isDue() === true) this.#compile();
@@ -489,9 +499,9 @@ export class Cpu extends CpuState {
     return stop;
   }
 
-  /** What has been taken from the budget since run() began, for instructions and deliveries. */
+  /** What has been taken from the budget, for instructions and deliveries. */
   #consumed(): number {
-    return this.#started - this.budgetLeft;
+    return this.#limit - this.budgetLeft;
   }
 
   /**
@@ -509,12 +519,20 @@ export class Cpu extends CpuState {
   #hot(): number {
     const block = this.memory.i32[(this.contextAddress + CONTEXT.block) >> 2] as number;
     if (this.#jit?.request(block) === true) this.#compile();
+    this.#askCompiler();
     return AGAIN;
+  }
+
+  /** Something may wait to be compiled: the next run asks, and the later ones again. */
+  #askCompiler(): void {
+    this.#isCompilerAsked = true;
+    this.#lookAt = 0;
   }
 
   #compile(): void {
     this.#jit?.compile();
     this.#finder.refresh();
+    this.#askCompiler();
   }
 
   /**
@@ -524,14 +542,14 @@ export class Cpu extends CpuState {
   #runOne(block: number): number {
     const held = this.budgetLeft - 1;
     this.budgetLeft -= held;
-    this.#started -= held;
+    this.#limit -= held;
     const { exceptionBitmap } = this;
     this.exceptionBitmap = ALL_EXCEPTIONS;
     const status = this.#interpreter.run(this.contextAddress, block);
     this.exceptionBitmap = exceptionBitmap;
     if (this.#endsBehindIret()) this.changeFlagRest(0, RFLAGS.rf);
     this.budgetLeft += held;
-    this.#started += held;
+    this.#limit += held;
     // Emitted code has gone on to the next block, which is not for this time.
     if (status === STATUS.hot) this.#hot();
     return status === STATUS.hot || status === STATUS.resume ? STATUS.budget : status;
@@ -597,6 +615,9 @@ const AGAIN = -3;
  * is called again, and a guest that computes without an exit would stay in the first, slow code for ever.
  */
 const SLICE = 1 << 16;
+
+/** Instructions after which the compiler is asked again while something waits to be compiled. */
+const ASKED_AFTER = 256;
 
 interface Parts {
   readonly interpreter: InterpreterExports;

@@ -14,6 +14,7 @@ import { type OperandSize, PAGE_FAULT_DELIVERY, type Repeat, shapeKey, shapeOf }
 const HOT: ReadonlySet<string> = new Set([
   ...["mov", "movzx", "movsx", "movsxd", "lea", "nop", "push", "pop"],
   ...["add", "sub", "cmp", "inc", "dec", "and", "or", "xor", "test"],
+  ...["in", "out"],
 ]);
 
 /** Those of 32 and 64 bits whose destination is a register. */

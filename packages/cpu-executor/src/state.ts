@@ -25,7 +25,7 @@ const {
 } = CONTEXT;
 const { cr0: AT_CR0, cr4: AT_CR4 } = FPU;
 const { cs: CS, ss: SS } = SEGMENT;
-const { vm: VM } = RFLAGS;
+const { vm: VM, if: IF } = RFLAGS;
 const ACCESS_L = 1 << 13;
 const ACCESS_DB = 1 << 14;
 const UNUSABLE = 1 << 16;
@@ -71,11 +71,12 @@ export class CpuState {
   dr3 = 0n;
   dr6 = 0xffff0ff0;
   #dr7 = 0x400;
-  /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
-  interruptShadow = 0;
-  /** HLT has been executed. */
-  halted = false;
-  /** Set by whatever changes segments, the mode or DR7: a run must look at them before it goes on where the last one stopped. */
+  #interruptShadow = 0;
+  #halted = false;
+  /**
+   * Set by whatever changes segments, the mode or DR7, or has something come before the next instruction: a run must look at
+   * that before it goes on where the last one stopped.
+   */
   needsLook = true;
 
   constructor(memory: HostMemory, contextAddress: number, arithmeticFlags: () => number) {
@@ -127,6 +128,31 @@ export class CpuState {
     const undefinedOpcode = (cr0 & CR0_EM) !== 0 || (cr4 & CR4_OSFXSR) === 0;
     const fault = undefinedOpcode ? 6 : (cr0 & CR0_TS) !== 0 ? 7 : 0;
     this.#u32[(this.contextAddress + FPU.sseFault) >> 2] = fault;
+  }
+
+  /** Bit 0: blocked by STI, bit 1: blocked by MOV SS, for one more instruction (SDM Vol 3C, table 24-3). */
+  get interruptShadow(): number {
+    return this.#interruptShadow;
+  }
+
+  set interruptShadow(value: number) {
+    this.#interruptShadow = value;
+    if (value !== 0) this.needsLook = true;
+  }
+
+  /** RFLAGS.IF, at its place, and `interruptShadow`. */
+  get interruptState(): number {
+    return (this.flagRest & IF) | this.#interruptShadow;
+  }
+
+  /** HLT has been executed. */
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  set halted(value: boolean) {
+    this.#halted = value;
+    if (value) this.needsLook = true;
   }
 
   get dr7(): number {
@@ -298,6 +324,23 @@ export class CpuState {
   setRipPair(low: number, high: number): void {
     this.#i32[this.#ripAt] = low;
     this.#i32[this.#ripAt + 1] = high;
+  }
+
+  isAt(ripLow: number, ripHigh: number): boolean {
+    return this.ripLow === ripLow && this.ripHigh === ripHigh;
+  }
+
+  /**
+   * Moves RIP behind an instruction of so many bytes, which ends an interrupt shadow; false where the low half would overflow,
+   * and then nothing has happened.
+   */
+  skip(bytes: number): boolean {
+    const before = this.ripLow;
+    const low = (before + bytes) | 0;
+    if (before < 0 && low >= 0) return false;
+    this.#i32[this.#ripAt] = low;
+    this.#interruptShadow = 0;
+    return true;
   }
 
   get rip(): bigint {

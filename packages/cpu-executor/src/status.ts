@@ -32,6 +32,14 @@ export const STATUS = {
   pageFault: 14,
 } as const;
 
+/** What the emitted function `enter` returns beside a STATUS. */
+export const ENTER = {
+  /** Nothing has been run: what comes next must be looked at first. */
+  notEntered: 64,
+  /** Plus an instruction length: a port access has stopped with all that belongs to it in the context. */
+  port: 128,
+} as const;
+
 /** CONTEXT.stopDetail of STATUS.port: an exit qualification for I/O instructions (SDM Vol 3C, table 27-5). */
 export const PORT_DETAIL = { sizeMinus1: 7, in: 8, string: 16, repeat: 32, immediate: 64, portShift: 16 } as const;
 

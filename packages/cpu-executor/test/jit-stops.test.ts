@@ -85,4 +85,17 @@ describe("code that is compiled", () => {
     expect(stopsOf(compiled, 1)).toEqual(stopsOf(interpreted, 1));
     expect(compiled.rflags & BigInt(RFLAGS.rf)).toBe(BigInt(RFLAGS.rf));
   });
+
+  it("is that of a guest, too, which stops at a port long before the end of a slice", () => {
+    const code = new Uint8Array(PROGRAM.codeBytes).fill(0x90);
+    // again: MOV ECX, 8; loop: ADD EAX, 1; DEC ECX; JNZ loop; OUT 80h, AL; JMP again.
+    code.set([0xb9, 8, 0, 0, 0, 0x83, 0xc0, 1, 0xff, 0xc9, 0x75, 0xf9, 0xe6, 0x80, 0xeb, 0xf0]);
+    const { cpu, statistics } = machine(64, code, "jit", { ...EAGER, threshold: 20, batch: 100 });
+    for (let i = 0; i < 5000; i++) {
+      expect(cpu.run(1 << 20)).toBe(STOP.port);
+      cpu.completeInstruction();
+    }
+    expect(cpu.registerLow(0)).toBe(8 * 5000);
+    expect(statistics().executed).toBeGreaterThan(0);
+  });
 });

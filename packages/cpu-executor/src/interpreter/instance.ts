@@ -6,6 +6,11 @@ import { unpack } from "../unpack.ts";
 export interface InterpreterExports {
   /** Executes blocks from the one given; returns a STATUS. */
   readonly run: (context: number, block: number) => number;
+  /**
+   * The same from the instruction pointer, for `budget` instructions; returns a STATUS or what ENTER says. `held` is what the
+   * budget is short of, added to what is left of it at a port access.
+   */
+  readonly enter: (context: number, budget: number, held: number) => number;
   /** The six arithmetic flags of a context, at their RFLAGS positions. */
   readonly flags: (context: number) => number;
   /** Functions by handler number; the second module adds its own. Behind them is a place for EmittedMmu.translate. */

@@ -19,6 +19,7 @@ import { importSlowPath, LocalPool } from "../semantics/memory-access.ts";
 import { PAGE_FAULT_DELIVERY } from "../shapes.ts";
 import { STATUS } from "../status.ts";
 import type { Exits, InterpreterFrame } from "./builder.ts";
+import { writeEnter } from "./enter.ts";
 import { defineFlagFunctions } from "./flag-functions.ts";
 import {
   type CreateBuilder,
@@ -346,6 +347,7 @@ export function emitInterpreter(plan: InterpreterPlan, variant: InterpreterVaria
   module.exportTable("handlers", translate + 1);
   module.elements(handlers);
   module.exportFunction("run", run);
+  module.exportFunction("enter", writeEnter(module, run));
   module.exportFunction("flags", flagFunctions.exported);
   for (const name of ["read", "write", "probe"] as const) module.exportFunction(name, slow[name]);
   return module.finish();

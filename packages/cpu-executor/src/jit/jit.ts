@@ -82,9 +82,14 @@ export class Jit {
     return this.#store.patchedFields;
   }
 
-  /** Called before the processor runs: what was dropped meanwhile is dropped here, too. */
+  /** Nothing that the processor may run has been dropped meanwhile. */
+  get isCurrent(): boolean {
+    return this.#storeGeneration === this.#store.generation;
+  }
+
+  /** Called before the processor runs, where that is not so or something waits: what was dropped meanwhile is dropped here, too. */
   refresh(): void {
-    if (this.#storeGeneration !== this.#store.generation) {
+    if (!this.isCurrent) {
       this.#storeGeneration = this.#store.generation;
       this.#parts.code.flush();
     }
@@ -93,7 +98,7 @@ export class Jit {
 
   /** True when something waits and this has been asked often: a guest that needs the processor often never ends a slice. */
   hasWaitedLong(): boolean {
-    return this.#isWaiting() && ++this.#patience >= MOST_RUNS && this.#isTime();
+    return this.isWaiting() && ++this.#patience >= MOST_RUNS && this.#isTime();
   }
 
   /** A block has become hot. True when it is worth compiling now. */
@@ -129,11 +134,11 @@ export class Jit {
 
   /** At the end of a slice: true when something is to be compiled, or is being compiled in the background. */
   isDue(): boolean {
-    return this.#isWaiting() && this.#isTime();
+    return this.isWaiting() && this.#isTime();
   }
 
-  /** Something is to be compiled, or is being compiled in the background. A method: private accessors are slow in V8. */
-  #isWaiting(): boolean {
+  /** Something is to be compiled, or is being compiled in the background. */
+  isWaiting(): boolean {
     return this.#waiting.size > 0 || this.#pending !== undefined;
   }
 
