@@ -3,6 +3,7 @@ import type { Exits } from "./exits.ts";
 import { type Guest, OUTCOME } from "./guest.ts";
 import type { GuestState } from "./guest-state.ts";
 import { EXIT_REASON } from "./numbers.ts";
+import type { VmxCpu } from "./processor.ts";
 import type { Vmcs } from "./vmcs.ts";
 import { VMCS_OFFSET as F } from "./vmcs-fields.ts";
 
@@ -33,6 +34,7 @@ const LARGEST = { 1: 0xff, 2: 0xffff, 4: 0xffffffff } as const;
 /** IN, OUT, INS and OUTS (SDM Vol 3C, "I/O bitmaps" and "Exit Qualification for I/O Instructions"). */
 export class Io {
   readonly #guest: Guest;
+  readonly #cpu: VmxCpu;
   readonly #vmcs: Vmcs;
   readonly #state: GuestState;
   readonly #exits: Exits;
@@ -41,6 +43,7 @@ export class Io {
 
   constructor(guest: Guest, exits: Exits, ports: VmxPorts | undefined) {
     this.#guest = guest;
+    this.#cpu = guest.cpu;
     this.#vmcs = guest.vmcs;
     this.#state = guest.state;
     this.#exits = exits;
@@ -67,6 +70,20 @@ export class Io {
     this.#exits.begin(IO_INSTRUCTION, qualification, stop.instructionLength, "clear");
     if (isString) this.#describeString(qualification);
     return this.#exits.finish();
+  }
+
+  /** As `handle` behind an exit that is held: true where this one is held too, with no more to do than to say what it is. */
+  holdsNext(): boolean {
+    const cpu = this.#cpu;
+    const { stop } = cpu;
+    const { portQualification } = stop;
+    if ((portQualification & IS_STRING) !== 0 || this.#exitsAlways === false || cpu.pendingDebug !== 0) return false;
+    const { lastExit } = this.#state;
+    lastExit.portQualification = portQualification;
+    lastExit.instructionLength = stop.instructionLength;
+    lastExit.ripLow = cpu.ripLow;
+    lastExit.ripHigh = cpu.ripHigh;
+    return true;
   }
 
   /** What the controls of a VM entry say of ports. */

@@ -70,11 +70,28 @@ export class NonRoot {
 
   /** As `run`, under the controls of the last one, where nothing comes before the guest's first instruction. */
   resume(budget: number): void {
+    this.budgetLeft = budget;
+    this.#runToExit(budget);
+  }
+
+  /** As `resume`, where the last exit is held: the guest was active, is as that exit has left it, and no control looks at each instruction. */
+  resumeHeld(budget: number): void {
+    const cpu = this.#cpu;
+    const stop = cpu.run(budget);
+    this.budgetLeft = cpu.budgetLeft;
+    if (stop !== PORT_STOP || !this.#io.holdsNext()) this.#stopped(stop);
+  }
+
+  #stopped(stop: number): void {
+    if (stop === WINDOW_STOP || stop === BUDGET_STOP) this.#runToExit(this.budgetLeft);
+    else if (this.#handle(stop) !== EXITED) this.#runToExit(this.budgetLeft - 1);
+  }
+
+  #runToExit(budget: number): void {
     const cpu = this.#cpu;
     const stepping = this.#stepping;
     const windows = this.#windows;
     let left = budget;
-    this.budgetLeft = left;
     for (;;) {
       if (windows !== 0 && this.#windowOpen(windows)) return;
       if (left <= 0 || this.#state.activity !== ACTIVE) {
@@ -88,7 +105,7 @@ export class NonRoot {
       this.budgetLeft = left;
       if (stop === WINDOW_STOP) continue;
       if (stop !== BUDGET_STOP) {
-        if (stop === PORT_STOP ? this.#port() === EXITED : this.#handle(stop) === EXITED) return;
+        if (this.#handle(stop) === EXITED) return;
         // What is carried out here counts as one instruction, so that every path uses up the budget.
         left--;
       }
@@ -143,14 +160,11 @@ export class NonRoot {
     return false;
   }
 
-  #port(): number {
-    const outcome = this.#io.handle();
-    return outcome === EXITED ? EXITED : this.#advanceAfter(outcome);
-  }
-
   #handle(stop: number): number {
     const { cpu } = this.#guest;
     switch (stop) {
+      case STOP.port:
+        return this.#advanceAfter(this.#io.handle());
       case STOP.instruction:
         return this.#advanceAfter(this.#instructions.handle());
       case STOP.exception:

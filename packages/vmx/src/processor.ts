@@ -107,6 +107,12 @@ export interface VmxCpu {
   readonly ripLow: number;
   readonly ripHigh: number;
   setRipPair(low: number, high: number): void;
+  isAt(ripLow: number, ripHigh: number): boolean;
+  /**
+   * Moves RIP behind an instruction of so many bytes, which ends an interrupt shadow; false where the low half would overflow,
+   * and then nothing has happened.
+   */
+  skip(bytes: number): boolean;
   rflagsNumber: number;
   /** The RFLAGS bits that are not arithmetic: IF and TF among them. */
   readonly flagRest: number;
@@ -140,6 +146,8 @@ export interface VmxCpu {
   dr6: number;
   dr7: number;
   interruptShadow: number;
+  /** RFLAGS.IF, at its place, and `interruptShadow`. */
+  readonly interruptState: number;
   /** WINDOW bits of cpu-executor: run() stops with STOP.window where the guest would take an interrupt (1) or an NMI (2). */
   windowRequest: number;
   /** B3:B0 and BS of debug traps that wait behind a MOV SS. */

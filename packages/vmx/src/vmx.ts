@@ -1,6 +1,6 @@
 import { type CheckContext, isEptPointerValid, secondaryControls } from "./control-checks.ts";
 import { ControlRegisters } from "./control-registers.ts";
-import { CPU_BASED2, INTERRUPTIBILITY } from "./controls.ts";
+import { CPU_BASED, CPU_BASED2, INTERRUPTIBILITY } from "./controls.ts";
 import { DIRTIED, DIRTY } from "./dirty.ts";
 import { ENTRY_CHECK, EntryChecks } from "./entry-checks.ts";
 import { InvalidBudgetError, NoCurrentVmcsError, NotInVmxOperationError } from "./errors.ts";
@@ -31,8 +31,10 @@ const NO_LINK = 0xffffffff;
 // Copies for the way of each exit: compilers load a field of an imported object anew, and know a constant of the file.
 const { GUEST_RIP, GUEST_INTERRUPTIBILITY_INFO: INTERRUPTIBILITY_INFO } = VMCS_OFFSET;
 const BLOCKED_BY_STI_OR_MOV_SS = INTERRUPTIBILITY.sti | INTERRUPTIBILITY.movSs;
-const { indexShift: INDEX_SHIFT, processor: PROCESSOR, exit: EXIT } = SLOT;
+const { indexShift: INDEX_SHIFT, processor: PROCESSOR } = SLOT;
 const { succeed: SUCCEED } = VMX_STATUS;
+/** Controls under which there may be an exit before or behind each instruction. */
+const LOOKS_AT_INSTRUCTIONS = CPU_BASED.interruptWindowExiting | CPU_BASED.nmiWindowExiting | CPU_BASED.monitorTrapFlag;
 /** What a VMWRITE of RIP sets: all that a hypervisor changes when it skips an instruction. */
 const RIP_WRITTEN = DIRTY.rip | DIRTY.checkRip;
 const ENTRY_WITH_INVALID_GUEST_STATE = EXIT_REASON_ENTRY_FAILURE + EXIT_REASON.ENTRY_FAILURE_GUEST_STATE;
@@ -235,11 +237,13 @@ export class Vmx {
    * GUEST_RFLAGS has the processor put all of the flags together first.
    */
   get interruptState(): number {
-    const cpu = this.#cpu;
+    return this.#state.isHeld ? this.#cpu.interruptState : this.#savedInterruptState();
+  }
+
+  #savedInterruptState(): number {
     const vmcs = this.#vmcs;
-    const { guard } = vmcs;
-    if ((guard & EXIT) !== 0) return (cpu.flagRest & RFLAGS_IF) | cpu.interruptShadow;
-    const flags = (guard & PROCESSOR) !== 0 ? cpu.flagRest : vmcs.low(VMCS_OFFSET.GUEST_RFLAGS);
+    const inProcessor = (vmcs.guard & PROCESSOR) !== 0;
+    const flags = inProcessor ? this.#cpu.flagRest : vmcs.low(VMCS_OFFSET.GUEST_RFLAGS);
     return (flags & RFLAGS_IF) | (vmcs.low(INTERRUPTIBILITY_INFO) & BLOCKED_BY_STI_OR_MOV_SS);
   }
 
@@ -250,7 +254,10 @@ export class Vmx {
 
   /** GUEST_RIP is the address whose halves, as int32, are given. */
   isGuestAt(ripLow: number, ripHigh: number): boolean {
-    if (this.#state.isHeld) return this.#cpu.ripLow === ripLow && this.#cpu.ripHigh === ripHigh;
+    return this.#state.isHeld ? this.#cpu.isAt(ripLow, ripHigh) : this.#isSavedAt(ripLow, ripHigh);
+  }
+
+  #isSavedAt(ripLow: number, ripHigh: number): boolean {
     this.#requireCurrent("isGuestAt");
     return (this.#vmcs.low(GUEST_RIP) | 0) === ripLow && (this.#vmcs.high(GUEST_RIP) | 0) === ripHigh;
   }
@@ -260,8 +267,12 @@ export class Vmx {
    * outside 64-bit mode, and the end of blocking by STI or MOV SS.
    */
   completeInstruction(bytes: number): void {
+    if (!this.#state.isHeld || !this.#cpu.skip(bytes)) this.#completeSaved(bytes);
+  }
+
+  #completeSaved(bytes: number): void {
     this.#requireCurrent("completeInstruction");
-    if (this.#completeHeld(bytes)) return;
+    if (this.#state.isHeld) this.#state.settle();
     const vmcs = this.#vmcs;
     const blocking = vmcs.low(INTERRUPTIBILITY_INFO);
     const low = vmcs.low(GUEST_RIP) + bytes;
@@ -276,20 +287,6 @@ export class Vmx {
     const carry = low > 0xffffffff ? 1 : 0;
     const high = isGuest64Bit(this.#context) ? vmcs.high(GUEST_RIP) + carry : 0;
     vmcs.setPair(GUEST_RIP, low, high);
-  }
-
-  /** The same while the exit is held in the processor; false, and nothing is held, where RIP's halves do not stay apart. */
-  #completeHeld(bytes: number): boolean {
-    if (!this.#state.isHeld) return false;
-    const cpu = this.#cpu;
-    const low = (cpu.ripLow >>> 0) + bytes;
-    if (low > 0xffffffff) {
-      this.#state.settle();
-      return false;
-    }
-    cpu.setRipPair(low | 0, cpu.ripHigh);
-    cpu.interruptShadow = 0;
-    return true;
   }
 
   /**
@@ -313,9 +310,13 @@ export class Vmx {
   vmresume(budget: number): number {
     // A held exit came from a guest that this entry would find as it is.
     if (this.#state.isHeld && this.#dirty === 0 && isBudget(budget)) {
-      this.#nonRoot.resume(budget);
+      this.#nonRoot.resumeHeld(budget);
       return SUCCEED;
     }
+    return this.#resume(budget);
+  }
+
+  #resume(budget: number): number {
     const repeats = this.#isRepeatable && (this.#dirty & ~RIP_WRITTEN) === 0 && !this.#state.hasPendingDebug;
     if (repeats && isBudget(budget) && this.#state.loadRip()) {
       this.#dirty = 0;
@@ -394,7 +395,8 @@ export class Vmx {
       this.#trace === undefined && usesEpt && msrs === 0 && vmcs.low(VMCS_OFFSET.VMCS_LINK_POINTER) === NO_LINK;
     // Whoever reads a trace looks at the region itself.
     this.#state.isLazy = this.#isRepeatable;
-    this.#state.holdsExits = this.#isRepeatable && !vmcs.hasExitMsrs;
+    const isWatched = (vmcs.low(VMCS_OFFSET.CPU_BASED_VM_EXEC_CONTROL) & LOOKS_AT_INSTRUCTIONS) !== 0;
+    this.#state.holdsExits = this.#isRepeatable && !vmcs.hasExitMsrs && !isWatched;
     this.#nonRoot.run(budget);
     return VMX_STATUS.succeed;
   }

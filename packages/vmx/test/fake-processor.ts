@@ -133,6 +133,22 @@ export class FakeCpu implements VmxCpu {
     this.rip = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
   }
 
+  skip(bytes: number): boolean {
+    const next = this.rip + BigInt(bytes);
+    if (next >> 32n !== this.rip >> 32n) return false;
+    this.rip = next;
+    this.interruptShadow = 0;
+    return true;
+  }
+
+  isAt(ripLow: number, ripHigh: number): boolean {
+    return this.ripLow === ripLow && this.ripHigh === ripHigh;
+  }
+
+  get interruptState(): number {
+    return (this.rflagsNumber & 0x200) | this.interruptShadow;
+  }
+
   get flagRest(): number {
     return this.rflagsNumber & ~0x8d7;
   }
