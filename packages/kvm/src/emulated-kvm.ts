@@ -77,8 +77,12 @@ export class EmulatedKvm {
   ioctl(fd: number, request: number, argument?: IoctlArgument): number {
     const file = this.#files.find(fd);
     if (file === undefined) return -ERRNO.EBADF;
+    if (request === KVM_RUN && this.#kernel.trace === undefined) return runFile(file, argument);
+    return this.#request(file, fd, request, argument);
+  }
+
+  #request(file: OpenFile, fd: number, request: number, argument: IoctlArgument | undefined): number {
     const { trace } = this.#kernel;
-    if (request === KVM_RUN && trace === undefined) return runFile(file, argument);
     // LiKeX's log names this request when it is done.
     const isCreateVm = request === KVM_IOCTL.KVM_CREATE_VM;
     if (trace !== undefined && !isCreateVm) trace({ type: "ioctl", name: ioctlName(request), fd });

@@ -55,6 +55,8 @@ export class Processor {
   #vms = 0;
   #vmxonRegion: HostPhysicalAddress | undefined;
   #loaded: LoadedVcpu | undefined;
+  /** Of `#loaded`; 0 while there is none. */
+  #loadedVmcs = 0;
 
   constructor(memory: HostMemory, personality: Personality, { trace, jit }: ProcessorOptions) {
     const guestMmu = new GuestMmu(memory, {
@@ -122,7 +124,8 @@ export class Processor {
 
   /** Makes the vCPU's VMCS current and its general registers the processor's. */
   load(vcpu: LoadedVcpu): void {
-    if (this.#loaded !== vcpu) this.#exchange(vcpu);
+    // By number: engines look at the kinds of two objects before they compare them.
+    if (this.#loadedVmcs !== vcpu.vmcs) this.#exchange(vcpu);
   }
 
   #exchange(vcpu: LoadedVcpu): void {
@@ -147,6 +150,7 @@ export class Processor {
     cpu.msrs.values = vcpu.msrs;
     cpu.fpu.swapIn(vcpu.fpu);
     this.#loaded = vcpu;
+    this.#loadedVmcs = vcpu.vmcs;
   }
 
   #saveControl(loaded: LoadedVcpu): void {
@@ -162,7 +166,10 @@ export class Processor {
 
   /** Takes a vCPU off the processor for good: its VMCS is cleared and freed. */
   dropVmcs(vcpu: LoadedVcpu): void {
-    if (this.#loaded === vcpu) this.#loaded = undefined;
+    if (this.#loaded === vcpu) {
+      this.#loaded = undefined;
+      this.#loadedVmcs = 0;
+    }
     this.vmx.vmclear(vcpu.vmcs);
     this.memory.releaseFrame(vcpu.vmcs);
   }

@@ -14,7 +14,7 @@ import { handleTaskSwitch } from "./exits/task-switch.ts";
 import { handleXsetbv } from "./exits/xsetbv.ts";
 import { completeMmioRead, completeMmioWrites } from "./mmio.ts";
 import { RUN, RUN_SHIFT, RUN_WORD } from "./run-area.ts";
-import { PENDING, type Vcpu } from "./vcpu.ts";
+import { ENTRY, PENDING, type Vcpu } from "./vcpu.ts";
 
 /** Instructions of one VM entry, where the caller set no limit: then the entry is repeated. */
 const INSTRUCTIONS_PER_ENTRY = 1 << 30;
@@ -27,6 +27,7 @@ const { succeed: SUCCEED } = VMX_STATUS;
 const { UNKNOWN } = KVM_EXIT;
 const { resume: RESUME } = NEXT;
 const { none: NONE_PENDING } = PENDING;
+const { plain: PLAIN } = ENTRY;
 const {
   requests: REQUESTS,
   exitReason: EXIT_REASON_WORD,
@@ -47,13 +48,12 @@ export const runVcpu = (vcpu: Vcpu): number => {
   const { run } = vcpu;
   if (run[VALID_REGS] !== 0) return -EINVAL;
   vcpu.processor.load(vcpu);
-  const completed = vcpu.pending === NONE_PENDING ? RESUME : complete(vcpu);
-  let result: number = -EINTR;
-  if (completed !== RESUME) result = completed;
-  else if ((run[REQUESTS]! & IMMEDIATE_EXIT) === 0) {
-    vcpu.hasEntered = true;
-    run[EXIT_REASON_WORD] = UNKNOWN;
-    result = vcpu.isLimited || vcpu.trace !== undefined ? enterWithinLimit(vcpu) : enterUntilExit(vcpu);
+  let result = vcpu.pending === NONE_PENDING ? RESUME : complete(vcpu);
+  if (result === RESUME) {
+    if ((run[REQUESTS]! & IMMEDIATE_EXIT) === 0) {
+      run[EXIT_REASON_WORD] = UNKNOWN;
+      result = vcpu.entry === PLAIN ? resumeUntilExit(vcpu) : enterUntilExit(vcpu);
+    } else result = -EINTR;
   }
   saveRunState(vcpu);
   return result;
@@ -74,11 +74,23 @@ const complete = (vcpu: Vcpu): number => {
   }
 };
 
-const enterUntilExit = (vcpu: Vcpu): number => {
+/** Enters a guest that has run before, and that nobody watches. */
+const resumeUntilExit = (vcpu: Vcpu): number => {
+  const { vmx, lastExit } = vcpu;
   for (;;) {
-    const next = enter(vcpu, INSTRUCTIONS_PER_ENTRY);
+    const status = vmx.vmresume(INSTRUCTIONS_PER_ENTRY);
+    const isPort = status === SUCCEED && lastExit.reason === IO_INSTRUCTION;
+    const next = isPort ? handleIo(vcpu) : exited(vcpu, status);
     if (next !== RESUME) return next;
   }
+};
+
+const enterUntilExit = (vcpu: Vcpu): number => {
+  vcpu.hasEntered = true;
+  if (vcpu.isLimited || vcpu.trace !== undefined) return enterWithinLimit(vcpu);
+  const next = enter(vcpu, INSTRUCTIONS_PER_ENTRY);
+  if (vcpu.launched) vcpu.entry = PLAIN;
+  return next === RESUME ? resumeUntilExit(vcpu) : next;
 };
 
 /** The same with a limit of instructions, and told to the trace. */
@@ -109,16 +121,21 @@ const enterWithinLimit = (vcpu: Vcpu): number => {
 
 /** One VM entry and what its exit asks for: NEXT.resume, NEXT.user, or the negated errno of KVM_RUN. */
 const enter = (vcpu: Vcpu, budget: number): number => {
-  const { vmx, trace } = vcpu;
-  const status = vcpu.launched ? vmx.vmresume(budget) : vmx.vmlaunch(budget);
+  const { vmx } = vcpu;
+  return exited(vcpu, vcpu.launched ? vmx.vmresume(budget) : vmx.vmlaunch(budget));
+};
+
+/** The same behind the VM entry, which has returned a VMX_STATUS. */
+const exited = (vcpu: Vcpu, status: number): number => {
   if (status !== SUCCEED) {
-    const error = status === VMX_STATUS.failValid ? vmx.vmread32(VMCS.VM_INSTRUCTION_ERROR) : 0;
+    const error = status === VMX_STATUS.failValid ? vcpu.vmx.vmread32(VMCS.VM_INSTRUCTION_ERROR) : 0;
     return failEntry(vcpu, error);
   }
   const { reason } = vcpu.lastExit;
   if (reason >= ENTRY_FAILURE) return failEntry(vcpu, reason);
   vcpu.launched = true;
   const next = reason === IO_INSTRUCTION ? handleIo(vcpu) : handleExit(vcpu, reason);
+  const { trace } = vcpu;
   if (trace !== undefined && next >= 0) trace({ type: "handled", next: next === RESUME ? "resume" : "user" });
   return next;
 };

@@ -15,6 +15,9 @@ import type { Vm } from "./vm.ts";
 /** What KVM_RUN must finish before the guest goes on: the exit that the VMM has just answered. */
 export const PENDING = { none: 0, in: 1, stringIn: 2, mmioRead: 3, mmioWrites: 4 } as const;
 
+/** How KVM_RUN enters the guest: `plain` once it has run and nothing looks at each entry. */
+export const ENTRY = { first: 0, plain: 1 } as const;
+
 /** A virtual processor: its VMCS, its run area, and what the processor keeps of it while another vCPU runs. */
 export class Vcpu implements LoadedVcpu {
   readonly vm: Vm;
@@ -34,7 +37,7 @@ export class Vcpu implements LoadedVcpu {
   cr2 = 0n;
   pkru = 0;
   cr8 = 0;
-  /** Halves of IA32_APIC_BASE, unsigned. */
+  /** Halves of IA32_APIC_BASE, int32. */
   apicBaseLow: number;
   apicBaseHigh = 0;
   readonly breakpoints: bigint[] = [0n, 0n, 0n, 0n];
@@ -48,6 +51,8 @@ export class Vcpu implements LoadedVcpu {
   /** CR4 bits that its table takes from the guest; none before a table is set. */
   reservedCr4 = 0;
   launched = false;
+  /** ENTRY.*. */
+  entry: number = ENTRY.first;
   /** KVM_RUN has entered the guest: the table cannot change any more. */
   hasEntered = false;
   /** Host-physical address of the run area: frames in one piece. */
@@ -59,7 +64,7 @@ export class Vcpu implements LoadedVcpu {
   readonly ioDataOffset: number;
   readonly runBytes: Uint8Array;
   /** The run area in words: see RUN_WORD. */
-  readonly run: Uint32Array;
+  readonly run: Int32Array;
   /** PENDING.*, with the details of a port exit. */
   pending: number = PENDING.none;
   ioSize = 0;
@@ -87,7 +92,7 @@ export class Vcpu implements LoadedVcpu {
     this.trace = kernel.trace;
     this.isLimited = kernel.instructionsPerRun !== Number.POSITIVE_INFINITY;
     this.registerIndex = processor.registerIndex;
-    this.apicBaseLow = id === 0 ? APIC_BASE : APIC_BASE_NOT_BOOT;
+    this.apicBaseLow = (id === 0 ? APIC_BASE : APIC_BASE_NOT_BOOT) | 0;
     const mapping = kernel.space.map({ length: personality.runAreaBytes, backing: "contiguous" });
     this.runAreaAddress = hva(mapping.address);
     let vmcs: HostPhysicalAddress | undefined;
@@ -105,7 +110,7 @@ export class Vcpu implements LoadedVcpu {
     this.ioDataOffset = personality.ioDataOffset;
     this.ioData = this.runArea + personality.ioDataOffset;
     this.runBytes = kernel.memory.u8.subarray(this.runArea, this.runArea + personality.runAreaBytes);
-    this.run = kernel.memory.u32.subarray(this.runArea >> 2, (this.runArea + personality.runAreaBytes) >> 2);
+    this.run = kernel.memory.i32.subarray(this.runArea >> 2, (this.runArea + personality.runAreaBytes) >> 2);
     kernel.trace?.({ type: "controls", controls: processor.controls });
     this.registers[GPR.rdx * 2] = personality.reset.rdx;
     processor.load(this);
@@ -123,12 +128,12 @@ export class Vcpu implements LoadedVcpu {
   }
 
   get apicBase(): bigint {
-    return (BigInt(this.apicBaseHigh) << 32n) | BigInt(this.apicBaseLow);
+    return (BigInt(this.apicBaseHigh >>> 0) << 32n) | BigInt(this.apicBaseLow >>> 0);
   }
 
   set apicBase(value: bigint) {
-    this.apicBaseLow = Number(value & 0xffff_ffffn);
-    this.apicBaseHigh = Number(value >> 32n);
+    this.apicBaseLow = Number(value & 0xffff_ffffn) | 0;
+    this.apicBaseHigh = Number((value >> 32n) & 0xffff_ffffn) | 0;
   }
 
   get immediateExit(): boolean {

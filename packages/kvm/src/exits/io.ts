@@ -1,5 +1,6 @@
 import { KVM_EXIT, KVM_EXIT_IO } from "@likex/kvm-abi";
 import { RUN_SHIFT, RUN_WORD } from "../run-area.ts";
+import type { TraceSink } from "../trace-events.ts";
 import { PENDING, type Vcpu } from "../vcpu.ts";
 import { NEXT } from "./exit.ts";
 import { handleStringIo } from "./string-io.ts";
@@ -25,36 +26,44 @@ export const handleIo = (vcpu: Vcpu): number => {
   const qualification = lastExit.portQualification;
   if ((qualification & IS_STRING) !== 0) return handleStringIo(vcpu, qualification);
   const size = (qualification & SIZE_MINUS_1) + 1;
-  const port = qualification >>> 16;
+  let direction: number = IN;
   if ((qualification & IS_IN) !== 0) {
     vcpu.pending = PENDING_IN;
     vcpu.ioSize = size;
     vcpu.ioInstructionLength = lastExit.instructionLength;
     vcpu.ioRipLow = lastExit.ripLow;
     vcpu.ioRipHigh = lastExit.ripHigh;
-    return exitIo(vcpu, IN, port, size, 1);
+  } else {
+    direction = OUT;
+    const { memory, registerIndex, ioData } = vcpu;
+    // As many bytes as the guest has written last: processors wait before they forward a shorter store to a longer load.
+    if (size === 1) memory.u8[ioData] = memory.u8[registerIndex << 2]!;
+    else if (size === 2) memory.u16[ioData >> 1] = memory.u16[registerIndex << 1]!;
+    else memory.u32[ioData >> 2] = memory.u32[registerIndex]!;
+    vcpu.vmx.completeInstruction(lastExit.instructionLength);
   }
-  const { memory, registerIndex, ioData } = vcpu;
-  const rax = memory.u32[registerIndex]!;
-  if (size === 1) memory.u8[ioData] = rax;
-  else if (size === 2) memory.u16[ioData >> 1] = rax;
-  else memory.u32[ioData >> 2] = rax;
-  vcpu.vmx.completeInstruction(lastExit.instructionLength);
-  return exitIo(vcpu, OUT, port, size, 1);
+  return exitIo(vcpu, ioWord(direction, qualification >>> 16, size), 1);
 };
 
+/** The word of kvm_run.io that has direction, size and port. */
+export const ioWord = (direction: number, port: number, size: number): number =>
+  direction | (size << SIZE_SHIFT) | (port << PORT_SHIFT);
+
 /** Fills kvm_run.io. */
-export const exitIo = (vcpu: Vcpu, direction: number, port: number, size: number, count: number): number => {
+export const exitIo = (vcpu: Vcpu, word: number, count: number): number => {
   const { run, trace } = vcpu;
   run[EXIT_REASON] = IO;
-  run[IO_WORD] = direction | (size << SIZE_SHIFT) | (port << PORT_SHIFT);
+  run[IO_WORD] = word;
   run[IO_COUNT] = count;
-  run[IO_DATA_OFFSET] = vcpu.ioDataOffset;
+  run[IO_DATA_OFFSET] = vcpu.ioDataOffset | 0;
   run[IO_DATA_OFFSET + 1] = 0;
-  if (trace !== undefined) {
-    trace({ type: "handle_io", port, size, direction: direction === IN ? "in" : "out", count });
-  }
+  if (trace !== undefined) tell(trace, word, count);
   return USER;
+};
+
+const tell = (trace: TraceSink, word: number, count: number): void => {
+  const direction = (word & 0xff) === IN ? "in" : "out";
+  trace({ type: "handle_io", port: word >>> PORT_SHIFT, size: (word >>> SIZE_SHIFT) & 0xff, direction, count });
 };
 
 /** Puts what the VMM read from the port into AL, AX or EAX (which clears the upper half of RAX). */

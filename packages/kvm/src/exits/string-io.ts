@@ -5,7 +5,7 @@ import { GUEST_ACCESS, type GuestOperand, transferOperand } from "../guest-memor
 import { PENDING, type Vcpu } from "../vcpu.ts";
 import { emulationFailure } from "./emulation-failure.ts";
 import { advance, injectException, isLongMode, NEXT, RFLAGS_RF } from "./exit.ts";
-import { exitIo } from "./io.ts";
+import { exitIo, ioWord } from "./io.ts";
 
 const QUALIFICATION = { sizeMinus1: 7, in: 1 << 3, rep: 1 << 5 } as const;
 const RFLAGS_DF = 1 << 10;
@@ -42,7 +42,7 @@ export const handleStringIo = (vcpu: Vcpu, qualification: number): number => {
   const count = isRep ? Math.max(1, Math.min(remaining(vcpu), elementsAhead(vcpu))) : 1;
   vcpu.pending = PENDING.stringIn;
   vcpu.ioCount = count;
-  return exitIo(vcpu, KVM_EXIT_IO.IN, port, size, count);
+  return exitIo(vcpu, ioWord(KVM_EXIT_IO.IN, port, size), count);
 };
 
 /** By the address-size code of the VM-exit instruction information: 16, 32, 64 bits. */
@@ -55,7 +55,7 @@ const outs = (vcpu: Vcpu, segment: number): number => {
   step(vcpu, GPR.rsi);
   if (vcpu.ioIsRep) suspendRepetition(vcpu);
   else advance(vcpu, vcpu.ioInstructionLength);
-  return exitIo(vcpu, KVM_EXIT_IO.OUT, vcpu.ioPort, vcpu.ioSize, 1);
+  return exitIo(vcpu, ioWord(KVM_EXIT_IO.OUT, vcpu.ioPort, vcpu.ioSize), 1);
 };
 
 /** Stores what the VMM read from the port. A fault leaves the elements before it stored. */
