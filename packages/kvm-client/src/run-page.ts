@@ -103,7 +103,10 @@ export class RunPage {
   /** The exit that the page now describes. */
   decode(): VcpuExit {
     const reason = this.#view.getUint32(OFFSET_REASON, true);
-    if (reason === IO) return this.#decodeIo();
+    return reason === IO ? this.#decodeIo() : this.#decodeOther(reason);
+  }
+
+  #decodeOther(reason: number): VcpuExit {
     switch (reason) {
       case MMIO:
         return this.#decodeMmio();

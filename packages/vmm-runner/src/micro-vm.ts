@@ -1,19 +1,17 @@
 import {
   DEBUG_EXIT,
   DebugExit,
-  MmioBus,
   type MmioHandler,
   type MmioRange,
-  PortBus,
   type PortHandler,
   type PortRange,
 } from "@likex/devices";
-import type { KvmDriver, Regs, Sregs, VcpuExit } from "@likex/kvm-client";
+import type { KvmDriver, Regs, Sregs } from "@likex/kvm-client";
 import { DEFAULT_MEMORY, DEFAULT_OUTPUT_LIMIT, type MicroVmConfig } from "./config.ts";
 import { consolePorts, DEFAULT_CONSOLE } from "./console.ts";
 import { checkCpuidOption } from "./cpuid.ts";
 import { DisposedError, InvalidLimitError, OutsideMemoryError } from "./errors.ts";
-import { handleMmioExit, handlePortExit } from "./exit-io.ts";
+import { ExitHandler } from "./exit-handler.ts";
 import { hex } from "./hex.ts";
 import { applyInitialState, initialState } from "./initial-state.ts";
 import { loadImage } from "./load-image.ts";
@@ -26,15 +24,10 @@ import type { RunOptions, RunResult, Stop } from "./run-result.ts";
 export class MicroVm {
   readonly #machine: Machine;
   readonly #layout: MemoryLayout;
-  readonly #ports = new PortBus();
-  readonly #mmio = new MmioBus();
-  readonly #console: PortBus;
+  readonly #exits: ExitHandler;
   readonly #outputLimit: number;
   readonly #onOutput: ((bytes: Uint8Array) => void) | undefined;
-  readonly #onExit: ((exit: VcpuExit) => void) | undefined;
   #output: OutputBuffer;
-  /** Why a device ends the run after the exit that is being handled. */
-  #stopRequest: Stop | undefined;
   #disposed = false;
 
   private constructor(machine: Machine, layout: MemoryLayout, config: MicroVmConfig) {
@@ -43,9 +36,9 @@ export class MicroVm {
     this.#outputLimit = config.outputLimit ?? DEFAULT_OUTPUT_LIMIT;
     this.#output = new OutputBuffer(this.#outputLimit);
     this.#onOutput = config.onOutput;
-    this.#onExit = config.onExit;
     const console = config.console ?? DEFAULT_CONSOLE[config.personality ?? "kvm"];
-    this.#console = consolePorts(console, (bytes) => this.#write(bytes), config.input);
+    const ports = consolePorts(console, (bytes) => this.#write(bytes), config.input);
+    this.#exits = new ExitHandler(ports, config.onExit);
   }
 
   /**
@@ -80,12 +73,12 @@ export class MicroVm {
 
   /** Puts a device on I/O ports. @throws InvalidHandlerRangeError (`@likex/devices`). */
   onPort(range: PortRange, handler: PortHandler): void {
-    this.#ports.add(range, handler);
+    this.#exits.ports.add(range, handler);
   }
 
   /** Puts a device at guest-physical addresses that no slot has. @throws InvalidHandlerRangeError (`@likex/devices`). */
   onMmio(range: MmioRange, handler: MmioHandler): void {
-    this.#mmio.add(range, handler);
+    this.#exits.mmio.add(range, handler);
   }
 
   /**
@@ -98,15 +91,13 @@ export class MicroVm {
     if (exitLimit !== Number.POSITIVE_INFINITY) checkLimit("exit limit", exitLimit);
     const { vcpu } = this.#machine;
     this.#output = new OutputBuffer(this.#outputLimit);
-    this.#stopRequest = undefined;
+    const handler = this.#exits;
+    handler.stopRequest = undefined;
     let stop: Stop | undefined;
     let exits = 0;
     while (stop === undefined) {
-      const exit = vcpu.run();
+      stop = handler.next(vcpu);
       exits += 1;
-      this.#onExit?.(exit);
-      stop = this.#handle(exit);
-      if (stop === undefined) stop = this.#stopRequest;
       if (stop === undefined && exits >= exitLimit) stop = { reason: "exitLimit" };
     }
     const registers = vcpu.getRegs();
@@ -123,7 +114,7 @@ export class MicroVm {
 
   /** Ends `run()` after the exit that is being handled: for handlers. */
   stop(): void {
-    this.#stopRequest ??= { reason: "stopped" };
+    this.#exits.stopRequest ??= { reason: "stopped" };
   }
 
   /** The general registers. */
@@ -161,40 +152,9 @@ export class MicroVm {
     this.#machine.close();
   }
 
-  #handle(exit: VcpuExit): Stop | undefined {
-    switch (exit.reason) {
-      case "io":
-        handlePortExit(exit, this.#ports, this.#console);
-        return undefined;
-      case "mmio":
-        if (exit.data.length === 0) return { reason: "deviceMemory", physAddr: exit.physAddr, isWrite: exit.isWrite };
-        handleMmioExit(exit, this.#mmio);
-        return undefined;
-      case "hlt":
-      case "shutdown":
-        return { reason: exit.reason };
-      case "intr":
-        return { reason: "interrupted" };
-      case "failEntry":
-        return { reason: "failEntry", hardwareEntryFailureReason: exit.hardwareEntryFailureReason };
-      case "internalError":
-        return { reason: "internalError", suberror: exit.suberror, data: [...exit.data] };
-      case "systemEvent":
-        return { reason: "systemEvent", type: exit.type };
-      case "unknown":
-        return { reason: "unhandledExit", exit: "unknown", code: exit.hardwareExitReason };
-      default:
-        return {
-          reason: "unhandledExit",
-          exit: exit.reason,
-          code: exit.reason === "other" ? BigInt(exit.exitReason) : 0n,
-        };
-    }
-  }
-
   #addDebugExit(first: number): void {
     const device = new DebugExit((code) => {
-      this.#stopRequest ??= { reason: "debugExit", code };
+      this.#exits.stopRequest ??= { reason: "debugExit", code };
     });
     this.onPort({ first, last: first + DEBUG_EXIT.ports - 1 }, device);
   }
