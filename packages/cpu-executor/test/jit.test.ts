@@ -19,4 +19,8 @@ describe("compiled regions", () => {
       expect(regions).toBeGreaterThan(0);
     },
   );
+
+  it.each([421871235, 2000175, 900018231])("do so where a program only writes to itself (seed %i)", (seed) => {
+    expect(runLockstep(new Random(BigInt(seed))).difference).toBeUndefined();
+  });
 });

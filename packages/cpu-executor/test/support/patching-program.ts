@@ -187,6 +187,8 @@ class PatchingProgram {
     for (const at of this.#targets) a.patch32(at, PROGRAM.code + start());
     // A few calls lead into the middle of an instruction.
     for (const at of this.#calls) a.patch32(at, start() + (random.below(24) === 0 ? random.below(8) : 0) - (at + 4));
+    // A program of nothing but writes writes to its first function.
+    if (this.#fields.length === 0) this.#fields.push({ at: this.#starts[0] as number, kind: "immediate" });
     for (const { address, value } of this.#writes) {
       const others = this.#fields.filter(({ at }) => at < PAGE !== address < PAGE);
       const field = random.pick(this.#isTidy && others.length > 0 ? others : this.#fields);
