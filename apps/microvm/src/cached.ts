@@ -59,11 +59,11 @@ export class CachedMicrovm {
   }
 
   /**
-   * V8 has used a cache for all that is loaded. It does not where there is none, or one for other scripts, another V8 or other
+   * V8 has used a cache for all that is loaded, and something is. It does not where there is none, or one for other scripts, another V8 or other
    * flags.
    */
   get isCached(): boolean {
-    return [...this.#loaded.values()].every((loaded) => loaded.isCached);
+    return this.#loaded.size > 0 && [...this.#loaded.values()].every((loaded) => loaded.isCached);
   }
 
   /**

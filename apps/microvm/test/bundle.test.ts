@@ -58,6 +58,7 @@ describe("the bundle's scripts with V8's code caches", () => {
   const START = `
     import { CachedMicrovm } from ${url("cached.js")};
     const cached = new CachedMicrovm({ directory: ${JSON.stringify(caches)} });
+    if (cached.isCached) throw new Error("cached before anything is loaded");
     const { EmulatedKvm, MicroVm } = cached.api;
     const image = { bytes: Uint8Array.of(0xb0, 0x21, 0xba, 0xf8, 0x03, 0xee, 0xf4) };
     const { reason, output } = MicroVm.create(EmulatedKvm.create({ memoryBytes: 4 << 20 }), { image }).run();

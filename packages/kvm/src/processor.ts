@@ -106,7 +106,7 @@ export class Processor {
     this.cpu.cr4 &= ~CR4.VMXE;
     if (this.#vmxonRegion !== undefined) this.memory.releaseFrame(this.#vmxonRegion);
     this.#vmxonRegion = undefined;
-    this.#loaded = undefined;
+    this.#forgetLoaded();
   }
 
   /** A VMCS region with its revision identifier, cleared. */
@@ -166,12 +166,14 @@ export class Processor {
 
   /** Takes a vCPU off the processor for good: its VMCS is cleared and freed. */
   dropVmcs(vcpu: LoadedVcpu): void {
-    if (this.#loaded === vcpu) {
-      this.#loaded = undefined;
-      this.#loadedVmcs = 0;
-    }
+    if (this.#loaded === vcpu) this.#forgetLoaded();
     this.vmx.vmclear(vcpu.vmcs);
     this.memory.releaseFrame(vcpu.vmcs);
+  }
+
+  #forgetLoaded(): void {
+    this.#loaded = undefined;
+    this.#loadedVmcs = 0;
   }
 
   dispose(): void {
