@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { emitExtension } from "../src/interpreter/extension.ts";
 import { emitInterpreter } from "../src/interpreter/module.ts";
+import { emitRunner } from "../src/jit/emit-runner.ts";
 import { interpreterPlan } from "../src/plan.ts";
 import { factsOf } from "../src/semantics/facts.ts";
 import { SEMANTICS } from "../src/semantics/index.ts";
@@ -39,6 +40,13 @@ const files: Readonly<Record<string, readonly string[]>> = {
     "",
     "/** The WebAssembly module of src/unpack.ts, base64. */",
     `export const UNPACKER_BYTES: string =\n  ${base64(unpackerModule())};`,
+    "",
+  ],
+  "region-runner.ts": [
+    HEADER,
+    "",
+    "/** The WebAssembly module of src/jit/runner.ts, base64. */",
+    `export const REGION_RUNNER: string =\n  ${base64(emitRunner())};`,
     "",
   ],
   "routine-types.ts": [

@@ -43,6 +43,8 @@ export const CONTEXT = {
   linear: 400,
   /** Shift that truncates a stack pointer to the stack's address size: 64 minus 16, 32 or 64. 4 bytes. */
   stackShift: 216,
+  /** With a compiler: where the arena's regions count the instructions that they execute, 8 bytes each. 4 bytes. */
+  regionCounters: 220,
   /** Segment registers: selector (4), access rights in VMX format (4), limit (4), unused (4); ES CS SS DS FS GS LDTR TR. */
   segmentRegisters: 416,
   /** Linear bases of the same eight registers, 8 bytes each. */

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { EXTENSION_MODULE } from "../src/generated/extension.ts";
 import { INSTRUCTION_FACTS } from "../src/generated/instruction-facts.ts";
 import { INTERPRETER_KEYS, INTERPRETER_MODULE } from "../src/generated/interpreter.ts";
+import { REGION_RUNNER } from "../src/generated/region-runner.ts";
 import { emitExtension } from "../src/interpreter/extension.ts";
 import { emitInterpreter } from "../src/interpreter/module.ts";
+import { emitRunner } from "../src/jit/emit-runner.ts";
 import { interpreterPlan } from "../src/plan.ts";
 import { factsOf } from "../src/semantics/facts.ts";
 import { SEMANTICS } from "../src/semantics/index.ts";
@@ -24,6 +26,10 @@ describe("the generated interpreter", () => {
 
   it("has the second module that they give", () => {
     expect(Buffer.from(emitExtension(plan).bytes).equals(unpack(EXTENSION_MODULE))).toBe(true);
+  });
+
+  it("has the module that runs regions", () => {
+    expect(Buffer.from(emitRunner()).equals(Buffer.from(REGION_RUNNER, "base64"))).toBe(true);
   });
 
   it("has one handler for each key", () => {

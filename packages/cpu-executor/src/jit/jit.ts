@@ -66,6 +66,7 @@ export class Jit {
     this.#thresholds = thresholds;
     this.#codeGeneration = parts.code.generation;
     this.#storeGeneration = store.generation;
+    parts.memory.i32[(parts.context + CONTEXT.regionCounters) >> 2] = store.counters;
     this.#forms = new InterpretedForms(parts.memory, parts.selector, parts.code);
     store.addForms(this.#forms);
     parts.code.onDrop = (by) => {

@@ -105,7 +105,12 @@ export class RegionStore {
     this.patchedFields = new PatchedFields(memory);
     this.#counters = memory.allocateFrames(Math.ceil(((limits.mostRegions + 1) * COUNTER_BYTES) / FRAME));
     memory.u8.fill(0, this.#counters, this.#counters + (limits.mostRegions + 1) * COUNTER_BYTES);
-    this.#runner = createRunner(memory.memory, this.#counters);
+    this.#runner = createRunner(memory.memory);
+  }
+
+  /** Host address of what CONTEXT.regionCounters says. */
+  get counters(): number {
+    return this.#counters;
   }
 
   /** Runs regions (REGION_RUN_TYPE): what an interpreter of the arena imports. */
