@@ -37,7 +37,7 @@ interface Loaded {
  * This package from its scripts, with V8's code caches where there are any that fit. Each object has classes of its own.
  *
  * @throws CodeCacheError from whatever loads a script that is missing: npm's package has them, the repository makes them
- * (`pnpm bundle`).
+ * (`pnpm --filter @likex/microvm bundle`).
  */
 export class CachedMicrovm {
   readonly #scripts = fileURLToPath(new URL(".", import.meta.url));

@@ -171,20 +171,15 @@ export class CodeCache {
     this.#ofFrame.delete(frame);
   }
 
-  /** Addresses of the blocks that were decoded from a frame as it is now. */
-  decodedFrom(frame: HostPhysicalAddress): readonly number[] {
-    return this.#currentOf(frame).map(({ address }) => address);
-  }
-
-  /** The frame has been patched, and the records of all those blocks have followed. */
-  followed(frame: HostPhysicalAddress, patch: () => void): void {
-    const blocks = this.#currentOf(frame);
-    patch();
-    for (const block of blocks) block.patches = this.#memory.framePatches(frame);
-  }
-
-  #currentOf(frame: HostPhysicalAddress): readonly CachedBlock[] {
-    return (this.#ofFrame.get(frame) ?? []).filter((block) => this.#isAsDecoded(block, frame));
+  /**
+   * Has a frame patched: `patch` is given the blocks that were decoded from it as it is now, and true says that it has written
+   * and had their records follow.
+   */
+  followed(frame: HostPhysicalAddress, patch: (blocks: readonly number[]) => boolean): boolean {
+    const current = (this.#ofFrame.get(frame) ?? []).filter((block) => this.#isAsDecoded(block, frame));
+    if (!patch(current.map(({ address }) => address))) return false;
+    for (const block of current) block.patches = this.#memory.framePatches(frame);
+    return true;
   }
 
   /** Its code is what it was. Where the guest has the page that it crosses into is asked each time. */

@@ -1,7 +1,7 @@
-import { type HostMemory, type HostPhysicalAddress, PAGE_SIZE } from "@likex/host-memory";
+import { type HostMemory, PAGE_SIZE } from "@likex/host-memory";
 import { createDecodedInstruction, type DecodedInstruction, decodeInto } from "@likex/x86-decoder";
 import type { CodeCache } from "./code-cache.ts";
-import { FIELD_BYTES, type PatchedField, type PatchedFields } from "./patched-fields.ts";
+import { FIELD_BYTES, frameOf, type PatchedField, type PatchedFields } from "./patched-fields.ts";
 import { type InstructionSelector, type Selection, writeRecord } from "./predecode.ts";
 import { BLOCK, RECORD } from "./record.ts";
 
@@ -28,9 +28,13 @@ export class CodePatches {
    * before; next time it may be one: the caller drops what was decoded from the frame.
    */
   write(at: number, value: number): boolean {
-    const frame = (at - (at % PAGE_SIZE)) as HostPhysicalAddress;
+    return this.#code.followed(frameOf(at), (decoded) => this.#write(at, value, decoded));
+  }
+
+  /** `decoded`: the blocks of the frame. */
+  #write(at: number, value: number, decoded: readonly number[]): boolean {
     const { i32, view } = this.#memory;
-    const blocks = this.#code.decodedFrom(frame).filter((block) => {
+    const blocks = decoded.filter((block) => {
       const start = i32[(block + BLOCK.host) >> 2] as number;
       return start < at + FIELD_BYTES && at < start + bytesOf(i32, block);
     });
@@ -40,7 +44,7 @@ export class CodePatches {
       this.#learn(at, blocks, records);
       return false;
     }
-    this.#code.followed(frame, () => this.#memory.notePatch(frame));
+    this.#memory.notePatch(frameOf(at));
     view.setInt32(at, value, true);
     this.#fields.written(field);
     for (const [i, block] of blocks.entries()) this.#rewrite(block, records[i] as Place);
@@ -77,7 +81,7 @@ export class CodePatches {
     const { i32, u8, u16 } = this.#memory;
     const d = this.#decoded;
     const bits = u8[block + BLOCK.bits] as 16 | 32 | 64;
-    decodeInto(u8, start, start - (start % PAGE_SIZE) + PAGE_SIZE, bits, d);
+    decodeInto(u8, start, frameOf(start) + PAGE_SIZE, bits, d);
     const selection = this.#selector.select(d) as Selection;
     const next = (i32[(block + BLOCK.rip) >> 2] as number) >>> 0;
     const low = next + start - (i32[(block + BLOCK.host) >> 2] as number) + d.length;

@@ -1,7 +1,7 @@
 import { type HostMemory, type HostPhysicalAddress, PAGE_SIZE } from "@likex/host-memory";
 import type { BlockFinder } from "./block-finder.ts";
 import { CONTEXT } from "./context.ts";
-import { FIELD_BYTES } from "./patched-fields.ts";
+import { FIELD_BYTES, frameOf } from "./patched-fields.ts";
 import { BLOCK } from "./record.ts";
 import type { SoftTlb } from "./soft-tlb.ts";
 import { STATUS } from "./status.ts";
@@ -50,7 +50,7 @@ export class OwnCodeWrites {
     const block = i32[(this.#context + CONTEXT.block) >> 2] as number;
     const host = i32[(block + BLOCK.host) >> 2] as number;
     // A block that goes on in another page ends there with its first instruction.
-    return host - (host % PAGE_SIZE) === this.#tlb.codePage;
+    return frameOf(host) === this.#tlb.codePage;
   }
 
   /** Drops what was decoded from the frame that was not written, unless the running block comes from there. */

@@ -1,4 +1,4 @@
-import type { HostMemory, HostPhysicalAddress } from "@likex/host-memory";
+import { type HostMemory, type HostPhysicalAddress, PAGE_SIZE } from "@likex/host-memory";
 import { createDecodedInstruction, DECODE_STATUS, type DecodedInstruction, decodeInto } from "@likex/x86-decoder";
 import type { InstructionSelector, Selection } from "./predecode.ts";
 
@@ -99,7 +99,7 @@ export class PatchedFields {
   }
 
   #isStill(field: KnownField, selector: InstructionSelector): boolean {
-    const version = this.#memory.frameVersion(frameOf(field.at) as HostPhysicalAddress);
+    const version = this.#memory.frameVersion(frameOf(field.at));
     // Nobody changes a watched frame without a new version.
     if (field.version === version) return true;
     if (this.#kindOf(field, selector) !== field.kind) return false;
@@ -113,7 +113,7 @@ export class PatchedFields {
     selector: InstructionSelector,
   ): PatchedField["kind"] | undefined {
     const { u8 } = this.#memory;
-    const end = frameOf(start) + FRAME;
+    const end = frameOf(start) + PAGE_SIZE;
     if (frameOf(at) !== frameOf(start) || !decodes(u8, start, end, bits, this.#plain)) return undefined;
     const plain = this.#plain;
     if (at < start || start + plain.length < at + FIELD_BYTES || !mayHaveField(selector.select(plain)))
@@ -138,8 +138,8 @@ const mayHaveField = (selection: Selection | undefined): boolean =>
 const isWithin = ({ at }: PatchedField, start: number, length: number): boolean =>
   at < start + length && start < at + FIELD_BYTES;
 
-const FRAME = 4096;
-const frameOf = (at: number): number => at - (at % FRAME);
+/** The frame that has a host address. */
+export const frameOf = (at: number): HostPhysicalAddress => (at - (at % PAGE_SIZE)) as HostPhysicalAddress;
 
 const decodes = (u8: Uint8Array, at: number, end: number, bits: number, into: DecodedInstruction): boolean =>
   decodeInto(u8, at, end, bits as 16 | 32 | 64, into) === DECODE_STATUS.ok;
